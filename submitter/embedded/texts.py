@@ -1,0 +1,137 @@
+"""The embedded benchmark's data set: short stories, a question, a reference answer.
+
+This is no MLPerf benchmark. It stands in for one where no large model is at hand: prompts that look
+like English instructions, and answers that can only be right when the model reads the prompt.
+
+A sample's *form* (how many sentences, which question, how the question is put) and its *words* come from
+two independent streams of numbers. The same form with other words is what a model that has learned the
+answers' forms, and not how to read, would say; its score is the floor that `train.py` records.
+
+Only `random.Random.random()` is drawn from, whose sequence Python guarantees for a seed, so the
+same index gives the same text on every machine.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from submitter.embedded import lexicon
+
+SAMPLE_COUNT = 24_576
+DATASET_SEED = "submitter-embedded-1"
+
+# How many sentences a story has, 1 to 12: a long tail, as instruction sets have, scaled down.
+SENTENCE_COUNT_WEIGHTS = (6, 14, 18, 17, 13, 9, 7, 5, 4, 3, 2, 2)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Text:
+    """One sample: the prompt given to the model and the reference answer it is scored against."""
+
+    kind: str
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class _Fact:
+    name: str
+    deed: str  # "bought the red boat"
+    where: str  # "at the market"
+    when: str  # " on Monday morning", or nothing
+
+    def sentence(self) -> str:
+        return f"{self.name} {self.deed} {self.where}{self.when}."
+
+
+def sample(index: int, seed: str = DATASET_SEED, words_seed: str | None = None) -> Text:
+    """Sample `index` of the data set of `seed`, with the words of `words_seed` if that is given."""
+    return compose(random.Random(f"{seed}/form/{index}"), random.Random(f"{words_seed or seed}/words/{index}"))
+
+
+def compose(
+    form: random.Random,
+    words: random.Random,
+    sentence_weights: Sequence[int] = SENTENCE_COUNT_WEIGHTS,
+    kind_weights: dict[str, int] | None = None,
+) -> Text:
+    """Draw one sample; the weights let a training curriculum start with short stories."""
+    count = 1 + _weighted(form, sentence_weights)
+    weights = kind_weights or KIND_WEIGHTS
+    kind = list(weights)[_weighted(form, list(weights.values()))]
+    timed = [form.random() < 0.4 for _ in range(count)]
+    asked = _distinct(form, range(count), min(count, 2 + int(form.random() * 3)))
+    wording = form.random()
+    story = _story(words, timed)
+    question, answer = _ask(kind, [story[i] for i in asked], story, wording)
+    text = " ".join(fact.sentence() for fact in story)
+    return Text(kind, f"Story: {text}\nQuestion: {question}\nAnswer:", f" {answer}")
+
+
+def _story(words: random.Random, timed: list[bool]) -> list[_Fact]:
+    count = len(timed)
+    names = _distinct(words, lexicon.NAMES, count)
+    nouns = _distinct(words, lexicon.NOUNS, count)
+    return [
+        _Fact(
+            name=names[i],
+            deed=f"{_pick(words, lexicon.VERBS)} the {_pick(words, lexicon.ADJECTIVES)} {nouns[i]}",
+            where=f"{_pick(words, lexicon.PREPOSITIONS)} the {_pick(words, lexicon.PLACES)}",
+            when=f" on {_pick(words, lexicon.DAYS)} {_pick(words, lexicon.PARTS)}" if timed[i] else "",
+        )
+        for i in range(count)
+    ]
+
+
+KIND_WEIGHTS = {"one": 25, "several": 20, "all": 15, "where": 15, "who": 15, "names": 10}
+
+
+def _ask(kind: str, asked: list[_Fact], story: list[_Fact], wording: float) -> tuple[str, str]:
+    """The question and its answer; `wording` in [0, 1) chooses between two ways to put the question."""
+    plain = wording < 0.5
+    first = asked[0]
+    if kind == "one":
+        return (f"What did {first.name} do?" if plain else f"Tell me about {first.name}."), first.sentence()
+    if kind == "several":
+        names = _enumerate([fact.name for fact in asked])
+        question = f"What did {names} do?" if plain else f"Tell me about {names}."
+        return question, " ".join(fact.sentence() for fact in asked)
+    if kind == "all":
+        question = "Tell the whole story again." if plain else "What happened in the story?"
+        return question, " ".join(fact.sentence() for fact in story)
+    if kind == "where":
+        return (f"Where was {first.name}?" if plain else f"Where did we see {first.name}?"), (
+            f"{first.name} was {first.where}."
+        )
+    if kind == "who":
+        question = f"Who {first.deed}?" if plain else f"Do you know who {first.deed}?"
+        return question, f"{first.name} {first.deed}."
+    question = "Who is in the story?" if plain else "List the people of the story."
+    return question, _enumerate([fact.name for fact in story]) + "."
+
+
+def _enumerate(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _pick(rng: random.Random, items: Sequence[T]) -> T:
+    return items[int(rng.random() * len(items))]
+
+
+def _distinct(rng: random.Random, items: Sequence[T], count: int) -> list[T]:
+    pool = list(items)
+    return [pool.pop(int(rng.random() * len(pool))) for _ in range(count)]
+
+
+def _weighted(rng: random.Random, weights: Sequence[int]) -> int:
+    target = rng.random() * sum(weights)
+    for index, weight in enumerate(weights):
+        target -= weight
+        if target < 0:
+            return index
+    return len(weights) - 1

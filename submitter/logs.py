@@ -1,0 +1,146 @@
+"""LoadGen's logs as typed records.
+
+`mlperf_log_detail.txt` is a line of JSON behind `:::MLLOG` for each event or setting; a key may stand
+more than once, and the official parser takes the first (`log_parser.py`, `loadgen_parser.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MARKER = b":::MLLOG"
+
+
+class LogFormatError(ValueError):
+    """A log that is not what LoadGen writes; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a detail log; `line` counts from 1."""
+
+    key: str
+    value: Any
+    line: int
+    is_error: bool
+    is_warning: bool
+
+
+@dataclass(frozen=True)
+class DetailLog:
+    """A parsed detail log: the first entry of each key, and all errors and warnings."""
+
+    first: dict[str, LogEntry]
+    errors: tuple[LogEntry, ...] = ()
+    warnings: tuple[LogEntry, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        """The value of the first entry of `key`, or None where the log has no such key."""
+        entry = self.first.get(key)
+        return entry.value if entry else None
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.first
+
+    def line(self, key: str) -> int | None:
+        entry = self.first.get(key)
+        return entry.line if entry else None
+
+
+def parse_detail(data: bytes) -> DetailLog:
+    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, or there is none."""
+    first: dict[str, LogEntry] = {}
+    errors: list[LogEntry] = []
+    warnings: list[LogEntry] = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.startswith(MARKER):
+            if number == 1:
+                raise LogFormatError("line 1 does not begin with ':::MLLOG'")
+            continue
+        try:
+            raw = json.loads(line[len(MARKER) :])
+            metadata = raw["metadata"]
+            entry = LogEntry(raw["key"], raw["value"], number, bool(metadata["is_error"]), bool(metadata["is_warning"]))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise LogFormatError(f"line {number} is not a LoadGen entry: {error}") from None
+        if not isinstance(entry.key, str):
+            raise LogFormatError(f"line {number} is not a LoadGen entry: its key is no text")
+        first.setdefault(entry.key, entry)
+        if entry.is_error:
+            errors.append(entry)
+        elif entry.is_warning:
+            warnings.append(entry)
+    return DetailLog(first, tuple(errors), tuple(warnings))
+
+
+def read_detail(path: Path) -> DetailLog:
+    """Parse a detail log; OSError if it cannot be read, LogFormatError if it is not one."""
+    return parse_detail(path.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyEntry:
+    """One logged answer: the sample's index and the SUT's response, which is a buffer of token ids."""
+
+    qsl_idx: int
+    data: bytes
+    token_data: bytes | None
+    token_count: int | None
+
+
+# LoadGen writes one object a line, always with these keys in this order (logging.cc); reading it so is
+# several times faster than a JSON parser on logs of gigabytes.
+_ACCURACY_LINE = re.compile(
+    rb'\s*\{ ?"seq_id"\s*:\s*\d+, "qsl_idx"\s*:\s*(\d+), "data"\s*:\s*"([0-9A-Fa-f]*)"'
+    rb'(?:, "token_data"\s*:\s*"([0-9A-Fa-f]*)")?(?:, "token_count"\s*:\s*(\d+))? ?\},?\s*'
+)
+
+
+def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
+    """The entries of an untruncated `mlperf_log_accuracy.json`, in the order of the log."""
+    with path.open("rb") as file:
+        opening = file.readline().strip()
+        if opening != b"[":
+            raise LogFormatError(f"{path.name}: line 1 is not '['")
+        for number, line in enumerate(file, start=2):
+            if line.strip() in (b"]", b""):
+                continue
+            match = _ACCURACY_LINE.fullmatch(line)
+            if match is None:
+                raise LogFormatError(f"{path.name}: line {number} is not an accuracy entry (is the log truncated?)")
+            index, data, token_data, token_count = match.groups()
+            yield AccuracyEntry(
+                int(index),
+                bytes.fromhex(data.decode()),
+                None if token_data is None else bytes.fromhex(token_data.decode()),
+                None if token_count is None else int(token_count),
+            )
+
+
+@dataclass(frozen=True)
+class AccuracyText:
+    """What `accuracy.txt` says: the metrics by the official names, and the hash of the untruncated log."""
+
+    metrics: dict[str, float]
+    sha256: str | None
+
+
+_METRIC = re.compile(r"'(\w+)':\s+'?([\d.]+)'?")
+_HASH = re.compile(r"^hash=(\w+)$", re.MULTILINE)
+
+
+def parse_accuracy_text(text: str) -> AccuracyText:
+    """Read metrics as the official patterns do: plain numbers only, so `np.float64(44.4)` is no metric."""
+    metrics: dict[str, float] = {}
+    for name, number in _METRIC.findall(text):
+        try:
+            metrics[name] = float(number)
+        except ValueError:
+            continue
+    found = _HASH.findall(text)
+    return AccuracyText(metrics, found[-1] if found else None)

@@ -1,0 +1,53 @@
+"""The words of the trade as types: division, scenario, mode, and which result something belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Division(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    NETWORK = "network"
+
+
+class Scenario(StrEnum):
+    """Spelled as the folders of a submission are."""
+
+    OFFLINE = "Offline"
+    SERVER = "Server"
+    INTERACTIVE = "Interactive"
+    SINGLE_STREAM = "SingleStream"
+    MULTI_STREAM = "MultiStream"
+
+    @property
+    def loadgen_name(self) -> str:
+        """LoadGen has no Interactive: it is the Server scenario under another model name, with other limits."""
+        return Scenario.SERVER.value if self is Scenario.INTERACTIVE else self.value
+
+
+class Mode(StrEnum):
+    """What one LoadGen run is for; the compliance tests are performance runs with audit settings."""
+
+    PERFORMANCE = "performance"
+    ACCURACY = "accuracy"
+    TEST06 = "TEST06"
+
+    @property
+    def is_compliance(self) -> bool:
+        return self.value.startswith("TEST")
+
+
+@dataclass(frozen=True, order=True)
+class ResultKey:
+    """One result of a submission: the unit that is valid or not."""
+
+    division: str
+    submitter: str
+    system: str
+    benchmark: str
+    scenario: str
+
+    def __str__(self) -> str:
+        return f"{self.division}/{self.submitter}/results/{self.system}/{self.benchmark}/{self.scenario}"

@@ -1,0 +1,38 @@
+"""The folder is the registry: rule books, engines, reporters and metrics are files, and a file's name is its name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from importlib import resources
+from types import ModuleType
+
+from submitter.errors import InputError
+
+
+def names(package: str, suffix: str = ".py") -> list[str]:
+    """The names of the files of `package` that end in `suffix`, sorted, private ones left out."""
+    files = (entry.name for entry in resources.files(package).iterdir())
+    return sorted(name[: -len(suffix)] for name in files if name.endswith(suffix) and not name.startswith("_"))
+
+
+def load(package: str, name: str, what: str) -> ModuleType:
+    """Import module `name` of `package`; InputError with the nearest known name if there is none."""
+    require(name, names(package), what)
+    return importlib.import_module(f"{package}.{name}")
+
+
+def require(name: str, known: Iterable[str], what: str) -> None:
+    """InputError unless `name` is among `known`; `what` says what kind of thing it names."""
+    known = list(known)
+    if name not in known:
+        raise InputError(f"unknown {what} '{name}'", did_you_mean(name, known))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name, or all of them if none is near."""
+    known = list(known)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    return f"did you mean '{lowered[near[0]]}'?" if near else "known: " + ", ".join(known)

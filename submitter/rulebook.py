@@ -1,0 +1,177 @@
+"""The rule book of a round: numbers as data, one self-contained TOML file a round in `rulebooks/`."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from submitter import plugins
+from submitter.model import Scenario
+
+_PACKAGE = "submitter.rulebooks"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Seeds(_Table):
+    qsl_rng_seed: int
+    sample_index_rng_seed: int
+    schedule_rng_seed: int
+
+
+class Target(_Table):
+    """An accuracy metric must reach `reference * factor`, and stay under `reference * upper_factor` if that is set."""
+
+    reference: float
+    factor: float
+    upper_factor: float | None = None
+
+    @property
+    def lower(self) -> float:
+        return self.reference * self.factor
+
+    @property
+    def upper(self) -> float | None:
+        return None if self.upper_factor is None else self.reference * self.upper_factor
+
+
+class TokenLatency(_Table):
+    """The 99th percentiles of time to first token and time per output token must stay below these, in ns."""
+
+    ttft_ns: int
+    tpot_ns: int
+
+
+class ScenarioSet(_Table):
+    """What a closed submission of one system type must hold: all of `required`, one of `one_of` if any is named."""
+
+    required: tuple[Scenario, ...] = ()
+    one_of: tuple[Scenario, ...] = ()
+    optional: tuple[Scenario, ...] = ()
+
+    @property
+    def allowed(self) -> frozenset[Scenario]:
+        return frozenset((*self.required, *self.one_of, *self.optional))
+
+
+class Benchmark(_Table):
+    """One benchmark of a round. `loadgen_model` names its section in LoadGen's built-in configuration."""
+
+    loadgen_model: str | None = None
+    loadgen_model_interactive: str | None = None
+    dataset_size: int
+    performance_sample_count: int
+    accuracy_sample_count: int | dict[Scenario, int] | None = None
+    max_new_tokens: int | None = None
+    unit: dict[Scenario, str] = Field(default_factory=dict)
+    metric: dict[Scenario, str] = Field(default_factory=dict)
+    accuracy: dict[str, Target] = Field(default_factory=dict)
+    token_latency: dict[Scenario, TokenLatency] = Field(default_factory=dict)
+    latency_ns: dict[Scenario, int] = Field(default_factory=dict)
+    min_query_count: dict[Scenario, int] = Field(default_factory=dict)
+    offline_min_samples_per_query: int | None = None
+    compliance: tuple[str, ...] = ()
+    scenarios: dict[str, ScenarioSet] = Field(default_factory=dict)
+
+    @property
+    def is_llm(self) -> bool:
+        """Whether LoadGen's token latencies must be on."""
+        return bool(self.token_latency)
+
+    def loadgen_model_for(self, scenario: Scenario) -> str:
+        name = self.loadgen_model_interactive if scenario is Scenario.INTERACTIVE else self.loadgen_model
+        if name is None:
+            raise ValueError(f"the rule book names no LoadGen model for {scenario}")
+        return name
+
+    def accuracy_samples(self, scenario: Scenario) -> int:
+        """How many samples an accuracy run of this scenario must cover."""
+        if isinstance(self.accuracy_sample_count, dict):
+            return self.accuracy_sample_count.get(scenario, self.dataset_size)
+        return self.accuracy_sample_count or self.dataset_size
+
+
+class ComplianceTest(_Table):
+    """A compliance test: the LoadGen settings its audit file sets, without the model and scenario prefix."""
+
+    audit: dict[str, int] = Field(default_factory=dict)
+
+
+class SystemRules(_Table):
+    required_fields: tuple[str, ...]
+    meaningful_fields: tuple[str, ...]
+    statuses: tuple[str, ...]
+    system_types: tuple[str, ...]
+
+
+class MeasurementRules(_Table):
+    required_files: tuple[str, ...]
+    required_fields: tuple[str, ...]
+
+
+class RoundFacts(_Table):
+    name: str
+    source: str
+    loadgen_versions: tuple[str, ...]
+    min_duration_ms: int
+    accuracy_log_max_bytes: int
+
+
+class Rulebook(_Table):
+    """All numbers of one round; `benchmarks` is keyed by the official name."""
+
+    round: RoundFacts
+    seeds: Seeds
+    system: SystemRules
+    measurements: MeasurementRules
+    metric: dict[Scenario, str]
+    unit: dict[Scenario, str]
+    compliance: dict[str, ComplianceTest]
+    model_mapping: dict[str, str] = Field(default_factory=dict)
+    ignored_errors: tuple[str, ...] = ()
+    benchmarks: dict[str, Benchmark]
+
+    @property
+    def name(self) -> str:
+        return self.round.name
+
+    def official_name(self, benchmark: str, mapping: dict[str, str] | None = None) -> str | None:
+        """The benchmark whose limits judge a results folder of this name, or None if the round has none.
+
+        As the official `get_mlperf_model` does: the round's own names first, then its mapping, then the submitter's.
+        """
+        if benchmark in self.benchmarks:
+            return benchmark
+        mapped = self.model_mapping.get(benchmark) or (mapping or {}).get(benchmark)
+        return mapped if mapped in self.benchmarks else None
+
+    def benchmark(self, name: str) -> Benchmark:
+        """The benchmark of this official name; InputError with the nearest known name if there is none."""
+        plugins.require(name, self.benchmarks, f"benchmark of round {self.name}")
+        return self.benchmarks[name]
+
+    def metric_key(self, benchmark: str, scenario: Scenario) -> str:
+        """The detail log's key of the result's metric."""
+        return self.benchmarks[benchmark].metric.get(scenario) or self.metric[scenario]
+
+    def metric_unit(self, benchmark: str, scenario: Scenario) -> str:
+        return self.benchmarks[benchmark].unit.get(scenario) or self.unit[scenario]
+
+
+def round_names() -> list[str]:
+    """The rounds a rule book is there for."""
+    return plugins.names(_PACKAGE, ".toml")
+
+
+@cache
+def load_rulebook(name: str) -> Rulebook:
+    """The rule book of a round such as `v6.1`; InputError if there is none of that name."""
+    plugins.require(name, round_names(), "round")
+    data: dict[str, Any] = tomllib.loads(resources.files(_PACKAGE).joinpath(f"{name}.toml").read_text("utf-8"))
+    return Rulebook.model_validate(data)
