@@ -96,19 +96,28 @@ class AccuracyEntry:
 # LoadGen writes one object a line, always with these keys in this order (logging.cc); reading it so is
 # several times faster than a JSON parser on logs of gigabytes.
 _ACCURACY_LINE = re.compile(
-    rb'\s*\{ ?"seq_id"\s*:\s*\d+, "qsl_idx"\s*:\s*(\d+), "data"\s*:\s*"([0-9A-Fa-f]*)"'
-    rb'(?:, "token_data"\s*:\s*"([0-9A-Fa-f]*)")?(?:, "token_count"\s*:\s*(\d+))? ?\},?\s*'
+    rb'\s*\{ ?"seq_id"\s*:\s*\d+, "qsl_idx"\s*:\s*(\d{1,18}), "data"\s*:\s*"((?:[0-9A-Fa-f]{2})*)"'
+    rb'(?:, "token_data"\s*:\s*"((?:[0-9A-Fa-f]{2})*)")?(?:, "token_count"\s*:\s*(\d{1,18}))? ?\},?\s*'
 )
 
 
 def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
-    """The entries of an untruncated `mlperf_log_accuracy.json`, in the order of the log."""
+    """The entries of an untruncated `mlperf_log_accuracy.json`, in the order of the log.
+
+    OSError if it cannot be read, LogFormatError if a line is no entry or the list is never closed.
+    """
     with path.open("rb") as file:
         opening = file.readline().strip()
         if opening != b"[":
             raise LogFormatError(f"{path.name}: line 1 is not '['")
+        closed = False
         for number, line in enumerate(file, start=2):
-            if line.strip() in (b"]", b""):
+            if not line.strip():
+                continue
+            if closed:
+                raise LogFormatError(f"{path.name}: line {number} stands after the closing ']'")
+            if line.strip() == b"]":
+                closed = True
                 continue
             match = _ACCURACY_LINE.fullmatch(line)
             if match is None:
@@ -120,6 +129,8 @@ def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
                 None if token_data is None else bytes.fromhex(token_data.decode()),
                 None if token_count is None else int(token_count),
             )
+        if not closed:
+            raise LogFormatError(f"{path.name} does not end with ']' (is the log cut off?)")
 
 
 @dataclass(frozen=True)

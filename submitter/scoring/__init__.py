@@ -1,0 +1,113 @@
+"""Accuracy from an accuracy log, as mlcommons/inference b66003e1 `language/llama2-70b/evaluate-accuracy.py` defines it.
+
+Nothing is downloaded, and the texts are decoded with `tokenizers` alone: scoring needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from submitter import plugins
+from submitter.errors import RunError
+from submitter.record import sha256_of, write_atomically
+from submitter.scoring.answers import decode, read_answers
+from submitter.scoring.metrics import Metric, mean_percent
+
+METRICS = "submitter.scoring.metrics"
+CHUNK_PAIRS = 256  # small enough to keep all cores busy to the end, large enough that sending it costs nothing
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What `accuracy.txt` says: the metrics by the official names, and the SHA-256 of the untruncated log.
+
+    ROUGE is in percent; `gen_len` counts characters, `gen_tok_len` tokens with the end token, `gen_num` answers.
+    """
+
+    metrics: dict[str, float | int]
+    log_sha256: str
+
+
+def score(
+    accuracy_log: Path,
+    references: Sequence[str],
+    tokenizer_folder: Path,
+    *,
+    metric: str = "rouge",
+    processes: int | None = None,
+) -> Accuracy:
+    """Score LoadGen's untruncated accuracy log against `references`, which are indexed by `qsl_idx`.
+
+    `tokenizer_folder` holds `tokenizer.json`; `processes` defaults to the cores this process may use. The result does
+    not depend on it. InputError if the log is damaged or does not hold exactly one answer for each reference.
+    """
+    answers = read_answers(accuracy_log, len(references))
+    predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
+    pairs = [
+        (prediction, references[index]) for prediction, index in zip(predictions, answers.qsl_indices, strict=True)
+    ]
+    names, rows = _score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)))
+    metrics: dict[str, float | int] = {
+        name: mean_percent([values[column] for _, values in rows]) for column, name in enumerate(names)
+    }
+    token_count = sum(len(ids) for ids in answers.token_ids)
+    metrics["gen_len"] = sum(characters for characters, _ in rows)
+    metrics["gen_num"] = len(rows)
+    metrics["gen_tok_len"] = token_count
+    metrics["tokens_per_sample"] = round(token_count / len(rows), 1)
+    return Accuracy(metrics, sha256_of(accuracy_log))
+
+
+def write_accuracy_text(accuracy: Accuracy, path: Path) -> None:
+    """Write `accuracy.txt`, whole or not at all: one line of metrics as plain numbers, one with the log's hash.
+
+    The official patterns read `'rouge1': 44.43` but not the `np.float64(44.43)` that newer numpy prints.
+    """
+    write_atomically(path, f"{accuracy.metrics}\nhash={accuracy.log_sha256}\n".encode())
+
+
+Row = tuple[int, tuple[float, ...]]  # the prediction's characters as scored, and one value a metric
+
+_worker_metric: Metric | None = None
+
+
+def _start_worker(name: str) -> None:
+    global _worker_metric
+    _worker_metric = plugins.load(METRICS, name, "metric").create()
+
+
+def _score_chunk(pairs: list[tuple[str, str]]) -> list[Row]:
+    assert _worker_metric is not None
+    return _rows(_worker_metric, pairs)
+
+
+def _rows(metric: Metric, pairs: list[tuple[str, str]]) -> list[Row]:
+    rows = []
+    for prediction, reference in pairs:
+        prepared = metric.prepare(prediction)
+        rows.append((len(prepared), metric.score(prepared, metric.prepare(reference))))
+    return rows
+
+
+def _score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
+    """The metric's names and a row for each pair, in the order of `pairs`."""
+    metric: Metric = plugins.load(
+        METRICS, name, "metric"
+    ).create()  # here too: what is missing is said before any worker
+    chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
+    processes = min(processes, len(chunks))
+    if processes < 2:
+        return metric.names, _rows(metric, pairs)
+    # Spawned, not forked: the caller may have threads (an event loop, the tokenizer's own).
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(processes, context, _start_worker, (name,)) as pool:
+            return metric.names, [row for rows in pool.map(_score_chunk, chunks) for row in rows]
+    except BrokenProcessPool:
+        raise RunError("a scoring process died", "is the memory enough? try fewer processes") from None
