@@ -1,0 +1,68 @@
+"""The embedded benchmark as data: `benchmark.toml`, and where the model that ships with it lies."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from submitter.rulebook import Target
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetIdentity(_Table):
+    """What the generated data set must be; `sha256` is the checksum of `harness.dataset`."""
+
+    name: str
+    sample_count: int
+    sha256: str
+
+
+class Reference(_Table):
+    """Greedy bf16 answers scored over the whole data set; `command` made them."""
+
+    command: str
+    scores: dict[str, float]
+
+
+class EmbeddedBenchmark(_Table):
+    """The facts of the benchmark; lengths in tokens. `floor` scores answers of the right form with other words."""
+
+    name: str
+    statement: str
+    official_benchmark: str
+    max_new_tokens: int
+    min_new_tokens: int
+    eos_token_id: int
+    dataset: DatasetIdentity
+    reference: Reference
+    floor: dict[str, float]
+    factors: dict[str, float]
+    upper_factors: dict[str, float]
+
+    @property
+    def accuracy(self) -> dict[str, Target]:
+        """The target of every metric that is held, as a round's file would state it."""
+        return {
+            metric: Target(
+                reference=self.reference.scores[metric], factor=factor, upper_factor=self.upper_factors.get(metric)
+            )
+            for metric, factor in self.factors.items()
+        }
+
+
+def model_folder() -> Path:
+    """The FP8 checkpoint and tokenizer that ship with the package."""
+    return Path(str(resources.files("submitter.embedded"))) / "model"
+
+
+@cache
+def load_benchmark() -> EmbeddedBenchmark:
+    text = resources.files("submitter.embedded").joinpath("benchmark.toml").read_text("utf-8")
+    return EmbeddedBenchmark.model_validate(tomllib.loads(text))
