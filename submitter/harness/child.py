@@ -1,0 +1,174 @@
+"""The process that owns LoadGen and the engine: `python -m submitter.harness.child PLAN.json EVENTS_FD`.
+
+It loads the engine once and makes the runs one after the other. What it has to say goes as lines of JSON to the file
+descriptor it was given; what the engine prints goes wherever its output was sent. When the parent dies, so does it,
+with everything it started: an engine's worker processes would otherwise live on and hold the device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from submitter.errors import SubmitterError
+from submitter.harness import audits, engines, loadgen
+from submitter.harness.dataset import Dataset
+from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.sut import Progress, Sut
+from submitter.layout import AUDIT_CONFIG
+from submitter.model import Scenario
+
+_REPORT_EVERY_S = 1.0
+_WARM_UP_SEED = "submitter-warm-up"
+
+
+class Session:
+    """One engine and its runs. Everything but LoadGen itself happens on the event loop."""
+
+    def __init__(self, plan: SessionPlan, events: int) -> None:
+        self._plan = plan
+        self._events = events
+        self._failing = False
+
+    async def run(self) -> None:
+        plan = self._plan
+        dataset = Dataset.open(plan.dataset)
+        if plan.sample_limit is not None:
+            dataset = dataset.subset(plan.sample_limit)
+        began_s = time.perf_counter()
+        self._say("loading", engine=plan.engine.engine)
+        engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan)
+        try:
+            await engine.start()
+            await self._warm_up(engine, dataset)
+            # What lives now lives to the end: the collector need not look at it during a run.
+            gc.collect()
+            gc.freeze()
+            self._say("ready", seconds=round(time.perf_counter() - began_s, 1))
+            sut = Sut(
+                engine,
+                dataset,
+                loadgen.Responses(),
+                eos_token_id=plan.engine_plan.eos_token_id,
+                max_new_tokens=plan.engine_plan.max_new_tokens,
+                in_flight=plan.engine.in_flight,
+                sort_offline=plan.engine.offline_order == "longest_first",
+                on_failure=self.fail,
+            )
+            for number, run in enumerate(plan.runs):
+                await self._one_run(number, run, sut, len(dataset))
+        finally:
+            await engine.stop()
+
+    async def _warm_up(self, engine: engines.Engine, dataset: Dataset) -> None:
+        """Random prompts of the data set's tokens and lengths; being random, they are none of its samples."""
+        rng = random.Random(_WARM_UP_SEED)
+
+        async def one(number: int) -> None:
+            like = dataset.prompt(rng.randrange(len(dataset)))
+            prompt = [rng.choice(like) for _ in like]
+            async for _ in engine.generate(f"warm-up-{number}", prompt, stream=False):
+                pass
+
+        await asyncio.gather(*(one(number) for number in range(self._plan.engine.warm_up_prompts)))
+
+    async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
+        self._say("run", number=number)
+        sut.begin(stream=run.scenario is not Scenario.OFFLINE)
+        reporter = asyncio.create_task(self._report(number, sut))
+        began_s = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="submitter-audit-") as scratch:
+            audit = None
+            if run.audit is not None:
+                audit = Path(scratch, AUDIT_CONFIG)
+                audit.write_text(audits.audit_file(run.audit))
+            await asyncio.to_thread(
+                loadgen.run_test,
+                model=run.loadgen_model,
+                scenario=run.scenario,
+                mode=run.mode,
+                user_conf=run.user_conf,
+                audit=audit,
+                sample_count=sample_count,
+                output=run.folder,
+                issue=sut.issue,
+            )
+        seconds = time.perf_counter() - began_s
+        reporter.cancel()
+        await sut.end()
+        self._say("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
+
+    async def _report(self, number: int, sut: Sut) -> None:
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            self._say("progress", number=number, **_summary(sut.progress))
+
+    def _say(self, event: str, **facts: Any) -> None:
+        os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong and end the process: LoadGen waits for answers that will never come."""
+        if self._failing:
+            return
+        self._failing = True
+        if isinstance(error, SubmitterError):
+            self._say("error", message=error.message, hint=error.hint, exit_code=error.exit_code)
+        else:
+            self._say("error", message=f"the engine failed: {type(error).__name__}: {error}", hint="", exit_code=4)
+        os._exit(4)
+
+
+def _summary(progress: Progress) -> dict[str, Any]:
+    return {
+        "done": progress.done,
+        "issued": progress.issued,
+        "tokens": progress.tokens,
+        "ttft_p99_ms": _p99(progress.ttft_ms),
+        "tpot_p99_ms": _p99(progress.tpot_ms),
+    }
+
+
+def _p99(values: Sequence[float]) -> float | None:
+    import numpy
+
+    return round(float(numpy.percentile(values, 99)), 2) if len(values) else None
+
+
+def _die_with_parent() -> None:
+    """Wait for the end of standard input, which only the parent holds open, and take the whole process group along."""
+    while os.read(0, 4096):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    plan_file, events = sys.argv[1], int(sys.argv[2])
+    os.set_inheritable(events, False)
+    plan = SessionPlan.model_validate_json(Path(plan_file).read_bytes())
+    os.environ.update(plan.engine.env)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    session = Session(plan, events)
+    try:
+        asyncio.run(session.run())
+    except (SubmitterError, OSError) as error:
+        session.fail(error)
+    except Exception as error:  # whatever it was, the parent must hear of it; the log has the traceback
+        import traceback
+
+        traceback.print_exc()
+        session.fail(error)
+
+
+if __name__ == "__main__":
+    main()

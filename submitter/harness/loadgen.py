@@ -1,0 +1,176 @@
+"""LoadGen: settings, the query sample library, one test run. The only importer of `mlperf_loadgen`.
+
+LoadGen's `FromConfig(path, model, scenario)` applies the built-in configuration only on its first call in a
+process; later runs silently lose seeds and limits. Loading the built-in configuration by its own type (0), and then
+`user.conf` by type 2, gives every run of a process the settings a fresh process has
+(loadgen/test_settings_internal.cc; a test compares the two).
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from submitter import layout
+from submitter.errors import InputError, NotInstalledError, RunError
+from submitter.model import Mode, Scenario
+
+_BUILT_IN, _USER_CONF = 0, 2
+DISTRIBUTION = "mlcommons-loadgen"
+
+
+def _module() -> Any:
+    try:
+        import mlperf_loadgen
+    except ImportError as error:
+        raise NotInstalledError(
+            f"LoadGen cannot be imported: {error}", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
+        ) from None
+    return mlperf_loadgen
+
+
+def version() -> str:
+    """The version of the installed LoadGen; NotInstalledError if there is none."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        raise NotInstalledError("LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)") from None
+
+
+@dataclass(frozen=True)
+class EffectiveSettings:
+    """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns."""
+
+    qsl_rng_seed: int
+    sample_index_rng_seed: int
+    schedule_rng_seed: int
+    min_duration_ms: int
+    min_query_count: int
+    target_qps: float
+    performance_sample_count: int
+    sample_concatenate_permutation: bool
+    use_token_latencies: bool
+    ttft_limit_ns: int
+    tpot_limit_ns: int
+
+    def expected_samples(self, scenario: Scenario, mode: Mode, dataset_size: int) -> int:
+        """How many samples LoadGen will issue (loadgen.cc, GenerateQueries; test_settings_internal.cc)."""
+        if mode is Mode.ACCURACY:
+            return dataset_size
+        seconds = self.min_duration_ms / 1000
+        if scenario is Scenario.OFFLINE:
+            count = max(self.min_query_count, int(1.1 * seconds * self.target_qps))
+        else:
+            # The schedule is Poisson: its mean is the best prediction there is without its random numbers.
+            count = max(self.min_query_count, math.ceil(seconds * self.target_qps))
+        if self.sample_concatenate_permutation:
+            copy = self.performance_sample_count or dataset_size
+            count = math.ceil(count / copy) * copy
+        return count
+
+    def expected_seconds(self, scenario: Scenario, mode: Mode, dataset_size: int) -> float:
+        """How long the run lasts if the system keeps the target rate; both scenarios are issued at `target_qps`."""
+        return self.expected_samples(scenario, mode, dataset_size) / self.target_qps if self.target_qps else 0.0
+
+
+def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: Path | None = None) -> EffectiveSettings:
+    """The settings a run will have. `model` is the benchmark's name in LoadGen's built-in configuration."""
+    settings = _settings(model, scenario, user_conf)
+    if audit is not None:
+        # LoadGen itself does this in StartTest (loadgen.cc), with '*' for the model.
+        settings.FromConfig(str(audit), "*", scenario.loadgen_name, _USER_CONF)
+    offline = scenario is Scenario.OFFLINE
+    return EffectiveSettings(
+        qsl_rng_seed=settings.qsl_rng_seed,
+        sample_index_rng_seed=settings.sample_index_rng_seed,
+        schedule_rng_seed=settings.schedule_rng_seed,
+        min_duration_ms=settings.min_duration_ms,
+        min_query_count=settings.min_query_count,
+        target_qps=settings.offline_expected_qps if offline else settings.server_target_qps,
+        performance_sample_count=settings.performance_sample_count_override,
+        sample_concatenate_permutation=settings.sample_concatenate_permutation,
+        use_token_latencies=settings.use_token_latencies,
+        ttft_limit_ns=settings.ttft_latency,
+        tpot_limit_ns=settings.tpot_latency,
+    )
+
+
+def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
+    loadgen = _module()
+    if not user_conf.is_file():
+        raise InputError(f"{user_conf} is missing", "every scenario needs its user.conf; see measurements/README.md")
+    settings = loadgen.TestSettings()
+    settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
+    settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
+    if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
+        raise InputError(f"{user_conf}: LoadGen refuses it (error {errors})", "each line is 'model.scenario.key = value'")
+    return settings
+
+
+class Responses:
+    """Hands tokens back to LoadGen, which reads the buffers before these calls return (loadgen.cc, SampleComplete).
+
+    The arrays are locals of the calls, so they live exactly as long as LoadGen needs them.
+    """
+
+    def __init__(self) -> None:
+        loadgen = _module()
+        self._response = loadgen.QuerySampleResponse
+        self._first = loadgen.FirstTokenComplete
+        self._complete = loadgen.QuerySamplesComplete
+
+    def first_token(self, response_id: int, token: int) -> None:
+        buffer = array("i", (token,))
+        self._first([self._response(response_id, buffer.buffer_info()[0], buffer.itemsize)])
+
+    def complete(self, response_id: int, tokens: Sequence[int]) -> None:
+        """All tokens of the answer, the first one included, as int32."""
+        buffer = array("i", tokens)
+        address, count = buffer.buffer_info()
+        self._complete([self._response(response_id, address, count * buffer.itemsize, count)])
+
+
+def run_test(
+    *,
+    model: str,
+    scenario: Scenario,
+    mode: Mode,
+    user_conf: Path,
+    audit: Path | None,
+    sample_count: int,
+    output: Path,
+    issue: Callable[[list[tuple[int, int]]], None],
+) -> None:
+    """Run one LoadGen test; returns when LoadGen has all answers and has written its logs into `output`.
+
+    `issue` gets (response id, sample index) pairs, on LoadGen's thread, and must return at once.
+    """
+    loadgen = _module()
+    settings = _settings(model, scenario, user_conf)
+    settings.mode = loadgen.TestMode.AccuracyOnly if mode is Mode.ACCURACY else loadgen.TestMode.PerformanceOnly
+    logs = loadgen.LogSettings()
+    logs.enable_trace = False
+    logs.log_output.outdir = str(output)
+    logs.log_output.copy_summary_to_stdout = False
+    # An explicit path even when there is no audit: LoadGen would otherwise look into the working folder.
+    audit_path = audit if audit is not None else output / f"no-{layout.AUDIT_CONFIG}"
+    if mode.is_compliance != audit_path.exists():
+        raise RunError(f"{mode} run and audit file {audit_path} do not fit", "this is a mistake of ours: report it")
+    performance_count = settings.performance_sample_count_override or sample_count
+    if performance_count > sample_count:
+        raise InputError(
+            f"{user_conf}: performance_sample_count_override is {performance_count}, the data set has {sample_count} samples",
+            f"set it to {sample_count} or fewer",
+        )
+    sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
+    qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)
+    try:
+        loadgen.StartTestWithLogSettings(sut, qsl, settings, logs, str(audit_path))
+    finally:
+        loadgen.DestroyQSL(qsl)
+        loadgen.DestroySUT(sut)

@@ -1,0 +1,71 @@
+"""What the child process is told: one engine, and the LoadGen runs to make on it. It travels as one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from submitter.harness.engines import EnginePlan
+from submitter.model import Mode, Scenario
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(_Part):
+    """`engine.toml`. `settings` are the engine's own keys; `env` is set before the engine's library is imported.
+
+    `in_flight` bounds the samples the engine has at once; `warm_up_prompts` random prompts are served before
+    the first run, outside any timed window.
+    """
+
+    engine: str
+    in_flight: int = Field(256, ge=1)
+    warm_up_prompts: int = Field(16, ge=0)
+    offline_order: Literal["as_issued", "longest_first"] = "as_issued"
+    settings: dict[str, Any] = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class RunPlan(_Part):
+    """One LoadGen run; `folder` is where its logs go, and `audit` the text of its audit file, if it is an audit."""
+
+    scenario: Scenario
+    mode: Mode
+    loadgen_model: str
+    user_conf: Path
+    folder: Path
+    audit: dict[str, int] | None = None
+    expected_samples: int
+    expected_s: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.scenario} {self.mode}"
+
+
+class SessionPlan(_Part):
+    """All runs of one engine. `sample_limit` cuts the data set for a smoke run."""
+
+    engine: EngineSettings
+    engine_plan: EnginePlan
+    dataset: Path
+    sample_limit: int | None = None
+    runs: tuple[RunPlan, ...]
+
+    def fingerprint(self, run: RunPlan, dataset_sha256: str, model_sha256: str) -> str:
+        """Equal for two runs that would measure the same thing: what decides whether a finished run is kept."""
+        parts = [
+            self.engine.model_dump_json(),
+            self.engine_plan.model_dump_json(exclude={"model"}),
+            run.model_dump_json(include={"scenario", "mode", "loadgen_model", "audit"}),
+            run.user_conf.read_text(),
+            str(self.sample_limit),
+            dataset_sha256,
+            model_sha256,
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,219 @@
+"""The parent's side of a session: start the child, follow its events, end it in time, and write the records.
+
+A run's logs are written to `<folder>.partial`; when the run has ended and its log agrees with what was asked, the
+record is written and the folder gets its name. Whatever goes wrong before leaves no record, so no verdict.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from submitter import layout
+from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
+from submitter.harness import audits
+from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.logs import DetailLog, LogFormatError, read_detail
+from submitter.model import Mode
+
+PARTIAL = ".partial"
+ENGINE_LOG = "engine.log"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long the parent waits, in s: for the engine to load, and for the next finished sample of a run."""
+
+    start_s: float = 1800.0
+    stall_s: float = 300.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended: its folder, still under its `.partial` name, and what the child counted."""
+
+    run: RunPlan
+    folder: Path
+    log: DetailLog
+    started_utc: str
+    duration_s: float
+    sample_count: int
+    token_count: int
+
+
+class Watcher(Protocol):
+    """Told what goes on; the command line draws it."""
+
+    def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None: ...
+
+
+def run_session(
+    plan: SessionPlan, work: Path, limits: Limits, watcher: Watcher, on_finished: Callable[[Finished], None]
+) -> None:
+    """Make all runs of the plan; `on_finished` gets each as it ends. RunError if one fails; the finished ones stay."""
+    for run in plan.runs:
+        partial = partial_folder(run.folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
+    inner = plan.model_copy(
+        update={"runs": tuple(r.model_copy(update={"folder": partial_folder(r.folder)}) for r in plan.runs)}
+    )
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with _child(inner, work) as (process, events):
+            _follow(plan, process, events, limits, watcher, on_finished, work / ENGINE_LOG)
+    finally:
+        for run in plan.runs:
+            shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
+
+
+def partial_folder(folder: Path) -> Path:
+    return folder.with_name(folder.name + PARTIAL)
+
+
+@contextmanager
+def _child(plan: SessionPlan, work: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A child in a process group of its own, which is gone when the block is left, however it is left."""
+    with tempfile.TemporaryDirectory(prefix="submitter-") as scratch:
+        plan_file = Path(scratch, "plan.json")
+        plan_file.write_text(plan.model_dump_json())
+        empty = Path(scratch, "cwd")
+        empty.mkdir()
+        read_end, write_end = os.pipe()
+        with (work / ENGINE_LOG).open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "submitter.harness.child", str(plan_file), str(write_end)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(write_end,),
+                start_new_session=True,
+                cwd=empty,
+                env=_environment(plan),
+            )
+        os.close(write_end)
+        try:
+            yield process, read_end
+        finally:
+            _end_group(process)
+            os.close(read_end)
+            if process.stdin:
+                process.stdin.close()
+
+
+def _environment(plan: SessionPlan) -> dict[str, str]:
+    """Ours, with the engine's, and the package found even where it is not installed but lies in the working folder."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path, **plan.engine.env}
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the child's whole process group: an engine's workers outlive their parent otherwise, deaf to SIGTERM."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _follow(
+    plan: SessionPlan,
+    process: subprocess.Popen[bytes],
+    events: int,
+    limits: Limits,
+    watcher: Watcher,
+    on_finished: Callable[[Finished], None],
+    engine_log: Path,
+) -> None:
+    deadline = time.monotonic() + limits.start_s
+    waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
+    done_before = -1
+    started_utc = ""
+    remaining = len(plan.runs)
+    for facts in _events(events, lambda: deadline - time.monotonic()):
+        if facts is None:
+            raise RunError(f"ended the run after waiting in vain for {waiting_for}", _log_hint(engine_log))
+        kind = facts.pop("event")
+        run = plan.runs[facts.pop("number")] if "number" in facts else None
+        if kind == "error":
+            raise _error(facts, engine_log)
+        if kind == "run":
+            started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        if kind != "progress" or facts["done"] > done_before:
+            done_before = facts["done"] if kind == "progress" else -1
+            deadline = time.monotonic() + limits.stall_s
+            waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
+        watcher.event(kind, run, facts)
+        if kind == "finished" and run is not None:
+            remaining -= 1
+            on_finished(_checked(run, facts, started_utc))
+    if remaining:
+        code = process.wait()
+        raise RunError(f"the engine's process ended in the middle of its work (status {code})", _log_hint(engine_log))
+
+
+def _events(descriptor: int, time_left: Callable[[], float]) -> Iterator[dict[str, Any] | None]:
+    """The child's events until it closes its end; None once the time is up."""
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, time_left())):
+                yield None
+                return
+            chunk = os.read(descriptor, 65536)
+            if not chunk:
+                return
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+
+
+def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
+    kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
+    return kinds.get(facts["exit_code"], RunError)(facts["message"], facts["hint"] or _log_hint(engine_log))
+
+
+def _log_hint(engine_log: Path) -> str:
+    """Where the engine's own words are, and the last of them."""
+    try:
+        lines = [line for line in engine_log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        lines = []
+    last = f"; its last line: {lines[-1][:200]}" if lines else ""
+    return f"the engine's log is {engine_log}{last}"
+
+
+def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
+    """Believe a run only if its own log says that it was the run we asked for, and that it ended."""
+    folder = partial_folder(run.folder)
+    path = folder / layout.DETAIL_LOG
+    try:
+        log = read_detail(path)
+    except (OSError, LogFormatError) as error:
+        raise RunError(f"{run.label}: LoadGen left no readable log: {error}", "is the disk full?") from None
+    if not audits.mode_is(log, run.mode):
+        raise RunError(f"{run.label}: the log is of another mode: {log['effective_test_mode']}", "report this")
+    if audits.was_audited(log, run.audit or {}) != run.mode.is_compliance:
+        raise RunError(
+            f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
+            f"is there a stray {layout.AUDIT_CONFIG}?",
+        )
+    if run.mode is not Mode.ACCURACY and "result_validity" not in log:
+        raise RunError(f"{run.label}: the log ends before its result", "is the disk full?")
+    return Finished(run, folder, log, started_utc, facts["seconds"], facts["done"], facts["tokens"])
