@@ -33,7 +33,7 @@ class CachingStemmer:
 
 
 def load_splitter() -> Callable[[str], list[str]]:
-    """A function that splits a text into sentences as `nltk.sent_tokenize` does; NotInstalledError without its model."""
+    """A function that splits text into sentences as `nltk.sent_tokenize` does. NotInstalledError without its model."""
     try:
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
     except ImportError:

@@ -1,0 +1,72 @@
+"""Checks a JSON document against one of `schemas/`, and says what is wrong in words that name the field.
+
+The folder `submitter/schemas` is a link to the top-level `schemas/`, so that a wheel carries the files too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from submitter import plugins
+from submitter.errors import InputError
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """The schema `schemas/<name>.schema.json`."""
+    content: dict[str, Any] = json.loads(
+        resources.files("submitter").joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
+    )
+    return content
+
+
+def validate(document: object, name: str, where: str) -> None:
+    """InputError that names every field of `document` against schema `name`; `where` says which file it is."""
+    found = list(dict.fromkeys(problems(document, name)))
+    if found:
+        count = f"{len(found)} problems: " if len(found) > 1 else ""
+        raise InputError(f"{where}: {count}{'; '.join(found)}", f"schemas/{name}.schema.json describes each field")
+
+
+def problems(document: object, name: str) -> Iterator[str]:
+    """One line a problem, each beginning with the field."""
+    from jsonschema import Draft202012Validator
+
+    schema = load(name)
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(document), key=lambda error: list(map(str, error.path))
+    ):
+        field = ".".join(map(str, error.absolute_path)) or "the document"
+        if error.validator == "required":
+            yield from (f"{key} is missing" for key in error.validator_value if key not in error.instance)
+        elif error.validator == "additionalProperties":
+            yield from _unknown_keys(error.instance, schema)
+        elif error.validator == "enum":
+            allowed = ", ".join(map(str, error.validator_value))
+            yield f"{field} is {_shown(error.instance)}, not one of {allowed}"
+        elif error.validator in ("pattern", "minLength", "minProperties") or (
+            error.validator == "minimum" and not isinstance(error.instance, str)
+        ):
+            yield f"{field} is {_shown(error.instance)}, which says nothing"
+        elif error.validator == "type":
+            wanted = error.validator_value
+            yield f"{field} is no {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
+        else:
+            yield f"{field}: {error.message[:200]}"
+
+
+def _unknown_keys(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    known = list(schema.get("properties", {}))
+    for key in document:
+        if key not in known:
+            hint = plugins.did_you_mean(key, known)
+            yield f"{key[:80]} is no known field" + (f" ({hint})" if hint.startswith("did") else "")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else text[:77] + "..."
