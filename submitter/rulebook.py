@@ -26,11 +26,17 @@ class Seeds(_Table):
 
 
 class Target(_Table):
-    """An accuracy metric must reach `reference * factor`, and stay under `reference * upper_factor` if that is set."""
+    """An accuracy metric must reach `reference * factor`, and stay under its upper limit if one is set.
+
+    The upper limit is `reference * upper_factor` or, where the source gives it so, the absolute `upper_limit`.
+    An `optional` metric may be absent.
+    """
 
     reference: float
     factor: float
     upper_factor: float | None = None
+    upper_limit: float | None = None
+    optional: bool = False
 
     @property
     def lower(self) -> float:
@@ -38,7 +44,7 @@ class Target(_Table):
 
     @property
     def upper(self) -> float | None:
-        return None if self.upper_factor is None else self.reference * self.upper_factor
+        return self.upper_limit if self.upper_factor is None else self.reference * self.upper_factor
 
 
 class TokenLatency(_Table):
@@ -69,20 +75,36 @@ class Benchmark(_Table):
     performance_sample_count: int
     accuracy_sample_count: int | dict[Scenario, int] | None = None
     max_new_tokens: int | None = None
+    eos_token_id: int | None = None
+    equal_issue: bool = False
+    use_token_latencies: bool = False
+    min_duration_ms: int | None = None
     unit: dict[Scenario, str] = Field(default_factory=dict)
     metric: dict[Scenario, str] = Field(default_factory=dict)
+    metric_divisor: dict[Scenario, float] = Field(default_factory=dict)
     accuracy: dict[str, Target] = Field(default_factory=dict)
+    accuracy_of: dict[Scenario, dict[str, Target]] = Field(default_factory=dict)
+    accuracy_files: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     token_latency: dict[Scenario, TokenLatency] = Field(default_factory=dict)
     latency_ns: dict[Scenario, int] = Field(default_factory=dict)
     min_query_count: dict[Scenario, int] = Field(default_factory=dict)
     offline_min_samples_per_query: int | None = None
     compliance: tuple[str, ...] = ()
+    compliance_delta: dict[str, float] = Field(default_factory=dict)
     scenarios: dict[str, ScenarioSet] = Field(default_factory=dict)
 
     @property
     def is_llm(self) -> bool:
         """Whether LoadGen's token latencies must be on."""
-        return bool(self.token_latency)
+        return self.use_token_latencies
+
+    def scenarios_for(self, system_type: str) -> ScenarioSet | None:
+        """What a closed submission of this system type must hold; None if the benchmark is not of that type."""
+        return self.scenarios.get("-".join(sorted(system_type.split(","))))
+
+    def accuracy_targets(self, scenario: Scenario) -> dict[str, Target]:
+        """The accuracy targets by metric; some benchmarks have others in one scenario."""
+        return self.accuracy_of.get(scenario, self.accuracy)
 
     def loadgen_model_for(self, scenario: Scenario) -> str:
         name = self.loadgen_model_interactive if scenario is Scenario.INTERACTIVE else self.loadgen_model
@@ -98,14 +120,23 @@ class Benchmark(_Table):
 
 
 class ComplianceTest(_Table):
-    """A compliance test: the LoadGen settings its audit file sets, without the model and scenario prefix."""
+    """A compliance test.
+
+    `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix; `verify` the lines
+    that each file of its verification must have, a list of alternatives for each line.
+    """
 
     audit: dict[str, int] = Field(default_factory=dict)
+    verify: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
+    logs_required: bool = False
+    accuracy_delta: float | None = None
 
 
 class SystemRules(_Table):
     required_fields: tuple[str, ...]
     meaningful_fields: tuple[str, ...]
+    network_fields: tuple[str, ...]
+    network_sut_name: str
     statuses: tuple[str, ...]
     system_types: tuple[str, ...]
 
@@ -121,6 +152,7 @@ class RoundFacts(_Table):
     loadgen_versions: tuple[str, ...]
     min_duration_ms: int
     accuracy_log_max_bytes: int
+    file_max_bytes: int
 
 
 class Rulebook(_Table):
@@ -131,7 +163,9 @@ class Rulebook(_Table):
     system: SystemRules
     measurements: MeasurementRules
     metric: dict[Scenario, str]
+    metric_divisor: dict[Scenario, float]
     unit: dict[Scenario, str]
+    accuracy_patterns: dict[str, str]
     compliance: dict[str, ComplianceTest]
     model_mapping: dict[str, str] = Field(default_factory=dict)
     ignored_errors: tuple[str, ...] = ()
@@ -159,6 +193,16 @@ class Rulebook(_Table):
     def metric_key(self, benchmark: str, scenario: Scenario) -> str:
         """The detail log's key of the result's metric."""
         return self.benchmarks[benchmark].metric.get(scenario) or self.metric[scenario]
+
+    def metric_divisor_of(self, benchmark: str, scenario: Scenario) -> float:
+        """What the detail log's value is divided by to be in the result's unit."""
+        own = self.benchmarks[benchmark].metric_divisor.get(scenario)
+        return own or self.metric_divisor.get(scenario, 1.0)
+
+    def min_duration_ms(self, benchmark: str) -> int:
+        """How long a performance run must last at least."""
+        own = self.benchmarks[benchmark].min_duration_ms
+        return self.round.min_duration_ms if own is None else own
 
     def metric_unit(self, benchmark: str, scenario: Scenario) -> str:
         return self.benchmarks[benchmark].unit.get(scenario) or self.unit[scenario]
