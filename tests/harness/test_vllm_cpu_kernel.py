@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("vllm")
 
+import vllm._custom_ops  # noqa: E402, F401 - loads the operators
 from vllm.platforms import PlatformEnum, current_platform  # noqa: E402
 
 from submitter.harness.engines._vllm_cpu_kernel import register  # noqa: E402
