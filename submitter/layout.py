@@ -20,6 +20,7 @@ VERIFY_ACCURACY = "verify_accuracy.txt"
 USER_CONF = "user.conf"
 MEASUREMENTS_JSON = "measurements.json"
 README = "README.md"
+ENGINE_TOML = "engine.toml"
 AUDIT_CONFIG = "audit.config"
 MODEL_MAPPING = "model_mapping.json"
 
@@ -35,6 +36,10 @@ class Layout:
 
     def code(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / self.code_folder
+
+    def implementation(self, division: str, submitter: str, benchmark: str) -> PurePosixPath:
+        """The code of one official benchmark; the rules want an implementation's name there, and ours is our own."""
+        return self.code(division, submitter) / benchmark / "submitter"
 
     def documentation(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "documentation"
