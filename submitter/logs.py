@@ -83,6 +83,10 @@ def read_detail(path: Path) -> DetailLog:
     return parse_detail(path.read_bytes())
 
 
+# What `truncate_accuracy_log.py` writes between the head and the tail that it keeps of an accuracy log.
+TRUNCATION_MARK = b"\n\n...\n\n"
+
+
 @dataclass(frozen=True, slots=True)
 class AccuracyEntry:
     """One logged answer: the sample's index and the SUT's response, which is a buffer of token ids."""
