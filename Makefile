@@ -1,0 +1,45 @@
+# make demo   the whole way on the embedded benchmark: runs, scores, tree, check
+# make test   linters, types and all quick tests; make test-slow the ones of minutes
+# Both set everything up in .venv first; repeating them costs nothing.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCK := requirements/cpu.txt
+# PyTorch's own index, for where pip does not find the CPU build of torch in the indexes it is set up with.
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup demo test test-slow lint bench clean
+
+setup: $(VENV)/.submitter
+
+$(VENV)/.lock: $(LOCK)
+	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), "the lock file needs Python 3.11: make PYTHON=/path/to/python3.11"'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP_INSTALL) --no-deps -r $(LOCK) || $(PIP_INSTALL) --no-deps --extra-index-url $(TORCH_CPU_INDEX) -r $(LOCK)
+	touch $@
+
+$(VENV)/.submitter: $(VENV)/.lock pyproject.toml
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup
+	$(BIN)/submitter run-all examples/demo.toml
+
+lint: setup
+	$(BIN)/ruff check submitter tests bench
+	$(BIN)/ruff format --check submitter tests bench
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+bench: setup
+	$(BIN)/python bench/harness_overhead.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info
