@@ -26,23 +26,24 @@ ADJECTIVES = tuple(
 )
 
 NOUNS = tuple(
-    """boat chair table lamp clock book letter basket bottle bucket ladder hammer kettle mirror blanket carpet candle
-    camera guitar piano violin drum trumpet wagon bicycle barrel anchor compass map painting statue vase plate cup
-    bowl spoon knife pot oven stove pillow curtain window door fence gate bell rope net tent coat hat scarf glove
-    boot shirt jacket ring necklace coin stamp ticket box crate trunk cabinet shelf desk bench stool sofa bed ball
-    kite doll puzzle robot engine wheel pump radio phone printer keyboard umbrella suitcase backpack wallet lantern
-    telescope magnet feather stone brick tile pipe cable battery""".split()
+    """boats chairs tables lamps clocks books letters baskets bottles buckets ladders hammers kettles mirrors blankets
+    carpets candles cameras guitars pianos violins drums trumpets wagons bicycles barrels anchors maps paintings statues
+    vases plates cups bowls spoons knives pots ovens stoves pillows curtains windows doors fences gates bells ropes nets
+    tents coats hats scarves gloves boots shirts jackets rings necklaces coins stamps tickets boxes crates trunks cabinets
+    shelves desks benches stools sofas beds balls kites dolls puzzles robots engines wheels pumps radios phones printers
+    keyboards umbrellas suitcases backpacks wallets lanterns telescopes magnets feathers stones bricks tiles pipes cables
+    batteries apples""".split()
 )
 
 PLACES = tuple(
-    """market harbour station library museum school garden forest river bridge castle tower village farm bakery
-    office factory theatre hospital airport kitchen cellar attic garage workshop beach island valley mountain lake
-    park square church hotel cafe stadium prison palace mill mine barn stable lighthouse laboratory gallery pharmacy
-    bank court embassy university""".split()
+    """Oslo Paris London Madrid Lisbon Rome Milan Vienna Prague Warsaw Berlin Munich Hamburg Dresden Zurich Geneva
+    Athens Dublin Cork Bergen Stockholm Helsinki Tallinn Riga Vilnius Krakow Budapest Belgrade Zagreb Bern Cairo Tunis
+    Nairobi Lagos Delhi Mumbai Tokyo Osaka Kyoto Seoul Manila Sydney Perth Boston Chicago Denver Dallas Seattle Lima
+    Quito""".split()
 )
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 PARTS = ("morning", "noon", "afternoon", "evening", "night")
 
-PREPOSITIONS = ("at", "near", "behind", "outside", "inside", "opposite")
+PREPOSITIONS = ("in", "near", "outside", "around")

@@ -23,8 +23,8 @@ from submitter.embedded import lexicon
 SAMPLE_COUNT = 24_576
 DATASET_SEED = "submitter-embedded-1"
 
-# How many sentences a story has, 1 to 12: a long tail, as instruction sets have, scaled down.
-SENTENCE_COUNT_WEIGHTS = (6, 14, 18, 17, 13, 9, 7, 5, 4, 3, 2, 2)
+# How many sentences a story has, 1 to 14: a long tail, as instruction sets have, scaled down.
+SENTENCE_COUNT_WEIGHTS = (14, 22, 18, 13, 9, 6, 5, 4, 3, 2, 1, 1, 1, 1)
 
 T = TypeVar("T")
 
@@ -41,8 +41,8 @@ class Text:
 @dataclass(frozen=True)
 class _Fact:
     name: str
-    deed: str  # "bought the red boat"
-    where: str  # "at the market"
+    deed: str  # "bought red boats"
+    where: str  # "near Oslo"
     when: str  # " on Monday morning", or nothing
 
     def sentence(self) -> str:
@@ -80,8 +80,8 @@ def _story(words: random.Random, timed: list[bool]) -> list[_Fact]:
     return [
         _Fact(
             name=names[i],
-            deed=f"{_pick(words, lexicon.VERBS)} the {_pick(words, lexicon.ADJECTIVES)} {nouns[i]}",
-            where=f"{_pick(words, lexicon.PREPOSITIONS)} the {_pick(words, lexicon.PLACES)}",
+            deed=f"{_pick(words, lexicon.VERBS)} {_pick(words, lexicon.ADJECTIVES)} {nouns[i]}",
+            where=f"{_pick(words, lexicon.PREPOSITIONS)} {_pick(words, lexicon.PLACES)}",
             when=f" on {_pick(words, lexicon.DAYS)} {_pick(words, lexicon.PARTS)}" if timed[i] else "",
         )
         for i in range(count)

@@ -6,8 +6,9 @@ It makes the tokenizer, trains on an endless stream of samples drawn from anothe
 data set's, and writes a Hugging Face checkpoint. `reference.py` then records its scores, and
 `submitter quantize` makes the FP8 checkpoint that ships. Needs torch and transformers, and no GPU.
 
-What made so small a model learn to read within an hour on two CPU cores: short stories first, the loss on
-the answers alone, and word-sized tokens, so that copying is one step of attention a word.
+What made so small a model learn to read within an hour on two CPU cores: word-sized tokens, so that copying is
+one step of attention a word; small batches and short stories first; the loss on the answers alone; and, at the start,
+batches that are nothing but lists of words and pieces of them, which teach it to look back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -26,13 +27,32 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from submitter.embedded import texts
 
-VOCABULARY_SIZE = 1280
+VOCABULARY_SIZE = 1408
+FIRST_WORD = 3 + 256  # behind the special tokens and the bytes
 CONTEXT_LENGTH = 512
 TRAINING_SEED = "submitter-embedded-training"
 SAMPLES_PER_POOL = 1024  # sorted by length before they are cut into batches, so that little is padding
-LEARNING_RATE = 1.5e-3
-# The share of the time given to stories of at most so many sentences, before all lengths are drawn.
-CURRICULUM = ((0.06, 1), (0.14, 2), (0.24, 4))
+LEARNING_RATE = 1e-3
+
+
+class Stage(NamedTuple):
+    """A part of the training, until `until` of the time is over."""
+
+    until: float
+    longest_story: int  # sentences
+    tokens_per_batch: int
+    lists: float  # their share of the batches
+    longest_list: int  # words
+
+
+STAGES = (
+    Stage(0.08, 1, 1024, 0.5, 8),
+    Stage(0.20, 2, 1024, 0.5, 12),
+    Stage(0.40, 4, 1536, 0.4, 20),
+    Stage(0.60, 14, 2048, 0.2, 30),
+    Stage(1.00, 14, 3072, 0.0, 30),
+)
+_LIST_ROW_TOKENS = 96
 
 
 def make_tokenizer(sample_count: int = 20_000) -> PreTrainedTokenizerFast:
@@ -50,7 +70,11 @@ def make_tokenizer(sample_count: int = 20_000) -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(corpus, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=CONTEXT_LENGTH
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=CONTEXT_LENGTH,
     )
 
 
@@ -77,34 +101,69 @@ def make_model() -> LlamaForCausalLM:
     )
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, tokens_per_batch: int, progress: list[float]) -> Iterator[Any]:
-    """Endless batches of (token ids, mask of the answers' positions), the lengths by the curriculum."""
+def batches(tokenizer: PreTrainedTokenizerFast, progress: list[float]) -> Iterator[Any]:
+    """Endless batches of (token ids, mask of the positions to learn), as the stage of `progress[0]` has them."""
     form, words = random.Random(f"{TRAINING_SEED}/form"), random.Random(f"{TRAINING_SEED}/words")
     while True:
-        longest = next((n for share, n in CURRICULUM if progress[0] < share), len(texts.SENTENCE_COUNT_WEIGHTS))
-        weights = texts.SENTENCE_COUNT_WEIGHTS[:longest]
-        pool = [texts.compose(form, words, weights) for _ in range(SAMPLES_PER_POOL)]
+        stage = _stage(progress)
+        pool = [
+            texts.compose(form, words, texts.SENTENCE_COUNT_WEIGHTS[: stage.longest_story])
+            for _ in range(SAMPLES_PER_POOL)
+        ]
         prompts = tokenizer([text.prompt for text in pool])["input_ids"]
         answers = tokenizer([text.answer for text in pool], add_special_tokens=False)["input_ids"]
         pairs = sorted(zip(prompts, answers, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
         cut: list[list[tuple[list[int], list[int]]]] = [[]]
         for pair in pairs:
-            if cut[-1] and (len(pair[0]) + len(pair[1]) + 1) * (len(cut[-1]) + 1) > tokens_per_batch:
+            if cut[-1] and (len(pair[0]) + len(pair[1]) + 1) * (len(cut[-1]) + 1) > stage.tokens_per_batch:
                 cut.append([])
             cut[-1].append(pair)
         form.shuffle(cut)
         for group in cut:
-            width = max(len(prompt) + len(answer) + 1 for prompt, answer in group)
-            ids = torch.zeros(len(group), width, dtype=torch.long)
-            mask = torch.zeros(len(group), width, dtype=torch.bool)
-            for row, (prompt, answer) in enumerate(group):
-                whole = [*prompt, *answer, 2]
-                ids[row, : len(whole)] = torch.tensor(whole)
-                mask[row, len(prompt) : len(whole)] = True
-            yield ids, mask
+            while form.random() < stage.lists:
+                yield _said_again(form, stage)
+            yield _text_batch(group)
+            if _stage(progress) is not stage:
+                break
 
 
-def train(output: Path, minutes: float, tokens_per_batch: int, seed: int) -> None:
+def _stage(progress: list[float]) -> Stage:
+    return next((stage for stage in STAGES if progress[0] < stage.until), STAGES[-1])
+
+
+def _text_batch(group: list[tuple[list[int], list[int]]]) -> Any:
+    width = max(len(prompt) + len(answer) + 1 for prompt, answer in group)
+    ids = torch.zeros(len(group), width, dtype=torch.long)
+    mask = torch.zeros(len(group), width, dtype=torch.bool)
+    for row, (prompt, answer) in enumerate(group):
+        whole = [*prompt, *answer, 2]
+        ids[row, : len(whole)] = torch.tensor(whole)
+        mask[row, len(prompt) : len(whole)] = True
+    return ids, mask
+
+
+def _said_again(rng: random.Random, stage: Stage) -> Any:
+    """Rows of a list of random words, followed by pieces of that list in any order.
+
+    Each word of a piece but its first can only be known by looking for the one before it: no word is likelier than
+    another, and no distance to look back is.
+    """
+    length = rng.randint(4, stage.longest_list)
+    ids, mask = [], []
+    for _ in range(stage.tokens_per_batch // _LIST_ROW_TOKENS):
+        words = rng.sample(range(FIRST_WORD, VOCABULARY_SIZE), length)
+        row, learn = [1, *words], [False] * (length + 1)
+        while len(row) < _LIST_ROW_TOKENS:
+            start = rng.randrange(length - 1)
+            piece = words[start : start + rng.randint(2, 8)]
+            row += piece
+            learn += [False] + [True] * (len(piece) - 1)
+        ids.append(row[:_LIST_ROW_TOKENS])
+        mask.append(learn[:_LIST_ROW_TOKENS])
+    return torch.tensor(ids), torch.tensor(mask)
+
+
+def train(output: Path, minutes: float, seed: int) -> None:
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
     model = make_model()
@@ -112,8 +171,8 @@ def train(output: Path, minutes: float, tokens_per_batch: int, seed: int) -> Non
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     progress = [0.0]
     start = time.monotonic()
-    running_loss = running_right = 0.0
-    for step, (ids, mask) in enumerate(batches(tokenizer, tokens_per_batch, progress), start=1):
+    told: dict[str, list[float]] = {}
+    for step, (ids, mask) in enumerate(batches(tokenizer, progress), start=1):
         progress[0] = (time.monotonic() - start) / (60 * minutes)
         if progress[0] >= 1:
             break
@@ -129,16 +188,14 @@ def train(output: Path, minutes: float, tokens_per_batch: int, seed: int) -> Non
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        running_loss += loss.item()
-        running_right += (logits.argmax(-1) == target).float().mean().item()
-        if step % 50 == 0:
-            print(
-                f"step {step} {progress[0]:.1%} loss {running_loss / 50:.3f} tokens right {running_right / 50:.3f} "
-                f"rate {rate:.2e} {(time.monotonic() - start) / step:.2f} s/step",
-                flush=True,
-            )
-            running_loss = running_right = 0.0
-        if step % 500 == 0:
+        kind = "stories" if (ids[:, -1] == 2).any() else "lists"
+        told.setdefault(kind, []).append((logits.argmax(-1) == target).float().mean().item())
+        if step % 200 == 0:
+            right = ", ".join(f"{kind} {sum(v) / len(v):.3f}" for kind, v in sorted(told.items()))
+            seconds = (time.monotonic() - start) / step
+            print(f"step {step} {progress[0]:.1%} tokens right: {right}; {seconds:.2f} s/step", flush=True)
+            told.clear()
+        if step % 1000 == 0:
             _save(model, tokenizer, output)
     _save(model, tokenizer, output)
 
@@ -154,10 +211,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--tokens-per-batch", type=int, default=4096)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    train(arguments.output, arguments.minutes, arguments.tokens_per_batch, arguments.seed)
+    train(arguments.output, arguments.minutes, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ def audit_file(settings: Mapping[str, int]) -> str:
     return "".join(f"*.*.{key} = {value}\n" for key, value in settings.items())
 
 
-def was_audited(log: DetailLog, settings: Mapping[str, int]) -> bool:
-    """Whether a run had the audit's settings in force: the sampling of answers that no other run asks for."""
-    return log["effective_accuracy_log_sampling_target"] == settings.get("accuracy_log_sampling_target", 0) != 0
+def was_audited(log: DetailLog) -> bool:
+    """Whether a run had audit settings in force: the sampling of answers into the log, which no other run asks for."""
+    return bool(log["effective_accuracy_log_sampling_target"])
 
 
 @dataclass(frozen=True)

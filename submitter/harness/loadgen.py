@@ -9,6 +9,7 @@ process; later runs silently lose seeds and limits. Loading the built-in configu
 from __future__ import annotations
 
 import math
+import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,15 +23,14 @@ from submitter.model import Mode, Scenario
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
+_INSTALL = f"pip install {DISTRIBUTION}, in the version of the round"
 
 
 def _module() -> Any:
     try:
         import mlperf_loadgen
     except ImportError as error:
-        raise NotInstalledError(
-            f"LoadGen cannot be imported: {error}", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
-        ) from None
+        raise NotInstalledError(f"LoadGen cannot be imported: {error}", _INSTALL) from None
     return mlperf_loadgen
 
 
@@ -39,7 +39,9 @@ def version() -> str:
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        raise NotInstalledError("LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)") from None
+        raise NotInstalledError(
+            "LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,20 @@ class EffectiveSettings:
         return count
 
     def expected_seconds(self, scenario: Scenario, mode: Mode, dataset_size: int) -> float:
-        """How long the run lasts if the system keeps the target rate; both scenarios are issued at `target_qps`."""
+        """How long the run lasts if the system keeps the target rate."""
         return self.expected_samples(scenario, mode, dataset_size) / self.target_qps if self.target_qps else 0.0
 
 
-def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: Path | None = None) -> EffectiveSettings:
-    """The settings a run will have. `model` is the benchmark's name in LoadGen's built-in configuration."""
+def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: str | None = None) -> EffectiveSettings:
+    """The settings a run will have. `model` is its benchmark in LoadGen's built-in configuration, `audit` the text of
+    its audit file if it is a compliance test."""
     settings = _settings(model, scenario, user_conf)
     if audit is not None:
-        # LoadGen itself does this in StartTest (loadgen.cc), with '*' for the model.
-        settings.FromConfig(str(audit), "*", scenario.loadgen_name, _USER_CONF)
+        with tempfile.NamedTemporaryFile("w", suffix=f"-{layout.AUDIT_CONFIG}") as file:
+            file.write(audit)
+            file.flush()
+            # As LoadGen itself does in StartTest (loadgen.cc), with '*' for the model.
+            settings.FromConfig(file.name, "*", scenario.loadgen_name, _USER_CONF)
     offline = scenario is Scenario.OFFLINE
     return EffectiveSettings(
         qsl_rng_seed=settings.qsl_rng_seed,
@@ -108,7 +114,7 @@ def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
     if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
-        raise InputError(f"{user_conf}: LoadGen refuses it (error {errors})", "each line is 'model.scenario.key = value'")
+        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "each line is 'model.scenario.key = value'")
     return settings
 
 
@@ -164,7 +170,7 @@ def run_test(
     performance_count = settings.performance_sample_count_override or sample_count
     if performance_count > sample_count:
         raise InputError(
-            f"{user_conf}: performance_sample_count_override is {performance_count}, the data set has {sample_count} samples",
+            f"{user_conf}: performance_sample_count_override is {performance_count}, the data set's size {sample_count}",
             f"set it to {sample_count} or fewer",
         )
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)

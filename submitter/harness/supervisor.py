@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -124,10 +124,8 @@ def _environment(plan: SessionPlan) -> dict[str, str]:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Kill the child's whole process group: an engine's workers outlive their parent otherwise, deaf to SIGTERM."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -140,12 +138,12 @@ def _follow(
     on_finished: Callable[[Finished], None],
     engine_log: Path,
 ) -> None:
-    deadline = time.monotonic() + limits.start_s
+    clock = _Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
     started_utc = ""
     remaining = len(plan.runs)
-    for facts in _events(events, lambda: deadline - time.monotonic()):
+    for facts in _events(events, clock):
         if facts is None:
             raise RunError(f"ended the run after waiting in vain for {waiting_for}", _log_hint(engine_log))
         kind = facts.pop("event")
@@ -156,7 +154,7 @@ def _follow(
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         if kind != "progress" or facts["done"] > done_before:
             done_before = facts["done"] if kind == "progress" else -1
-            deadline = time.monotonic() + limits.stall_s
+            clock.set(limits.stall_s)
             waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
@@ -167,13 +165,26 @@ def _follow(
         raise RunError(f"the engine's process ended in the middle of its work (status {code})", _log_hint(engine_log))
 
 
-def _events(descriptor: int, time_left: Callable[[], float]) -> Iterator[dict[str, Any] | None]:
+class _Deadline:
+    """A time in the future that can be moved."""
+
+    def __init__(self, seconds: float) -> None:
+        self.set(seconds)
+
+    def set(self, seconds: float) -> None:
+        self._at_s = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        return max(0.0, self._at_s - time.monotonic())
+
+
+def _events(descriptor: int, deadline: _Deadline) -> Iterator[dict[str, Any] | None]:
     """The child's events until it closes its end; None once the time is up."""
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while True:
-            if not selector.select(max(0.0, time_left())):
+            if not selector.select(deadline.left_s()):
                 yield None
                 return
             chunk = os.read(descriptor, 65536)
@@ -209,7 +220,7 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         raise RunError(f"{run.label}: LoadGen left no readable log: {error}", "is the disk full?") from None
     if not audits.mode_is(log, run.mode):
         raise RunError(f"{run.label}: the log is of another mode: {log['effective_test_mode']}", "report this")
-    if audits.was_audited(log, run.audit or {}) != run.mode.is_compliance:
+    if audits.was_audited(log) != run.mode.is_compliance:
         raise RunError(
             f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
             f"is there a stray {layout.AUDIT_CONFIG}?",

@@ -1,4 +1,4 @@
-"""The system under test: takes LoadGen's samples, feeds the engine, hands tokens back. One event loop, no thread a query.
+"""The system under test: takes LoadGen's samples, feeds the engine, hands tokens back, on one event loop.
 
 The contract with LoadGen, which `tests/harness/test_sut.py` holds point by point: int32 token ids; the first
 token reported once; then all tokens, the first included; never fewer than two, because LoadGen divides by the number of
@@ -55,9 +55,11 @@ def finished_answer(tokens: list[int], eos_token_id: int, max_new_tokens: int) -
     An engine that strips the EOS of an answer of one token gets it back, as LoadGen counts at least two tokens.
     """
     if len(tokens) > max_new_tokens:
-        raise RunError(f"the engine gave {len(tokens)} tokens, the limit is {max_new_tokens}", "pass max_tokens on to it")
+        raise RunError(
+            f"the engine gave {len(tokens)} tokens, the limit is {max_new_tokens}", "pass max_tokens on to it"
+        )
     if not tokens or tokens[0] == eos_token_id:
-        raise RunError("the engine gave an empty answer", "the rules ask for at least one new token: set min_tokens to 1")
+        raise RunError("the engine gave an empty answer", "the rules ask for at least one token: set min_tokens to 1")
     if eos_token_id in tokens[:-1]:
         raise RunError("the engine went on after the EOS token", "let it stop at the model's EOS")
     return [*tokens, eos_token_id] if len(tokens) == 1 else tokens

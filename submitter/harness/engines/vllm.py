@@ -18,7 +18,10 @@ from submitter.harness.engines import Engine, EnginePlan
 
 # Ours to decide, whatever the settings say: the reason is what the user reads.
 _FORCED: dict[str, tuple[Any, str]] = {
-    "enable_prefix_caching": (False, "the rules forbid caching across queries (inference_rules.adoc, LoadGen operation)"),
+    "enable_prefix_caching": (
+        False,
+        "the rules forbid caching across queries (inference_rules.adoc)",
+    ),
     "skip_tokenizer_init": (True, "the timed path handles token ids only"),
     "model": (None, "the campaign names the model"),
 }

@@ -1,0 +1,176 @@
+"""From a campaign to what will be done: every run with its settings, sample count and time. Nothing is run here."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from submitter import layout
+from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, validated
+from submitter.embedded.benchmark import load_benchmark, model_folder
+from submitter.embedded.dataset import prepare
+from submitter.errors import InputError
+from submitter.harness import loadgen
+from submitter.harness.audits import audit_file
+from submitter.harness.checkpoint import checkpoint_sha256, verify_checkpoint, weight_data_type
+from submitter.harness.dataset import Dataset
+from submitter.harness.engines import EnginePlan
+from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
+from submitter.model import Mode, ResultKey, Scenario
+from submitter.record import DatasetFacts, ModelFacts
+from submitter.rulebook import Rulebook, load_rulebook
+
+ENGINE_TOML = "engine.toml"
+# Loading an engine, scoring and assembling, in s: only for the estimate of the whole.
+_OVERHEAD_S = 60.0
+
+
+@dataclass(frozen=True)
+class BenchmarkPlan:
+    """One benchmark of a campaign with everything looked up: sessions share an engine where settings allow it."""
+
+    table: BenchmarkTable
+    official: str
+    model: ModelFacts
+    model_folder: Path
+    dataset: Dataset
+    accuracy_target: dict[str, float]
+    eos_token_id: int
+    sessions: tuple[SessionPlan, ...]
+
+    def key(self, campaign: Campaign, scenario: Scenario) -> ResultKey:
+        return ResultKey(campaign.division, campaign.submitter, campaign.system.id, self.table.name, scenario)
+
+    @property
+    def dataset_facts(self) -> DatasetFacts:
+        return DatasetFacts(name=self.dataset.name, sample_count=len(self.dataset), sha256=self.dataset.sha256)
+
+
+@dataclass(frozen=True)
+class CampaignPlan:
+    """Everything run-all will do."""
+
+    campaign: Campaign
+    book: Rulebook
+    benchmarks: tuple[BenchmarkPlan, ...]
+
+    @property
+    def runs(self) -> list[tuple[BenchmarkPlan, SessionPlan, RunPlan]]:
+        return [(b, session, run) for b in self.benchmarks for session in b.sessions for run in session.runs]
+
+    @property
+    def expected_s(self) -> float:
+        return _OVERHEAD_S + sum(run.expected_s for _, _, run in self.runs)
+
+    @property
+    def command(self) -> str:
+        """What reproduces this campaign, as a user would type it."""
+        return f"submitter run-all {shlex.quote(_shown(self.campaign.path))}"
+
+
+def _shown(path: Path) -> str:
+    resolved, here = path.resolve(), Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+
+
+def run_folder(campaign: Campaign, benchmark: str, scenario: Scenario, mode: Mode) -> Path:
+    """Where the logs and the record of a finished run lie."""
+    return campaign.runs_folder / campaign.system.id / benchmark / scenario / mode
+
+
+def make_plan(campaign: Campaign) -> CampaignPlan:
+    """Look up and predict everything; InputError where the campaign, its files or the round do not fit together."""
+    book = load_rulebook(campaign.round)
+    return CampaignPlan(campaign, book, tuple(_benchmark(campaign, book, table) for table in campaign.benchmarks))
+
+
+def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> BenchmarkPlan:
+    where = f"{campaign.path}: benchmark '{table.name}'"
+    embedded = load_benchmark() if EMBEDDED in (table.model, table.dataset) else None
+    official = table.official or (embedded.official_benchmark if embedded else table.name)
+    rules = book.benchmark(official)
+    max_new_tokens = table.max_new_tokens or (embedded.max_new_tokens if embedded else rules.max_new_tokens)
+    eos_token_id = table.eos_token_id
+    if eos_token_id is None and embedded:
+        eos_token_id = embedded.eos_token_id
+    if max_new_tokens is None or eos_token_id is None:
+        missing = "max_new_tokens" if max_new_tokens is None else "eos_token_id"
+        raise InputError(f"{where} lacks {missing}", "its generation_config.json or the rules have it")
+    if table.sample_limit is not None and not campaign.smoke:
+        raise InputError(f"{where}: sample_limit is for smoke runs", "remove it, or set smoke = true")
+    folder = model_folder() if table.model == EMBEDDED else Path(table.model)
+    verify_checkpoint(folder)
+    dataset_folder = prepare(campaign.output / "data" / EMBEDDED) if table.dataset == EMBEDDED else Path(table.dataset)
+    whole = Dataset.open(dataset_folder)
+    dataset = whole if table.sample_limit is None else whole.subset(table.sample_limit)
+    engine_plan = EnginePlan(model=str(folder), max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
+    if embedded:
+        targets = {metric: target.lower for metric, target in embedded.accuracy.items()}
+    else:
+        targets = {metric: target.lower for metric, target in rules.accuracy.items()} if official == table.name else {}
+    by_engine: dict[str, list[Scenario]] = {}
+    settings = {scenario: engine_settings(table, scenario) for scenario in table.scenarios}
+    for scenario in table.scenarios:
+        by_engine.setdefault(settings[scenario].model_dump_json(), []).append(scenario)
+    sessions = tuple(
+        SessionPlan(
+            engine=settings[scenarios[0]],
+            engine_plan=engine_plan,
+            dataset=dataset_folder,
+            sample_limit=table.sample_limit,
+            runs=tuple(
+                _run(campaign, book, table, official, scenario, mode, len(dataset))
+                for scenario in scenarios
+                for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *(Mode(test) for test in rules.compliance))
+            ),
+        )
+        for scenarios in by_engine.values()
+    )
+    return BenchmarkPlan(
+        table=table,
+        official=official,
+        model=ModelFacts(
+            name=folder.name if table.model != EMBEDDED else table.name,
+            sha256=checkpoint_sha256(folder),
+            weight_data_types=weight_data_type(folder),
+        ),
+        model_folder=folder,
+        dataset=dataset,
+        accuracy_target={**targets, **table.accuracy_target},
+        eos_token_id=eos_token_id,
+        sessions=sessions,
+    )
+
+
+def engine_settings(table: BenchmarkTable, scenario: Scenario) -> EngineSettings:
+    """`engine.toml` of a scenario; InputError if it is missing or has a key nobody knows."""
+    path = table.measurements / scenario / ENGINE_TOML
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing", "measurements/README.md says what it holds") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is no TOML file: {error}", "measurements/README.md says what it holds") from None
+    return validated(EngineSettings, data, str(path))
+
+
+def _run(
+    campaign: Campaign, book: Rulebook, table: BenchmarkTable, official: str, scenario: Scenario, mode: Mode, size: int
+) -> RunPlan:
+    model = book.benchmark(official).loadgen_model_for(scenario)
+    user_conf = table.measurements / scenario / layout.USER_CONF
+    folder = run_folder(campaign, table.name, scenario, mode)
+    audit = book.compliance[mode].audit if mode.is_compliance else None
+    effective = loadgen.effective_settings(model, scenario, user_conf, audit_file(audit) if audit else None)
+    return RunPlan(
+        scenario=scenario,
+        mode=mode,
+        loadgen_model=model,
+        user_conf=user_conf,
+        folder=folder,
+        audit=audit,
+        expected_samples=effective.expected_samples(scenario, mode, size),
+        expected_s=effective.expected_seconds(scenario, mode, size),
+    )

@@ -1,0 +1,195 @@
+"""Everything that can be known to be wrong before the first long run, asked before it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from submitter import layout, system
+from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
+from submitter.errors import InputError, NotInstalledError, SubmitterError
+from submitter.harness import engines, loadgen
+from submitter.harness.audits import audit_file
+from submitter.harness.plan import RunPlan
+from submitter.model import Division, Mode
+
+# A generous bound of what an answer costs in the accuracy log: eight hex digits a token and the rest of the line.
+_BYTES_PER_TOKEN, _BYTES_PER_ANSWER = 8, 160
+_BYTES_PER_RUN = 32 << 20
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One question asked and answered well: what the command line prints."""
+
+    question: str
+    answer: str
+
+
+def preflight(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
+    """Ask every question; yields what passed and what is wrong, so that a user mends all of it at once."""
+    for question in _QUESTIONS:
+        try:
+            yield Passed(question.__name__.strip("_"), question(plan))
+        except SubmitterError as error:
+            yield error
+
+
+def _loadgen(plan: CampaignPlan) -> str:
+    found, allowed = loadgen.version(), plan.book.round.loadgen_versions
+    if found not in allowed:
+        raise NotInstalledError(
+            f"LoadGen {found} is installed, round {plan.book.name} wants {' or '.join(allowed)}",
+            f"pip install mlcommons-loadgen=={allowed[-1]}",
+        )
+    return f"{found}, as round {plan.book.name} asks"
+
+
+def _effective(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, RunPlan, loadgen.EffectiveSettings]]:
+    for benchmark, _, run in plan.runs:
+        audit = audit_file(run.audit) if run.audit else None
+        yield benchmark, run, loadgen.effective_settings(run.loadgen_model, run.scenario, run.user_conf, audit)
+
+
+def _seeds(plan: CampaignPlan) -> str:
+    for _, run, effective in _effective(plan):
+        for name, required in plan.book.seeds.model_dump().items():
+            found = getattr(effective, name)
+            if found != required:
+                raise InputError(
+                    f"{run.label}: {name} is {found}, round {plan.book.name} wants {required}",
+                    f"remove {name} from {run.user_conf}, or install the round's LoadGen",
+                )
+    return "all runs have the round's"
+
+
+def _durations(plan: CampaignPlan) -> str:
+    required_ms = plan.book.round.min_duration_ms
+    shortest = min(e.min_duration_ms for _, run, e in _effective(plan) if run.mode is Mode.PERFORMANCE)
+    if plan.campaign.smoke:
+        return f"at least {shortest} ms, for a smoke run; a submission needs {required_ms} ms"
+    for _, run, effective in _effective(plan):
+        if run.mode is Mode.PERFORMANCE and effective.min_duration_ms < required_ms:
+            raise InputError(
+                f"{run.user_conf}: min_duration is {effective.min_duration_ms} ms, the round wants {required_ms} ms",
+                "remove it: LoadGen's built-in value is right",
+            )
+        if not effective.use_token_latencies and plan.book.benchmark(_official(plan, run)).is_llm:
+            raise InputError(f"{run.user_conf} turns token latencies off", "remove use_token_latencies from it")
+    return f"at least {required_ms} ms"
+
+
+def _official(plan: CampaignPlan, run: RunPlan) -> str:
+    return next(benchmark.official for benchmark, _, other in plan.runs if other is run)
+
+
+def _datasets(plan: CampaignPlan) -> str:
+    for benchmark in plan.benchmarks:
+        required = plan.book.benchmark(benchmark.official).dataset_size
+        if len(benchmark.dataset) != required and not plan.campaign.smoke:
+            raise InputError(
+                f"data set {benchmark.dataset.name} has {len(benchmark.dataset)} samples, "
+                f"{benchmark.official} has {required}",
+                "give the whole data set",
+            )
+    # Opening them has compared their checksums already.
+    return "; ".join(f"{b.dataset.name}, {len(b.dataset)} samples, checksum right" for b in plan.benchmarks)
+
+
+def _models(plan: CampaignPlan) -> str:
+    return "; ".join(f"{b.model.name}, {b.model.weight_data_types}, whole" for b in plan.benchmarks)
+
+
+def _measurements(plan: CampaignPlan) -> str:
+    for benchmark, _, run in plan.runs:
+        folder = benchmark.table.measurements / run.scenario
+        for name in plan.book.measurements.required_files:
+            if not (folder / name).is_file() or not (folder / name).stat().st_size:
+                raise InputError(f"{folder / name} is missing or empty", "every scenario needs it in the submission")
+        path = folder / layout.MEASUREMENTS_JSON
+        content = _json_object(path)
+        for name in plan.book.measurements.required_fields:
+            if not content.get(name):
+                raise InputError(f"{path}: field '{name}' is missing or empty", "say what was really done")
+        own = benchmark.official != benchmark.table.name
+        if own and plan.campaign.division is not Division.OPEN:
+            raise InputError(
+                f"benchmark '{benchmark.table.name}' is no benchmark of round {plan.book.name}",
+                'only the open division may run its own model: division = "open"',
+            )
+    return "user.conf, README.md and measurements.json are there"
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing", "every scenario needs it in the submission") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON file: {error}", "mend it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no JSON object", "mend it")
+    return content
+
+
+def system_description(plan: CampaignPlan) -> dict[str, Any]:
+    """The campaign's system: what its file says, and what the host says of the rest. InputError if that is not all."""
+    campaign = plan.campaign
+    description = system.complete(_json_object(campaign.system.description), system.describe())
+    description |= {"submitter": campaign.submitter, "division": str(campaign.division)}
+    if missing := system.missing(description):
+        raise InputError(
+            f"{campaign.system.description} lacks {', '.join(missing)}",
+            "only a person knows these: fill them in (submitter describe-system shows all)",
+        )
+    system.validate(description)
+    return description
+
+
+def _system(plan: CampaignPlan) -> str:
+    return f"{plan.campaign.system.id}: {system_description(plan)['system_name']}, complete"
+
+
+def _disk(plan: CampaignPlan) -> str:
+    needed = 0
+    for _, session, run in plan.runs:
+        answers = run.expected_samples if run.mode is Mode.ACCURACY else 0
+        needed += _BYTES_PER_RUN
+        needed += answers * (_BYTES_PER_ANSWER + _BYTES_PER_TOKEN * session.engine_plan.max_new_tokens)
+    output = plan.campaign.output
+    output.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(output).free
+    if free < needed:
+        raise InputError(
+            f"{output} has {free / 1e9:.1f} GB free, the runs may need {needed / 1e9:.1f} GB", "free some space"
+        )
+    return f"{free / 1e9:.0f} GB free, {needed / 1e9:.1f} GB needed at most"
+
+
+def _audits(plan: CampaignPlan) -> str:
+    """LoadGen would take an audit file from its working folder; ours is empty, but a stray one is worth a word."""
+    folders = {Path.cwd(), *(b.table.measurements / run.scenario for b, _, run in plan.runs)}
+    stray = [folder / layout.AUDIT_CONFIG for folder in sorted(folders) if (folder / layout.AUDIT_CONFIG).exists()]
+    if stray:
+        raise InputError(f"{stray[0]} is a stray audit file", "remove it: it silently changes a run's settings")
+    return "no stray audit file"
+
+
+def _engines(plan: CampaignPlan) -> str:
+    used = {session.engine.engine: session.engine for b in plan.benchmarks for session in b.sessions}
+    for benchmark in plan.benchmarks:
+        for session in benchmark.sessions:
+            engines.check_settings(session.engine.engine, session.engine.settings)
+    parts = []
+    for name in used:
+        versions = engines.versions(name)
+        parts.append(name + "".join(f", {p} {v}" for p, v in versions.items() if re.match("vllm|torch", p)))
+    return "; ".join(parts)
+
+
+_QUESTIONS = (_loadgen, _seeds, _durations, _datasets, _models, _measurements, _system, _disk, _audits, _engines)
