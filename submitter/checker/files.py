@@ -1,0 +1,160 @@
+"""Reading a stranger's folder: bounded, cached, never raising, never leaving it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+class Kind(Enum):
+    FILE = "file"
+    FOLDER = "folder"
+    OUTSIDE = "a symbolic link that leaves the tree or leads nowhere"
+    SPECIAL = "neither a file nor a folder"
+
+
+class Unavailable(Exception):
+    """A rule asked for something that is absent or unreadable: the rule is skipped, and another one reports it."""
+
+    def __init__(self, path: PurePosixPath | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+
+class Unreadable(Unavailable):
+    """The file is there, but it is not what it should be: rule STR002 reports it."""
+
+
+@dataclass
+class Files:
+    """The files under `root`, addressed by paths relative to it. Listings are case-sensitive and cached."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self._listings: dict[PurePosixPath, dict[str, Kind]] = {}
+        self._real_root = os.path.realpath(self.root)
+        self.read_count = 0
+
+    def listing(self, folder: PurePosixPath) -> dict[str, Kind]:
+        """Name to kind of a folder's entries, sorted; empty if it is no folder of this tree."""
+        known = self._listings.get(folder)
+        if known is None:
+            known = self._listings[folder] = self._list(folder)
+        return known
+
+    def _list(self, folder: PurePosixPath) -> dict[str, Kind]:
+        if folder != PurePosixPath() and self.kind(folder) is not Kind.FOLDER:
+            return {}
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return {entry.name: self._kind_of(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
+        except OSError:
+            return {}
+
+    def _kind_of(self, entry: os.DirEntry[str]) -> Kind:
+        try:
+            if entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                if not real.startswith(self._real_root + os.sep) or not os.path.exists(real):
+                    return Kind.OUTSIDE
+            if entry.is_dir():
+                return Kind.FOLDER
+            return Kind.FILE if entry.is_file() else Kind.SPECIAL
+        except OSError:
+            return Kind.SPECIAL
+
+    def kind(self, path: PurePosixPath) -> Kind | None:
+        """What lies at `path`, or None if nothing does."""
+        if path == PurePosixPath():
+            return Kind.FOLDER
+        return self.listing(path.parent).get(path.name)
+
+    def exists(self, path: PurePosixPath) -> bool:
+        return self.kind(path) in (Kind.FILE, Kind.FOLDER)
+
+    def folders(self, folder: PurePosixPath) -> list[str]:
+        return [name for name, kind in self.listing(folder).items() if kind is Kind.FOLDER]
+
+    def names(self, folder: PurePosixPath) -> list[str]:
+        return [name for name, kind in self.listing(folder).items() if kind is Kind.FILE]
+
+    def size(self, path: PurePosixPath) -> int:
+        """Bytes of a file; Unavailable if it is none of this tree."""
+        self._require_file(path)
+        try:
+            return (self.root / path).stat().st_size
+        except OSError as error:
+            raise Unreadable(path, error.strerror or "cannot be read") from None
+
+    def _require_file(self, path: PurePosixPath) -> None:
+        kind = self.kind(path)
+        if kind is None:
+            raise Unavailable(path, "is missing")
+        if kind is not Kind.FILE:
+            raise Unreadable(path, f"is {'a folder' if kind is Kind.FOLDER else kind.value}")
+
+    def read(self, path: PurePosixPath, limit_bytes: int) -> bytes:
+        """A file's bytes; Unavailable if it is missing, Unreadable if it is no file or larger than the limit."""
+        size = self.size(path)
+        if size > limit_bytes:
+            raise Unreadable(path, f"is too large to be what it is named: {size} bytes, expected at most {limit_bytes}")
+        self.read_count += 1
+        try:
+            with (self.root / path).open("rb") as file:
+                return file.read(limit_bytes)
+        except OSError as error:
+            raise Unreadable(path, error.strerror or "cannot be read") from None
+
+    def text(self, path: PurePosixPath, limit_bytes: int) -> str:
+        try:
+            return self.read(path, limit_bytes).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Unreadable(path, f"is not UTF-8 text (byte {error.start})") from None
+
+    def json_object(self, path: PurePosixPath, limit_bytes: int) -> dict[str, Any]:
+        """The JSON object of a file; Unreadable where it holds anything else."""
+        text = self.text(path, limit_bytes)
+        if not text.strip():
+            raise Unreadable(path, "is empty")
+        try:
+            value = json.loads(text)
+        except RecursionError:
+            raise Unreadable(path, "is nested too deeply") from None
+        except ValueError as error:
+            raise Unreadable(path, f"is not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise Unreadable(path, f"holds no JSON object but a {type(value).__name__}")
+        return value
+
+    def sha256(self, path: PurePosixPath) -> str:
+        self._require_file(path)
+        digest = hashlib.sha256()
+        try:
+            with (self.root / path).open("rb") as file:
+                while chunk := file.read(_HASH_CHUNK_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise Unreadable(path, error.strerror or "cannot be read") from None
+        return digest.hexdigest()
+
+    def walk(self, folder: PurePosixPath, limit: int) -> list[tuple[PurePosixPath, Kind]]:
+        """Everything below a folder, symbolic links to folders not entered; at most `limit` entries."""
+        found: list[tuple[PurePosixPath, Kind]] = []
+        pending = [folder]
+        while pending and len(found) < limit:
+            here = pending.pop()
+            for name, kind in self.listing(here).items():
+                path = here / name
+                found.append((path, kind))
+                if kind is Kind.FOLDER and not (self.root / path).is_symlink():
+                    pending.append(path)
+        return found[:limit]

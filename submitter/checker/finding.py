@@ -1,0 +1,163 @@
+"""What a check finds: findings, skipped rules, verdicts of results, and the report that holds them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from submitter.model import ResultKey
+
+_MAX_TEXT = 300
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Origin(StrEnum):
+    """Who demands it: the official checker, the written rules that it does not enforce, or this project."""
+
+    OFFICIAL = "official"
+    POLICY = "policy"
+    INTEGRITY = "integrity"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a rule yields. `path` is a file as the tree spells it; where it is empty, the judged object's own."""
+
+    message: str
+    found: str = ""
+    required: str = ""
+    path: str = ""
+    line: int | None = None
+    hint: str = ""
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong. `scope` is the folder the rule judged: every result under it is concerned."""
+
+    rule: str
+    severity: Severity
+    origin: Origin
+    path: str
+    line: int | None
+    message: str
+    found: str
+    required: str
+    hint: str
+    source: str
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A rule that could not be asked of an object, because something it needs failed or is absent."""
+
+    rule: str
+    path: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The result's figure, as the official checker reports it."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class ResultVerdict:
+    """One result. `verdict` is valid, invalid, or preview where the tree says of itself that it is a smoke run."""
+
+    key: ResultKey
+    verdict: str
+    metric: Metric | None
+    inferred: bool = False
+
+    @property
+    def path(self) -> str:
+        return str(self.key)
+
+
+@dataclass(frozen=True)
+class Waived:
+    """The findings of one rule that a smoke run must violate, and why it must."""
+
+    rule: str
+    title: str
+    why: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class FullRun:
+    """How to make the submission that a smoke tree only previews."""
+
+    command: str
+    expected_s: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one check.
+
+    `verdict` is `pass`, `fail`, or `preview` (nothing wrong beyond what a smoke run must violate).
+    `summary` holds counts: results, valid, invalid, errors, warnings, notes, waived, rules, files.
+    """
+
+    round: str
+    findings: tuple[Finding, ...]
+    results: tuple[ResultVerdict, ...]
+    waived: tuple[Waived, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+    crashed: tuple[str, ...] = ()
+    smoke: bool = False
+    full_runs: tuple[FullRun, ...] = ()
+    summary: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        if any(finding.severity is Severity.ERROR for finding in self.findings):
+            return "fail"
+        return "preview" if self.smoke else "pass"
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing wrong, 1 errors found, 70 a rule of ours crashed, so the verdict cannot be trusted."""
+        if self.crashed:
+            return 70
+        return 1 if self.verdict == "fail" else 0
+
+
+def printable(text: str) -> str:
+    """Text from a stranger's file, safe to print: one line, bounded, no control characters, no lone surrogates."""
+    if len(text) > _MAX_TEXT:
+        text = text[: _MAX_TEXT - 3] + "..."
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def shown(value: object) -> str:
+    """A value of a stranger's JSON, as a finding names it: bounded, and never a nested structure."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return f"an object of {len(value)} keys"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value[:_MAX_TEXT]}'"
+    try:
+        return str(value)[:_MAX_TEXT]
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return "an enormous number"

@@ -1,0 +1,120 @@
+"""The rules: one decorated function each, found by importing the files of `rules/`."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from submitter import plugins
+from submitter.checker.finding import Origin, Problem, Severity
+from submitter.errors import InputError
+
+_PACKAGE = "submitter.checker.rules"
+
+RuleBody = Callable[[Any, Any], Iterator[Problem | str]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. `smoke` says why a short run must violate it; where it is empty, a smoke run gets no waiver."""
+
+    id: str
+    title: str
+    why: str
+    body: RuleBody
+    origin: Origin
+    severity: Severity
+    requires: tuple[str, ...]
+    source: str
+    hint: str
+    smoke: str
+    family: str
+
+    @property
+    def scope(self) -> type:
+        """The class of tree objects it is asked of: the annotation of its function's first parameter."""
+        hints = typing.get_type_hints(self.body)
+        first = next(name for name in hints if name != "return")
+        scope = hints[first]
+        assert isinstance(scope, type)
+        return scope
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(
+    id: str,
+    *,
+    source: str,
+    origin: str = "official",
+    severity: str = "error",
+    requires: Iterable[str] = (),
+    hint: str = "",
+    smoke: str = "",
+) -> Callable[[RuleBody], RuleBody]:
+    """Register a function as a rule: its docstring's first line is the title, the rest says why.
+
+    `source` names the official check's file and function, or the section of the written rules.
+    `requires` names rules that must hold for the same object, or above or below it, before this one is asked.
+    """
+
+    def register(body: RuleBody) -> RuleBody:
+        if id in _RULES:
+            raise ValueError(f"rule {id} is registered twice")
+        title, _, why = (body.__doc__ or "").strip().partition("\n")
+        _RULES[id] = Rule(
+            id,
+            title.rstrip("."),
+            " ".join(why.split()),
+            body,
+            Origin(origin),
+            Severity(severity),
+            tuple(requires),
+            source,
+            hint,
+            smoke,
+            body.__module__.rpartition(".")[2],
+        )
+        return body
+
+    return register
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, each after those it requires, else by id."""
+    for name in plugins.names(_PACKAGE):
+        plugins.load(_PACKAGE, name, "rule family")
+    ordered: dict[str, Rule] = {}
+
+    def place(rule_id: str, dependents: tuple[str, ...]) -> None:
+        if rule_id in dependents:
+            raise ValueError(f"rules require each other: {' > '.join((*dependents, rule_id))}")
+        if rule_id not in ordered:
+            for required in _RULES[rule_id].requires:
+                place(required, (*dependents, rule_id))
+            ordered[rule_id] = _RULES[rule_id]
+
+    for rule_id in sorted(_RULES):
+        place(rule_id, ())
+    return tuple(ordered.values())
+
+
+def selected(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
+    """The rules whose id or family prefix is selected (all if nothing is) and not ignored.
+
+    InputError for a selector that matches no rule. What a selected rule requires is not pulled in.
+    """
+    rules = all_rules()
+    select, ignore = tuple(select), tuple(ignore)
+    for selector in (*select, *ignore):
+        if not selector or not any(r.id.startswith(selector) for r in rules):
+            known = sorted({r.id for r in rules} | {r.id[:3] for r in rules})
+            raise InputError(f"no rule is called '{selector}'", plugins.did_you_mean(selector, known))
+    return tuple(
+        r for r in rules if (not select or r.id.startswith(select)) and not (ignore and r.id.startswith(ignore))
+    )

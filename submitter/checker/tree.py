@@ -1,0 +1,409 @@
+"""The tree as rules see it: Submission > SubmitterDir > System > BenchmarkDir > Result > runs.
+
+Everything is lazy and cached. Asking for what is absent or unreadable raises `Unavailable`, which skips
+the rule that asked; the rules of `rules/structure.py` alone report absence and unreadable files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+from submitter import layout
+from submitter.checker.files import Files, Unavailable, Unreadable
+from submitter.layout import Layout
+from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, parse_detail, read_accuracy
+from submitter.model import Division, ResultKey, Scenario
+from submitter.rulebook import Benchmark, Rulebook
+
+_MB = 1 << 20
+_JSON_LIMIT_BYTES = 4 * _MB
+_TEXT_LIMIT_BYTES = 16 * _MB
+_LOG_LIMIT_BYTES = 256 * _MB
+_MANIFEST_LIMIT_BYTES = 64 * _MB
+_ANSWERS_LIMIT_BYTES = 64 * _MB
+
+T = TypeVar("T")
+
+
+class Node:
+    """An object rules are asked of. `path` is its folder as the tree spells it, `parent` what holds it."""
+
+    def __init__(self, tree: Tree, path: PurePosixPath, parent: Node | None) -> None:
+        self.tree = tree
+        self.files = tree.files
+        self.layout = tree.layout
+        self.path = path
+        self.parent = parent
+        self.cache: dict[str, Any] = {}
+
+    @property
+    def lineage(self) -> Iterator[Node]:
+        """This object and everything that holds it."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def _load(self, name: str, read: Callable[[], T]) -> T:
+        """Read once; remember the value or the reason why there is none."""
+        if name not in self.cache:
+            try:
+                self.cache[name] = read()
+            except Unavailable as reason:
+                self.cache[name] = reason
+        value = self.cache[name]
+        if isinstance(value, Unavailable):
+            raise value.with_traceback(None)
+        return value  # type: ignore[no-any-return]
+
+    def readers(self) -> list[Callable[[], object]]:
+        """What reads this object's files, so that STR002 can report each that is unreadable."""
+        return []
+
+
+class Run(Node):
+    """One LoadGen run: the folder that holds its logs."""
+
+    result: Result
+
+    def __init__(self, result: Result, path: PurePosixPath) -> None:
+        super().__init__(result.tree, path, result)
+        self.result = result
+
+    @property
+    def detail_path(self) -> PurePosixPath:
+        return self.path / layout.DETAIL_LOG
+
+    @property
+    def log(self) -> DetailLog:
+        return self._load("log", self._read_log)
+
+    def _read_log(self) -> DetailLog:
+        data = self.files.read(self.detail_path, _LOG_LIMIT_BYTES)
+        try:
+            return parse_detail(data)
+        except LogFormatError as error:
+            raise Unreadable(self.detail_path, str(error)) from None
+
+    def number(self, key: str) -> float:
+        """A finite number of the detail log; Unavailable if it has none under this key."""
+        value = self.log[key]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                if math.isfinite(value):
+                    return value
+            except OverflowError:
+                pass
+        raise Unavailable(self.detail_path, f"has no number under '{key}'")
+
+    def text(self, key: str) -> str:
+        value = self.log[key]
+        if isinstance(value, str):
+            return value
+        raise Unavailable(self.detail_path, f"has no text under '{key}'")
+
+    def flag(self, key: str) -> bool:
+        value = self.log[key]
+        if isinstance(value, bool):
+            return value
+        raise Unavailable(self.detail_path, f"has no true or false under '{key}'")
+
+    def line(self, key: str) -> int | None:
+        return self.log.line(key)
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.log]
+
+
+class PerformanceRun(Run):
+    """The run whose figure is the result."""
+
+
+class AccuracyRun(Run):
+    """The run over the whole data set, and the score made of its answers."""
+
+    @property
+    def score_path(self) -> PurePosixPath:
+        return self.path / layout.ACCURACY_TEXT
+
+    @property
+    def answers_path(self) -> PurePosixPath:
+        return self.path / layout.ACCURACY_LOG
+
+    @property
+    def score_text(self) -> str:
+        return self._load("score", lambda: self.files.text(self.score_path, _TEXT_LIMIT_BYTES))
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [*super().readers(), lambda: self.score_text]
+
+
+class ComplianceRun(Run):
+    """A compliance test of a result. `folder` holds the verification's output, `path` the performance logs."""
+
+    def __init__(self, result: Result, test: str, folder: PurePosixPath) -> None:
+        super().__init__(result, folder / "performance" / "run_1")
+        self.test = test
+        self.folder = folder
+
+    @property
+    def answers_path(self) -> PurePosixPath:
+        return self.folder / "accuracy" / layout.ACCURACY_LOG
+
+    @property
+    def answers(self) -> list[AccuracyEntry]:
+        """The answers that the test logged."""
+        return self._load("answers", self._read_answers)
+
+    def _read_answers(self) -> list[AccuracyEntry]:
+        if self.files.size(self.answers_path) > _ANSWERS_LIMIT_BYTES:
+            raise Unreadable(self.answers_path, "are too large for the 100 that the test logs")
+        self.files.read_count += 1
+        try:
+            return list(read_accuracy(self.files.root / self.answers_path))
+        except LogFormatError as error:
+            # The official verification takes any JSON, so a log that a tool wrote anew is still one.
+            return self._answers_of_json(error)
+        except OSError as error:
+            raise Unreadable(self.answers_path, f"cannot be read: {error.strerror}") from None
+
+    def _answers_of_json(self, why: LogFormatError) -> list[AccuracyEntry]:
+        try:
+            return [
+                AccuracyEntry(
+                    int(entry["qsl_idx"]),
+                    bytes.fromhex(entry["data"]),
+                    bytes.fromhex(entry["token_data"]) if "token_data" in entry else None,
+                    int(entry["token_count"]) if "token_count" in entry else None,
+                )
+                for entry in json.loads(self.files.text(self.answers_path, _ANSWERS_LIMIT_BYTES))
+            ]
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            raise Unreadable(self.answers_path, f"cannot be read: {why}") from None
+
+    def text_of(self, name: str) -> str:
+        """A text file of the test's folder, such as `verify_accuracy.txt`."""
+        return self._load(f"text {name}", lambda: self.files.text(self.folder / name, _TEXT_LIMIT_BYTES))
+
+
+class Result(Node):
+    """One scenario folder: the unit that is valid or not."""
+
+    def __init__(self, benchmark: BenchmarkDir, name: str) -> None:
+        super().__init__(benchmark.tree, benchmark.path / name, benchmark)
+        self.benchmark_dir = benchmark
+        self.system: System = benchmark.system
+        self.submitter: SubmitterDir = benchmark.system.submitter
+        self.division = self.submitter.division
+        self.key = ResultKey(self.division, self.submitter.name, self.system.name, benchmark.name, name)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The folder's scenario, spelled in any case; Unavailable for another name."""
+        for scenario in Scenario:
+            if scenario.value.lower() == self.key.scenario.lower():
+                return scenario
+        raise Unavailable(self.path, f"'{self.key.scenario}' is no scenario")
+
+    @property
+    def official_name(self) -> str:
+        return self.benchmark_dir.official_name
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The rule book's benchmark that judges this result; Unavailable if there is none."""
+        return self.benchmark_dir.benchmark
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the closed division's demands hold, as they do in the network division too."""
+        return self.division in (Division.CLOSED, Division.NETWORK)
+
+    @cached_property
+    def performance(self) -> PerformanceRun:
+        return PerformanceRun(self, self.layout.performance(self.key))
+
+    @cached_property
+    def accuracy(self) -> AccuracyRun:
+        return AccuracyRun(self, self.layout.accuracy(self.key))
+
+    @cached_property
+    def compliance(self) -> dict[str, ComplianceRun]:
+        """The compliance tests there are folders for, by name."""
+        names = (name for name in self.files.folders(self.path) if name.upper().startswith("TEST"))
+        return {name: ComplianceRun(self, name, self.layout.compliance(self.key, name)) for name in names}
+
+    @property
+    def measurements_path(self) -> PurePosixPath:
+        return self.layout.measurements(self.key) / layout.MEASUREMENTS_JSON
+
+    @property
+    def user_conf_path(self) -> PurePosixPath:
+        return self.layout.measurements(self.key) / layout.USER_CONF
+
+    @property
+    def measurements(self) -> dict[str, Any]:
+        return self._load("measurements", lambda: self.files.json_object(self.measurements_path, _JSON_LIMIT_BYTES))
+
+    @property
+    def user_conf(self) -> str:
+        return self._load("user.conf", lambda: self.files.text(self.user_conf_path, _JSON_LIMIT_BYTES))
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.measurements, lambda: self.user_conf]
+
+
+class BenchmarkDir(Node):
+    """A system's folder for one benchmark, which holds its scenarios."""
+
+    def __init__(self, system: System, name: str) -> None:
+        super().__init__(system.tree, system.path / name, system)
+        self.system: System = system
+        self.name = name
+
+    @cached_property
+    def results(self) -> list[Result]:
+        return [Result(self, name) for name in self.files.folders(self.path)]
+
+    @property
+    def official_name(self) -> str:
+        name = self.tree.book.official_name(self.name, self.system.submitter.known_model_mapping)
+        if name is None:
+            raise Unavailable(self.path, f"'{self.name}' is no benchmark of round {self.tree.book.name}")
+        return name
+
+    @property
+    def benchmark(self) -> Benchmark:
+        return self.tree.book.benchmarks[self.official_name]
+
+
+class System(Node):
+    """A results folder of one system, and its description in `systems/`."""
+
+    def __init__(self, submitter: SubmitterDir, name: str) -> None:
+        path = submitter.layout.results(submitter.division, submitter.name) / name
+        super().__init__(submitter.tree, path, submitter)
+        self.submitter: SubmitterDir = submitter
+        self.name = name
+
+    @cached_property
+    def benchmarks(self) -> list[BenchmarkDir]:
+        return [BenchmarkDir(self, name) for name in self.files.folders(self.path)]
+
+    @property
+    def description_path(self) -> PurePosixPath:
+        return self.layout.system(self.submitter.division, self.submitter.name, self.name)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return self._load("description", lambda: self.files.json_object(self.description_path, _JSON_LIMIT_BYTES))
+
+    def field(self, name: str) -> str:
+        """A text field of the description; Unavailable where it is absent or no text."""
+        value = self.description.get(name)
+        if not isinstance(value, str):
+            raise Unavailable(self.description_path, f"has no text under '{name}'")
+        return value
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.description]
+
+
+class SubmitterDir(Node):
+    """One submitter in one division."""
+
+    def __init__(self, submission: Submission, division: str, name: str) -> None:
+        super().__init__(submission.tree, submission.layout.submitter_root(division, name), submission)
+        self.division = division
+        self.name = name
+
+    @cached_property
+    def systems(self) -> list[System]:
+        return [System(self, name) for name in self.files.folders(self.layout.results(self.division, self.name))]
+
+    @property
+    def model_mapping_path(self) -> PurePosixPath:
+        return self.layout.model_mapping(self.division, self.name)
+
+    @property
+    def model_mapping(self) -> dict[str, Any]:
+        """The open division's own names of official benchmarks; empty where there is no such file."""
+        if self.division != Division.OPEN or not self.files.exists(self.model_mapping_path):
+            return {}
+        return self._load("mapping", lambda: self.files.json_object(self.model_mapping_path, _JSON_LIMIT_BYTES))
+
+    @property
+    def known_model_mapping(self) -> dict[str, str]:
+        """The mapping's usable entries; an unreadable file has none, and STR002 says so."""
+        try:
+            return {name: value for name, value in self.model_mapping.items() if isinstance(value, str)}
+        except Unavailable:
+            return {}
+
+    @property
+    def manifest_path(self) -> PurePosixPath:
+        return self.layout.manifest(self.division, self.name)
+
+    @property
+    def has_manifest(self) -> bool:
+        return self.files.kind(self.manifest_path) is not None
+
+    @property
+    def manifest_text(self) -> str:
+        return self._load("manifest", lambda: self.files.text(self.manifest_path, _MANIFEST_LIMIT_BYTES))
+
+    def readers(self) -> list[Callable[[], object]]:
+        readers: list[Callable[[], object]] = [lambda: self.model_mapping]
+        return [*readers, lambda: self.manifest_text] if self.has_manifest else readers
+
+
+class Submission(Node):
+    """Everything under the folder that holds the divisions."""
+
+    def __init__(self, tree: Tree) -> None:
+        super().__init__(tree, PurePosixPath(), None)
+
+    @cached_property
+    def submitters(self) -> list[SubmitterDir]:
+        return [
+            SubmitterDir(self, division.value, name)
+            for division in Division
+            for name in self.files.folders(PurePosixPath(division.value))
+        ]
+
+
+class Tree:
+    """A submission on disk, judged by `book`; only what lies under or above `below` is asked about."""
+
+    def __init__(self, files: Files, book: Rulebook, grammar: Layout, below: PurePosixPath) -> None:
+        self.files = files
+        self.book = book
+        self.layout = grammar
+        self.below = below
+        self.submission = Submission(self)
+
+    def _concerned(self, node: Node) -> bool:
+        return node.path.is_relative_to(self.below) or self.below.is_relative_to(node.path)
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """Every object to judge, from the whole to its parts."""
+        found: list[Node] = [self.submission]
+        for submitter in filter(self._concerned, self.submission.submitters):
+            found.append(submitter)
+            for system in filter(self._concerned, submitter.systems):
+                found.append(system)
+                for benchmark in filter(self._concerned, system.benchmarks):
+                    found.append(benchmark)
+                    for result in filter(self._concerned, benchmark.results):
+                        found += [result, result.performance, result.accuracy, *result.compliance.values()]
+        return found
+
+    @cached_property
+    def results(self) -> list[Result]:
+        return [node for node in self.nodes if isinstance(node, Result)]
