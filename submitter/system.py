@@ -44,10 +44,14 @@ def describe() -> dict[str, object]:
 def missing(description: dict[str, object]) -> list[str]:
     """The required fields that are absent, or empty where the rules want a meaningful answer, in the schema's order."""
     system = schema.load("system")
-    needs_text = [name for name in system["required"] if system["properties"][name].get("$ref") != "#/$defs/answer"]
-    absent = {name for name in system["required"] if name not in description}
-    empty = {name for name in needs_text if name in description and description[name] in ("", 0, None)}
-    return [name for name in system["required"] if name in absent | empty]
+    required, fields = system["required"], system["properties"]
+
+    def says_nothing(name: str) -> bool:
+        value = description.get(name)
+        may_be_empty = fields[name].get("$ref") == "#/$defs/answer"
+        return name not in description or not (may_be_empty or (value and str(value).strip()))
+
+    return [name for name in required if says_nothing(name)]
 
 
 def complete(partial: dict[str, object], detected: dict[str, object]) -> dict[str, object]:
