@@ -186,7 +186,7 @@ def do_assembly(plan: CampaignPlan) -> Path:
             system=campaign.system.id,
             system_description=system_description(plan),
             benchmarks=tuple(
-                assembly.BenchmarkAssembly(
+                assembly.BenchmarkPlan(
                     name=b.table.name,
                     official_name=b.official,
                     scenarios=b.table.scenarios,

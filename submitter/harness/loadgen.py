@@ -170,7 +170,7 @@ def run_test(
     performance_count = settings.performance_sample_count_override or sample_count
     if performance_count > sample_count:
         raise InputError(
-            f"{user_conf}: performance_sample_count_override is {performance_count}, the data set's size {sample_count}",
+            f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count}",
             f"set it to {sample_count} or fewer",
         )
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
