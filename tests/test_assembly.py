@@ -1,0 +1,360 @@
+"""Run folders become a v6.1 tree: whole or not at all, with nothing that does not belong, and the runs untouched."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+import real_loadgen
+
+from submitter import assembly, layout, record
+from submitter.errors import InputError, RunError
+from submitter.manifest import FullRun, Manifest
+from submitter.model import Division, Mode, Scenario
+from submitter.record import DatasetFacts, ModelFacts, RunRecord
+from submitter.scoring import Accuracy, write_accuracy_text
+
+pytest.importorskip("mlperf_loadgen")
+
+SYSTEM, NAME, OFFICIAL = "box", "tiny", "llama2-70b-99.9"
+RESULT = f"open/Example/results/{SYSTEM}/{NAME}"
+SCENARIOS = (Scenario.OFFLINE, Scenario.SERVER)
+DESCRIPTION = json.loads((Path(__file__).parent / "data" / "system.json").read_text())
+
+
+def finish(folder: Path, scenario: Scenario, mode: Mode, *, smoke: bool = False, **changes: object) -> None:
+    """Write the record of a run whose logs are in `folder`."""
+    facts = {
+        "smoke": smoke,
+        "round": "v6.1",
+        "system": SYSTEM,
+        "benchmark": NAME,
+        "official_benchmark": OFFICIAL,
+        "scenario": scenario,
+        "mode": mode,
+        "plan_sha256": "0" * 64,
+        "engine": "echo",
+        "engine_settings": {},
+        "dataset": DatasetFacts(name="d", sample_count=200, sha256="1" * 64),
+        "model": ModelFacts(name="m", sha256="2" * 64),
+        "loadgen_version": "6.0.17",
+        "started_utc": "2026-11-21T00:00:00Z",
+        "duration_s": 1.0,
+        "sample_count": 200,
+        "token_count": 2000,
+        "files": {path.name: record.sha256_of(path) for path in folder.iterdir() if path.name != record.RECORD},
+    }
+    finished = RunRecord.model_validate({**facts, **changes})
+    record.write_json_atomically(folder / record.RECORD, finished.model_dump(mode="json"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`runs/` with real logs of all modes of two scenarios, and `measurements/`; copied for each test."""
+    root = tmp_path_factory.mktemp("made")
+    for scenario in SCENARIOS:
+        for mode in Mode:
+            folder = root / "runs" / SYSTEM / NAME / scenario / mode
+            real_loadgen.run(folder, scenario, accuracy=mode is Mode.ACCURACY, audit=mode.is_compliance, samples=200)
+            if mode is Mode.ACCURACY:
+                accuracy = Accuracy({"rouge1": 44.5, "gen_len": 3}, record.sha256_of(folder / layout.ACCURACY_LOG))
+                write_accuracy_text(accuracy, folder / layout.ACCURACY_TEXT)
+            if mode.is_compliance:
+                (folder / layout.VERIFY_ACCURACY).write_text("EOS check pass: True\n")
+            finish(folder, scenario, mode)
+            (folder / layout.AUDIT_CONFIG).write_text("*.*.mode = 2\n")
+            (folder / "engine.log").write_text("chatter\n")
+            (folder / ".hidden").write_text("x")
+        measurements = root / "measurements" / scenario
+        measurements.mkdir(parents=True)
+        (measurements / layout.USER_CONF).write_text("*.Offline.target_qps = 1\n")
+        (measurements / layout.README).write_text("# How to repeat this\n")
+        (measurements / layout.ENGINE_TOML).write_text('engine = "echo"\n')
+        (measurements / layout.MEASUREMENTS_JSON).write_text(
+            json.dumps(
+                {
+                    "input_data_types": "int32",
+                    "retraining": "N",
+                    "starting_weights_filename": "tiny",
+                    "weight_data_types": "fp8",
+                    "weight_transformations": "quantised",
+                }
+            )
+        )
+        (measurements / "notes.txt").write_text("mine\n")
+    (root / "documentation").mkdir()
+    (root / "documentation" / "calibration.adoc").write_text("= Calibration\n")
+    (root / "documentation" / "README.md").write_text("# Documents\n")
+    source = root / "source"
+    (source / "__pycache__").mkdir(parents=True)
+    (source / "__pycache__" / "a.pyc").write_bytes(b"\0")
+    (source / "run.sh").write_text("#!/bin/sh\n")
+    (source / "run.sh").chmod(0o755)
+    (source / ".env").write_text("secret\n")
+    (source / layout.AUDIT_CONFIG).write_text("*.*.mode = 2\n")
+    return root
+
+
+@pytest.fixture
+def work(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "work")
+    return tmp_path / "work"
+
+
+def plan_of(work: Path, **changes: object) -> assembly.AssemblyPlan:
+    plan = assembly.AssemblyPlan(
+        round="v6.1",
+        division=Division.OPEN,
+        submitter="Example",
+        system=SYSTEM,
+        system_description=DESCRIPTION,
+        benchmarks=(assembly.BenchmarkPlan(NAME, OFFICIAL, SCENARIOS, work / "measurements", {"rouge1": 40.0}),),
+        command="submitter run-all examples/x.toml",
+        documentation=work / "documentation",
+        source=work / "source",
+    )
+    return dataclasses.replace(plan, **changes)
+
+
+def assemble(work: Path, **changes: object) -> Path:
+    return assembly.assemble(work / "runs", work / "tree", plan=plan_of(work, **changes))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_tree_is_the_rounds_and_holds_nothing_else(work):
+    tree = assemble(work)
+    logs = ("mlperf_log_detail.txt", "mlperf_log_summary.txt")
+    expected = {
+        "open/Example/model_mapping.json",
+        "open/Example/systems/box.json",
+        "open/Example/src/README.md",
+        f"open/Example/src/{OFFICIAL}/submitter/run.sh",
+        "open/Example/documentation/calibration.adoc",
+        "open/Example/documentation/README.md",
+        "open/Example/documentation/submitter_manifest.json",
+    }
+    for scenario in ("Offline", "Server"):
+        folder = f"{RESULT}/{scenario}"
+        expected |= {f"{folder}/{name}" for name in ("user.conf", "README.md", "measurements.json", "engine.toml")}
+        expected |= {f"{folder}/performance/run_1/{name}" for name in (*logs, "mlperf_log_accuracy.json")}
+        expected |= {f"{folder}/accuracy/{name}" for name in (*logs, "mlperf_log_accuracy.json", "accuracy.txt")}
+        expected |= {f"{folder}/TEST06/performance/run_1/{name}" for name in logs}
+        expected |= {f"{folder}/TEST06/verify_accuracy.txt", f"{folder}/TEST06/accuracy/mlperf_log_accuracy.json"}
+    assert set(files_of(tree)) == expected
+    assert json.loads((tree / "open/Example/model_mapping.json").read_text()) == {NAME: OFFICIAL}
+    assert json.loads((tree / "open/Example/systems/box.json").read_text()) == DESCRIPTION
+    assert (tree / f"open/Example/src/{OFFICIAL}/submitter/run.sh").stat().st_mode & 0o111
+    assert "submitter run-all examples/x.toml" in (tree / "open/Example/src/README.md").read_text()
+    assert [path.name for path in sorted(work.iterdir()) if path.name.startswith(".")] == []
+
+
+def test_accuracy_logs_are_cut_as_the_official_script_cuts_them(work):
+    tree = assemble(work)
+    for scenario in SCENARIOS:
+        whole = (work / "runs" / SYSTEM / NAME / scenario / "accuracy" / layout.ACCURACY_LOG).read_bytes()
+        cut = (tree / RESULT / scenario / "accuracy" / layout.ACCURACY_LOG).read_bytes()
+        assert len(whole) > 10 * 1024
+        assert cut == whole[:4096] + b"\n\n...\n\n" + whole[len(whole) - 4096 :]
+        text = (tree / RESULT / scenario / "accuracy" / layout.ACCURACY_TEXT).read_text()
+        assert text.splitlines()[-1] == f"hash={hashlib.sha256(whole).hexdigest()}"
+
+
+@pytest.mark.parametrize(("size", "is_cut"), [(0, False), (10239, False), (10240, True), (50000, True)])
+def test_only_long_logs_are_cut(size, is_cut, tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+    assert (assembly.truncated(log, 10240) != log.read_bytes()) is is_cut
+    assert len(assembly.truncated(log, 10240)) <= 10240
+
+
+def test_the_manifest_names_every_file_and_every_record(work):
+    tree = assemble(work)
+    path = "open/Example/documentation/submitter_manifest.json"
+    manifest = Manifest.model_validate_json((tree / path).read_bytes())
+    files = files_of(tree)
+    assert manifest.files == {
+        name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != path
+    }
+    assert not manifest.smoke
+    assert [result.path for result in manifest.results] == [f"{RESULT}/Offline", f"{RESULT}/Server"]
+    for result in manifest.results:
+        assert set(result.runs) == {"performance", "accuracy", "TEST06"}
+        for mode, run in result.runs.items():
+            assert run == record.read_record(work / "runs" / SYSTEM / NAME / run.scenario / mode)
+        assert result.accuracy_target == {"rouge1": 40.0}
+        log = work / "runs" / SYSTEM / NAME / result.path.split("/")[-1] / "accuracy" / layout.ACCURACY_LOG
+        assert result.accuracy_log_sha256 == record.sha256_of(log)
+
+
+def test_the_same_runs_make_the_same_tree_and_stay_as_they_are(work):
+    before = files_of(work / "runs")
+    first = files_of(assemble(work))
+    (work / "tree" / RESULT / "Offline" / "user.conf").write_text("edited")
+    second = files_of(assemble(work))
+    assert first == second, "an earlier tree is replaced as a whole"
+    assert files_of(work / "runs") == before
+
+
+def test_a_run_without_a_compliance_test_is_assembled_without_it(work):
+    for scenario in SCENARIOS:
+        shutil.rmtree(work / "runs" / SYSTEM / NAME / scenario / "TEST06")
+    assert not [name for name in files_of(assemble(work)) if "TEST06" in name]
+
+
+def test_a_smoke_tree_says_so_wherever_one_reads(work):
+    for scenario in SCENARIOS:
+        for mode in Mode:
+            finish(work / "runs" / SYSTEM / NAME / scenario / mode, scenario, mode, smoke=True)
+    full_run = FullRun(command="submitter run-all examples/full.toml", expected_s=2700)
+    tree = assemble(work, smoke=True, full_run=full_run)
+    readmes = [path for path in tree.rglob("README*")]
+    assert len(readmes) == 4
+    for path in readmes:
+        assert path.read_text().splitlines()[0].startswith("SMOKE RUN")
+        assert "no submission" in path.read_text().splitlines()[0]
+    manifest = Manifest.model_validate_json((tree / "open/Example/documentation/submitter_manifest.json").read_bytes())
+    assert manifest.smoke
+    assert manifest.full_run == full_run
+    assert full_run.command in (tree / "open/Example/src/README.md").read_text()
+
+
+def test_a_full_tree_does_not_call_itself_smoke_and_takes_no_smoke_run(work):
+    assert not [name for name, content in files_of(assemble(work)).items() if b"SMOKE RUN" in content]
+    finish(work / "runs" / SYSTEM / NAME / "Server" / "accuracy", Scenario.SERVER, Mode.ACCURACY, smoke=True)
+    with pytest.raises(InputError, match=r"Server/accuracy is a smoke run"):
+        assemble(work)
+
+
+RUN = f"runs/{SYSTEM}/{NAME}/Offline"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (f"{RUN}/performance/record.json", None, "holds no finished run"),
+        (f"{RUN}/accuracy/record.json", b"{", "is no run record"),
+        (f"{RUN}/TEST06/record.json", None, "holds no finished run"),
+        (f"{RUN}/TEST06/verify_accuracy.txt", None, r"verify_accuracy\.txt is missing"),
+        (f"{RUN}/performance/mlperf_log_summary.txt", None, r"mlperf_log_summary\.txt is missing"),
+        (f"{RUN}/performance/mlperf_log_detail.txt", b"better", r"mlperf_log_detail\.txt was changed after its run"),
+        (f"{RUN}/accuracy/mlperf_log_accuracy.json", b"[\n]\n", "score the run again|names the log"),
+        (f"{RUN}/accuracy/accuracy.txt", None, r"accuracy\.txt is missing"),
+        (f"{RUN}/accuracy/accuracy.txt", b"{'rouge1': 44.0}\n", r"names the log \(none\)"),
+        (f"{RUN}/accuracy/accuracy.txt", b"\xff\xfe\0", r"names the log \(none\)"),
+        ("measurements/Offline/user.conf", None, r"user\.conf is missing"),
+        ("measurements/Offline/README.md", b" \n", r"README\.md is empty"),
+        ("measurements/Offline/measurements.json", b"[", r"measurements\.json is no JSON file"),
+        ("measurements/Offline/measurements.json", b'{"retraining": "N"}', "input_data_types is missing"),
+    ],
+)
+def test_what_is_missing_or_changed_is_named_and_leaves_no_tree(name, content, message, work):
+    if content is None:
+        (work / name).unlink()
+    else:
+        (work / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        assemble(work)
+    assert not (work / "tree").exists()
+    assert not [path for path in work.iterdir() if path.name.startswith(".")]
+
+
+def other_benchmark(work: Path, **changes: object) -> tuple[assembly.BenchmarkPlan, ...]:
+    return (dataclasses.replace(plan_of(work).benchmarks[0], **changes),)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda work: {"round": "v9.9"}, "unknown round 'v9.9'"),
+        (lambda work: {"submitter": "../Example"}, "is no folder name"),
+        (lambda work: {"system": ".."}, "is no folder name"),
+        (lambda work: {"benchmarks": ()}, "nothing to assemble"),
+        (lambda work: {"benchmarks": other_benchmark(work, name="a/b")}, "is no folder name"),
+        (lambda work: {"benchmarks": other_benchmark(work, official_name="llama2-70")}, "unknown benchmark"),
+        (lambda work: {"benchmarks": other_benchmark(work, official_name="llama3.1-8b")}, "is a run of official"),
+        (lambda work: {"system_description": {**DESCRIPTION, "cooling": ""}}, "cooling is"),
+        (
+            lambda work: {"system_description": {**DESCRIPTION, "submitter": "Other"}},
+            "has submitter Other, not Example",
+        ),
+        (lambda work: {"documentation": work / "nowhere"}, "is no folder"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(change, message, work):
+    with pytest.raises(InputError, match=message):
+        assemble(work, **change(work))
+    assert not (work / "tree").exists()
+
+
+def test_the_closed_division_takes_official_benchmarks_only(work):
+    closed = {**DESCRIPTION, "division": "closed"}
+    with pytest.raises(InputError, match="the closed division has no benchmark 'tiny'"):
+        assemble(work, division=Division.CLOSED, system_description=closed)
+
+
+def test_a_link_in_the_documents_is_refused(work):
+    (work / "documentation" / "leak.md").symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match=r"leak\.md is a link"):
+        assemble(work)
+
+
+def test_what_is_not_ours_is_never_replaced(work):
+    (work / "tree").mkdir()
+    (work / "tree" / "thesis.md").write_text("years of work")
+    with pytest.raises(InputError, match="holds no open/Example/documentation"):
+        assemble(work)
+    (work / "tree" / "thesis.md").unlink()
+    tree = assemble(work)
+    stranger = tree / "open" / "Other" / "thesis.md"
+    stranger.parent.mkdir()
+    stranger.write_text("years of work")
+    with pytest.raises(InputError, match=r"holds open/Other/thesis\.md"):
+        assemble(work)
+    assert stranger.read_text() == "years of work"
+
+
+def test_a_link_in_the_place_of_the_tree_is_not_followed(work):
+    (work / "elsewhere").mkdir()
+    (work / "tree").symlink_to(work / "elsewhere")
+    with pytest.raises(InputError, match="exists and is no folder"):
+        assemble(work)
+    assert list((work / "elsewhere").iterdir()) == []
+
+
+def test_a_disk_that_takes_no_more_leaves_the_earlier_tree(work):
+    """The limit on a file's size fails a write as a full disk does: part of the file is written."""
+    earlier = files_of(assemble(work))
+    (work / "documentation" / "bandwidth.adoc").write_bytes(b"x" * 200_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(RunError, match="could not be written") as error:
+            assemble(work)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.exit_code == 4
+    assert "\n" not in error.value.message
+    assert files_of(work / "tree") == earlier
+    assert not [path for path in work.iterdir() if path.name.startswith(".")]
+
+
+def test_a_call_that_was_killed_between_its_renames_is_mended(work):
+    earlier = files_of(assemble(work))
+    (work / "tree").rename(work / ".tree.replaced")
+    (work / ".tree.building").mkdir()
+    (work / ".tree.building" / "half").write_text("x")
+    (work / RUN / "performance" / "record.json").unlink()
+    with pytest.raises(InputError):
+        assemble(work)
+    assert files_of(work / "tree") == earlier
+    finish(work / RUN / "performance", Scenario.OFFLINE, Mode.PERFORMANCE)
+    assemble(work)
+    assert not [path for path in work.iterdir() if path.name.startswith(".")]
