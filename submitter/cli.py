@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from submitter import __version__
@@ -284,11 +283,11 @@ def main() -> None:
             raise
         _say(f"submitter: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("\nsubmitter: interrupted; finished runs are kept, the one under way left nothing")
         sys.exit(_INTERRUPTED)
-    except click.ClickException as error:
-        error.show(sys.stderr)
+    except typer.TyperException as error:  # a wrong option or argument
+        _say(f"submitter: {error.format_message()}\n  see submitter --help")
         sys.exit(InputError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
