@@ -289,7 +289,7 @@ class System(Node):
         path = submitter.layout.results(submitter.division, submitter.name) / name
         super().__init__(submitter.tree, path, submitter)
         self.submitter: SubmitterDir = submitter
-        self.name = name
+        self.name: str = name
 
     @cached_property
     def benchmarks(self) -> list[BenchmarkDir]:

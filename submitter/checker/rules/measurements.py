@@ -97,7 +97,7 @@ def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
             yield Problem(
                 f"{key} is not the run's",
                 found=text,
-                required=f"{logged:g}, as in {run.detail_path.name}:{run.line(_LOGGED[key])}",
+                required=f"{logged:.12g}, as in {run.detail_path.name}:{run.line(_LOGGED[key])}",
                 path=str(result.user_conf_path),
                 line=number,
             )

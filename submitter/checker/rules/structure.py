@@ -102,7 +102,7 @@ def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
         )
 
 
-@rule("STR006", origin="policy", requires=["STR005"], source=_RULES)
+@rule("STR006", origin="policy", severity="warning", requires=["STR005"], source=_RULES)
 def scenario_spelled(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The scenario is spelled as the rules spell it.
 
