@@ -21,12 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from submitter.errors import InputError
+from submitter.errors import InputError, NotInstalledError
 from submitter.record import write_json_atomically
+
+try:
+    import numpy as np
+    import numpy.typing as npt
+except ImportError:
+    raise NotInstalledError("numpy is not installed", "make runs with: pip install 'submitter[loadgen]'") from None
 
 FACTS_FILE = "dataset.json"
 TOKENS_FILE = "tokens.npy"
