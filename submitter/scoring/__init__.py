@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +22,7 @@ from submitter.scoring.answers import decode, read_answers
 from submitter.scoring.metrics import Metric, mean_percent
 
 METRICS = "submitter.scoring.metrics"
-CHUNK_PAIRS = 256  # small enough to keep all cores busy to the end, large enough that sending it costs nothing
+CHUNK_PAIRS = 64  # some 0.2 s of work: all cores are busy to the end, and Ctrl-C is answered soon
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,18 @@ _worker_metric: Metric | None = None
 
 
 def _start_worker(name: str) -> None:
+    """Ctrl-C is the parent's to handle; and a worker whose parent was killed would wait for work for ever."""
     global _worker_metric
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker_metric = plugins.load(METRICS, name, "metric").create()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _score_chunk(pairs: list[tuple[str, str]]) -> list[Row]:

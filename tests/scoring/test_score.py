@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from accuracy_logs import END, answer, write_log
+from accuracy_logs import END, WORDS, answer, write_log
 
 from submitter import logs, scoring
 from submitter.errors import InputError
@@ -149,3 +155,49 @@ def test_what_is_missing_is_named(tmp_path, tokenizer_folder):
     with pytest.raises(InputError, match="unknown metric 'rogue'") as error:
         scoring.score(log, ["a"], tokenizer_folder, metric="rogue")
     assert error.value.hint == "did you mean 'rouge'?"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(ending, tmp_path, tokenizer_folder):
+    rng = random.Random(5)
+    answers = [(index, answer(rng, 300)) for index in range(3000)]
+    write_log(tmp_path / "log.json", answers)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nfrom pathlib import Path\nfrom submitter import scoring\n"
+        "if __name__ == '__main__':\n"
+        "    references = [Path(sys.argv[3]).read_text()] * 3000\n"
+        "    scoring.score(Path(sys.argv[1]), references, Path(sys.argv[2]), processes=2)\n"
+    )
+    (tmp_path / "reference").write_text(" ".join(WORDS * 5))
+    environment = {**os.environ, "PYTHONPATH": str(Path(scoring.__file__).parents[2])}
+    command = [
+        sys.executable,
+        str(program),
+        str(tmp_path / "log.json"),
+        str(tokenizer_folder),
+        str(tmp_path / "reference"),
+    ]
+    parent = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    workers = wait_for(lambda: [w for w in children.read_text().split() if is_working(w)], least=2)
+    parent.send_signal(ending)
+    parent.wait(timeout=20)
+    wait_for(lambda: [True] if not any(Path(f"/proc/{worker}").exists() for worker in workers) else [], least=1)
+    assert "Spawn" not in parent.stderr.read(), "a worker says nothing of its own"
+
+
+def is_working(process: str) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def wait_for(ask: Callable[[], list], least: int) -> list:
+    for _ in range(200):
+        found = ask()
+        if len(found) >= least:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come about in 20 s")
