@@ -62,7 +62,9 @@ def decode(token_ids: Sequence[list[int]], qsl_indices: Sequence[int], tokenizer
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise NotInstalledError("scoring needs the package tokenizers", "pip install 'submitter[score]'") from None
+        raise NotInstalledError(
+            "scoring needs the package tokenizers", "in the checkout: pip install '.[score]'"
+        ) from None
 
     path = tokenizer_folder / "tokenizer.json"
     if not path.is_file():

@@ -37,7 +37,7 @@ def load_splitter() -> Callable[[str], list[str]]:
     try:
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
     except ImportError:
-        raise NotInstalledError("scoring needs the package nltk", "pip install 'submitter[score]'") from None
+        raise NotInstalledError("scoring needs the package nltk", "in the checkout: pip install '.[score]'") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nltk warns of folders it does not trust, and we look further

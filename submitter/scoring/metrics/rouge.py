@@ -31,7 +31,9 @@ class _Rouge:
         try:
             from rouge_score import scoring, tokenize
         except ImportError:
-            raise NotInstalledError("scoring needs the package rouge-score", "pip install 'submitter[score]'") from None
+            raise NotInstalledError(
+                "scoring needs the package rouge-score", "in the checkout: pip install '.[score]'"
+            ) from None
         self._split = english.load_splitter()
         self._stemmer = english.CachingStemmer()
         self._tokenize = tokenize.tokenize
