@@ -25,10 +25,12 @@ class DatasetIdentity(_Table):
 
 
 class Reference(_Table):
-    """Greedy bf16 answers scored over the whole data set; `command` made them."""
+    """Greedy bf16 answers, scored: over the whole data set, and over its first `quick_sample_count` samples."""
 
     command: str
     scores: dict[str, float]
+    quick_sample_count: int
+    quick_scores: dict[str, float]
 
 
 class EmbeddedBenchmark(_Table):
@@ -48,11 +50,17 @@ class EmbeddedBenchmark(_Table):
 
     @property
     def accuracy(self) -> dict[str, Target]:
-        """The target of every metric that is held, as a round's file would state it."""
+        """The target of every metric that is held, as a round's file would state it, for the whole data set."""
+        return self._targets(self.reference.scores)
+
+    @property
+    def quick_accuracy(self) -> dict[str, Target]:
+        """The same for answers to the first `reference.quick_sample_count` samples only."""
+        return self._targets(self.reference.quick_scores)
+
+    def _targets(self, scores: dict[str, float]) -> dict[str, Target]:
         return {
-            metric: Target(
-                reference=self.reference.scores[metric], factor=factor, upper_factor=self.upper_factors.get(metric)
-            )
+            metric: Target(reference=scores[metric], factor=factor, upper_factor=self.upper_factors.get(metric))
             for metric, factor in self.factors.items()
         }
 

@@ -6,40 +6,42 @@ generator draws by position, so changing a list changes the data set's checksum.
 
 NAMES = tuple(
     """Anna Boris Clara David Elena Felix Grace Hugo Irene Jonas Karen Lucas Maria Nora Oscar Paula Quinn Robert
-    Sara Thomas Ursula Victor Wanda Xavier Yvonne Zoe Adam Bella Carl Diana Edgar Fiona George Helen Ivan Julia
-    Kevin Laura Martin Nina Oliver Petra Ralph Sofia Tobias Vera Walter Alice Bruno Cecilia Dennis Emma Frank Gloria
-    Henry Isabel Jacob Katrin Leo Monica Nathan Olga Peter Rosa Simon Tina Vincent Wendy Arthur Beatrice Conrad Doris
-    Eric Flora Gustav Hanna Igor Jane Kurt Lydia Mark Naomi Otto Philip Rachel Stefan Teresa Uwe Viola William""".split()
+    Sara Thomas Ursula Victor Wanda Xavier Yvonne Zoe Adam Bella Carl Diana Edgar Fiona George Helen Ivan
+    Julia Kevin Laura Martin Nina Oliver Petra Ralph Sofia Tobias Vera Walter Alice Bruno Cecilia Dennis Emma
+    Frank Gloria Henry Isabel Jacob Katrin Leo Monica Nathan Olga Peter Rosa Simon Tina Vincent Wendy Arthur
+    Beatrice Conrad Doris Eric Flora Gustav Hanna Igor Jane Kurt Lydia Mark Naomi Otto Philip Rachel Stefan
+    Teresa Uwe Viola William""".split()
 )
 
 VERBS = tuple(
-    """bought sold found lost painted repaired carried cleaned borrowed returned opened closed moved watched drew
-    measured weighed packed dropped lifted covered wanted chose hid showed kept built broke washed wrapped stored
-    traded guarded fetched tested ordered ignored praised studied copied shared saved locked raised turned pushed
-    pulled missed noticed described""".split()
+    """bought sold found lost painted repaired carried cleaned borrowed returned opened closed moved watched
+    drew measured weighed packed dropped lifted covered wanted chose hid showed kept built broke washed
+    wrapped stored traded guarded fetched tested ordered ignored praised studied copied shared saved locked
+    raised turned pushed pulled missed noticed described""".split()
 )
 
 ADJECTIVES = tuple(
-    """red blue green yellow black white brown grey golden silver old new small large heavy light round oval tall
-    short wooden plastic broken clean dirty cheap dear soft hard warm cold wet dry thin thick bright dark quiet loud
-    strange plain sharp smooth rough empty full striped narrow wide ancient modern simple famous""".split()
+    """red blue green yellow black white brown grey golden silver old new small large heavy light round oval
+    tall short wooden plastic broken clean dirty cheap dear soft hard warm cold wet dry thin thick bright
+    dark quiet loud strange plain sharp smooth rough empty full striped narrow wide ancient modern simple
+    famous""".split()
 )
 
 NOUNS = tuple(
-    """boats chairs tables lamps clocks books letters baskets bottles buckets ladders hammers kettles mirrors blankets
-    carpets candles cameras guitars pianos violins drums trumpets wagons bicycles barrels anchors maps paintings statues
-    vases plates cups bowls spoons knives pots ovens stoves pillows curtains windows doors fences gates bells ropes nets
-    tents coats hats scarves gloves boots shirts jackets rings necklaces coins stamps tickets boxes crates trunks cabinets
-    shelves desks benches stools sofas beds balls kites dolls puzzles robots engines wheels pumps radios phones printers
-    keyboards umbrellas suitcases backpacks wallets lanterns telescopes magnets feathers stones bricks tiles pipes cables
-    batteries apples""".split()
+    """boats chairs tables lamps clocks books letters baskets bottles buckets ladders hammers kettles mirrors
+    blankets carpets candles cameras guitars pianos violins drums trumpets wagons bicycles barrels anchors
+    maps paintings statues vases plates cups bowls spoons knives pots ovens stoves pillows curtains windows
+    doors fences gates bells ropes nets tents coats hats scarves gloves boots shirts jackets rings necklaces
+    coins stamps tickets boxes crates trunks cabinets shelves desks benches stools sofas beds balls kites
+    dolls puzzles robots engines wheels pumps radios phones printers keyboards umbrellas suitcases backpacks
+    wallets lanterns telescopes magnets feathers stones bricks tiles pipes cables batteries apples""".split()
 )
 
 PLACES = tuple(
-    """Oslo Paris London Madrid Lisbon Rome Milan Vienna Prague Warsaw Berlin Munich Hamburg Dresden Zurich Geneva
-    Athens Dublin Cork Bergen Stockholm Helsinki Tallinn Riga Vilnius Krakow Budapest Belgrade Zagreb Bern Cairo Tunis
-    Nairobi Lagos Delhi Mumbai Tokyo Osaka Kyoto Seoul Manila Sydney Perth Boston Chicago Denver Dallas Seattle Lima
-    Quito""".split()
+    """Oslo Paris London Madrid Lisbon Rome Milan Vienna Prague Warsaw Berlin Munich Hamburg Dresden Zurich
+    Geneva Athens Dublin Cork Bergen Stockholm Helsinki Tallinn Riga Vilnius Krakow Budapest Belgrade Zagreb
+    Bern Cairo Tunis Nairobi Lagos Delhi Mumbai Tokyo Osaka Kyoto Seoul Manila Sydney Perth Boston Chicago
+    Denver Dallas Seattle Lima Quito""".split()
 )
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

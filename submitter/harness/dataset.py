@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,9 @@ class Dataset:
     """Samples by index. `tokens` and `offsets` are as in the files; `reference_texts` has one text a sample."""
 
     header: DatasetHeader
-    tokens: npt.NDArray[np.int32]
-    offsets: npt.NDArray[np.int64]
-    reference_texts: tuple[str, ...]
+    tokens: npt.NDArray[np.int32] = field(repr=False)
+    offsets: npt.NDArray[np.int64] = field(repr=False)
+    reference_texts: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
