@@ -74,6 +74,7 @@ def metrics_readable(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     "ACC002",
     requires=_SCORED,
     source=_CHECK + "accuracy_result_check; MODEL_CONFIG accuracy-target and accuracy-upper-limit",
+    smoke="a smoke run scores a part of the data set, and the targets hold for the whole",
 )
 def accuracy_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The score reaches the benchmark's targets, and stays under its upper limits.

@@ -69,6 +69,7 @@ _LINE = re.compile(r"^\s*([^\s.#=][^\s=]*)\.(\*|\w+)\.(\w+)\s*=\s*([\d.]+)\s*$")
     requires=["STR001", "STR002", "STR005"],
     source="submitter: one result, one configuration",
     hint="copy the user.conf this run was made with",
+    smoke="a smoke run overrides the durations of user.conf",
 )
 def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
     """user.conf says what the performance run's log says.

@@ -1,0 +1,194 @@
+"""The manifest: a tree that has one is held to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from submission_tree import BENCHMARK, DATASET, SYSTEM, Tree, write_tree
+
+from submitter.checker.registry import all_rules
+from submitter.manifest import FullRun, Manifest, ManifestResult
+from submitter.model import Mode, Scenario
+from submitter.record import DatasetFacts, Metric, ModelFacts, RunRecord
+
+Break = Callable[[Tree], object]
+COMMAND = "submitter run-all examples/tiny-open.toml"
+
+
+def manifest_path(tree: Tree) -> Path:
+    return tree.submitter / "documentation" / "submitter_manifest.json"
+
+
+def _record(scenario: Scenario, mode: Mode) -> RunRecord:
+    if scenario is Scenario.OFFLINE:
+        metric = Metric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
+    else:
+        metric = Metric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
+    return RunRecord(
+        smoke=False,
+        round="v6.1",
+        system=SYSTEM,
+        benchmark=BENCHMARK,
+        official_benchmark=BENCHMARK,
+        scenario=scenario,
+        mode=mode,
+        plan_sha256="a" * 64,
+        engine="vllm",
+        engine_settings={},
+        dataset=DatasetFacts(name="stories", sample_count=DATASET, sha256="b" * 64),
+        model=ModelFacts(name="tiny", sha256="c" * 64),
+        loadgen_version="6.0.17",
+        started_utc="2026-08-30T09:40:10Z",
+        duration_s=677.0,
+        sample_count=DATASET,
+        token_count=100,
+        metric=metric if mode is Mode.PERFORMANCE else None,
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
+    """The manifest that the tree as it stands would have been assembled with."""
+    files = {
+        path.relative_to(tree.root).as_posix(): _sha256(path)
+        for path in sorted(tree.submitter.rglob("*"))
+        if path.is_file() and path != manifest_path(tree)
+    }
+    results = tuple(
+        ManifestResult(
+            path=tree.result(scenario.value).relative_to(tree.root).as_posix(),
+            runs={mode.value: _record(scenario, mode) for mode in Mode},
+            accuracy_target={"rouge1": 44.0},
+            accuracy_log_sha256=_sha256(tree.accuracy(scenario) / "mlperf_log_accuracy.json"),
+        )
+        for scenario in (Scenario.OFFLINE, Scenario.SERVER)
+    )
+    full_run = FullRun(command=COMMAND, expected_s=2700)
+    manifest = Manifest(
+        submitter_version="0.1.0", round="v6.1", smoke=smoke, full_run=full_run, results=results, files=files
+    )
+    manifest_path(tree).write_text(manifest.model_dump_json())
+
+
+@pytest.fixture
+def tied(tmp_path: Path) -> Tree:
+    """A valid open submission with its manifest."""
+    tree = write_tree(tmp_path / "submission", "open")
+    write_manifest(tree)
+    return tree
+
+
+def _edit(change: Callable[[dict[str, Any]], object]) -> Break:
+    def edit(tree: Tree) -> None:
+        content = json.loads(manifest_path(tree).read_text())
+        change(content)
+        manifest_path(tree).write_text(json.dumps(content))
+
+    return edit
+
+
+def _run(manifest: dict[str, Any], mode: str) -> dict[str, Any]:
+    run: dict[str, Any] = manifest["results"][0]["runs"][mode]
+    return run
+
+
+CASES: list[tuple[str, Break]] = [
+    ("PRV002", lambda tree: manifest_path(tree).write_text("{}")),
+    ("PRV002", lambda tree: manifest_path(tree).write_text("not json")),
+    ("PRV002", _edit(lambda manifest: manifest.update(round="v6.0"))),
+    ("PRV003", lambda tree: (tree.result() / "README.md").write_text("changed")),
+    ("PRV003", lambda tree: (tree.result() / "README.md").unlink()),
+    ("PRV003", lambda tree: (tree.result() / "new.txt").write_text("new")),
+    ("PRV004", _edit(lambda manifest: manifest["results"].pop())),
+    ("PRV004", lambda tree: tree.result().rename(tree.base / "Interactive")),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["dataset"].update(sha256="d" * 64))),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "TEST06")["model"].update(sha256="d" * 64))),
+    ("PRV006", _edit(lambda manifest: _run(manifest, "accuracy").update(scenario="Server"))),
+    ("PRV006", _edit(lambda manifest: _run(manifest, "performance").update(system="another"))),
+    ("PRV007", _edit(lambda manifest: manifest["results"][0].update(accuracy_log_sha256="e" * 64))),
+    ("PRV008", _edit(lambda manifest: _run(manifest, "performance")["metric"].update(value=99999.0))),
+    ("PRV009", _edit(lambda manifest: manifest["results"][0].update(accuracy_target={"rouge1": 44.5}))),
+    ("PRV009", _edit(lambda manifest: manifest["results"][0].update(accuracy_target={"rouge9": 1.0}))),
+]
+
+
+@pytest.mark.parametrize(("rule", "break_tree"), CASES, ids=[f"{rule}-{n}" for n, (rule, _) in enumerate(CASES)])
+def test_the_rule_finds_it(rule: str, break_tree: Break, tied: Tree) -> None:
+    break_tree(tied)
+    assert tied.found(rule)
+
+
+def test_a_tied_tree_breaks_no_rule(tied: Tree) -> None:
+    report = tied.check()
+    assert report.findings == ()
+    assert report.verdict == "pass"
+
+
+SHORT = {
+    "effective_min_duration_ms": 2000,
+    "power_end": "08-30-2026 09:40:12.300",
+    "effective_performance_sample_count": 64,
+}
+WAIVED = {"PRF006", "PRF007", "PRF008", "ACC003", "ACC004", "MEA004", "PRV009"}
+
+
+def _shorten(tree: Tree) -> None:
+    for scenario in ("Offline", "Server"):
+        tree.set(tree.performance_log(scenario), **SHORT)
+        tree.set(tree.accuracy(scenario) / "mlperf_log_detail.txt", effective_accuracy_sample_count=64)
+        tree.replace(tree.accuracy(scenario) / "accuracy.txt", "'gen_num': 24576", "'gen_num': 64")
+        tree.replace(tree.accuracy(scenario) / "accuracy.txt", "44.4495", "30.0")
+
+
+def test_a_smoke_tree_is_waived_what_a_short_run_must_violate(tied: Tree) -> None:
+    _shorten(tied)
+    write_manifest(tied, smoke=True)
+    report = tied.check()
+    assert report.findings == ()
+    assert (report.verdict, report.exit_code, report.smoke) == ("preview", 0, True)
+    assert {result.verdict for result in report.results} == {"preview"}
+    assert {waived.rule for waived in report.waived} == WAIVED
+    assert all(waived.why for waived in report.waived)
+    assert [run.command for run in report.full_runs] == [COMMAND]
+
+
+def test_the_same_tree_without_the_mark_fails(tied: Tree) -> None:
+    _shorten(tied)
+    write_manifest(tied)
+    report = tied.check()
+    assert report.exit_code == 1
+    assert WAIVED - {"PRF007"} <= {f.rule for f in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"result_validity": "INVALID"}, "PRF010"),
+        ({"effective_qsl_rng_seed": 1}, "PRF004"),
+        ({"result_first_token_99__00_percentile_latency_ns": 3 * 10**9}, "PRF013"),
+    ],
+)
+def test_a_smoke_tree_is_waived_nothing_else(tied: Tree, changed: dict[str, Any], rule: str) -> None:
+    _shorten(tied)
+    tied.set(tied.performance_log("Server"), **changed)
+    write_manifest(tied, smoke=True)
+    report = tied.check()
+    assert [finding.rule for finding in report.findings] == [rule]
+    assert (report.verdict, report.exit_code) == ("fail", 1)
+    assert {result.key.scenario: result.verdict for result in report.results} == {
+        "Offline": "preview",
+        "Server": "invalid",
+    }
+
+
+def test_only_rules_that_say_why_are_waived() -> None:
+    waivable = {rule.id for rule in all_rules() if rule.smoke}
+    assert waivable == WAIVED | {"PRF009", "ACC002"}
