@@ -1,0 +1,160 @@
+"""Real LoadGen runs through the child process: the SUT's contract as LoadGen's own logs show it, and its failures."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from echo_sessions import EOS, SAMPLES, USER_CONF, Watched
+
+from submitter.errors import InputError, RunError
+from submitter.harness import audits
+from submitter.harness.dataset import Dataset
+from submitter.harness.supervisor import Limits
+from submitter.layout import ACCURACY_LOG, AUDIT_CONFIG, DETAIL_LOG
+from submitter.logs import read_accuracy, read_detail
+from submitter.model import Mode, Scenario
+
+RunEcho = Callable[..., Watched]
+ALL = [(s, m) for s in (Scenario.OFFLINE, Scenario.SERVER) for m in (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)]
+
+
+def test_one_engine_serves_all_runs_and_no_log_has_an_error(run_echo: RunEcho) -> None:
+    watched = run_echo(ALL, output_tokens=6, spread_tokens=20)
+    assert [done.run.label for done in watched.finished] == [f"{s} {m}" for s, m in ALL]
+    assert [kind for kind, _ in watched.events].count("ready") == 1
+    assert [entry.value for done in watched.finished for entry in done.log.errors] == []
+    assert all(done.sample_count > 0 for done in watched.finished)
+
+
+def test_loadgen_gets_the_very_tokens_of_the_engine(run_echo: RunEcho, tmp_path: Path, prompts: Dataset) -> None:
+    run_echo([(Scenario.SERVER, Mode.ACCURACY)], output_tokens=9)
+    entries = list(read_accuracy(tmp_path / "runs/Server/accuracy" / ACCURACY_LOG))
+    assert sorted(entry.qsl_idx for entry in entries) == list(range(SAMPLES))
+    for entry in entries:
+        prompt = prompts.prompt(entry.qsl_idx)
+        expected = [*(prompt * 9)[:8], EOS]
+        assert list(array("i", entry.data)) == expected  # int32, all tokens, the first included, one EOS and last
+        assert entry.token_count == 9
+        assert entry.token_data is not None
+        assert list(array("i", entry.token_data)) == expected[:1]  # the first token was reported once, alone
+
+
+@pytest.mark.parametrize("scenario", [Scenario.OFFLINE, Scenario.SERVER])
+def test_test06_passes_and_its_settings_were_in_force(run_echo: RunEcho, tmp_path: Path, scenario: Scenario) -> None:
+    run_echo([(scenario, Mode.TEST06)], output_tokens=5, spread_tokens=9)
+    folder = tmp_path / "runs" / scenario / "TEST06"
+    verdict = audits.verify_test06(read_accuracy(folder / ACCURACY_LOG), scenario, EOS)
+    assert verdict.passed
+    assert verdict.sample_count == 100
+    assert verdict.first_token is (None if scenario is Scenario.OFFLINE else True)
+    assert read_detail(folder / DETAIL_LOG)["effective_sample_concatenate_permutation"] is False
+
+
+def test_settings_of_a_later_run_are_those_of_a_fresh_process(run_echo: RunEcho, tmp_path: Path) -> None:
+    """LoadGen's FromConfig loses seeds and limits from the second call of a process on, unless told its file's type."""
+    modes = [(Scenario.OFFLINE, Mode.PERFORMANCE), (Scenario.SERVER, Mode.PERFORMANCE)]
+    later = run_echo(modes).finished[1].log
+    for folder in (tmp_path / "runs").iterdir():
+        for run in folder.iterdir():
+            for file in run.iterdir():
+                file.unlink()
+            run.rmdir()
+    fresh = run_echo(modes[1:]).finished[0].log
+    keys = [key for key in fresh.first if key.startswith(("requested_", "effective_"))]
+    assert len(keys) > 40
+    assert {key: later[key] for key in keys} == {key: fresh[key] for key in keys}
+    assert later["effective_qsl_rng_seed"] == 2085463073848966840
+
+
+def test_a_stray_audit_file_changes_nothing(run_echo: RunEcho, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / AUDIT_CONFIG).write_text("*.*.accuracy_log_sampling_target = 10\n*.*.qsl_rng_seed = 1\n")
+    monkeypatch.chdir(tmp_path)
+    log = run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)]).finished[0].log
+    assert not audits.was_audited(log)
+    assert log["effective_qsl_rng_seed"] == 2085463073848966840
+
+
+def test_an_engine_that_fails_ends_the_run_and_leaves_nothing(run_echo: RunEcho, tmp_path: Path) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(RunError, match="told to fail after 30"):
+        run_echo([(Scenario.SERVER, Mode.PERFORMANCE)], fail_after=30)
+    assert time.monotonic() - began_s < 20
+    assert list((tmp_path / "runs/Server").iterdir()) == []
+
+
+def test_an_engine_that_fails_in_its_second_run_leaves_the_first(run_echo: RunEcho, tmp_path: Path) -> None:
+    watched = Watched()
+    with pytest.raises(RunError):
+        run_echo(
+            [(Scenario.OFFLINE, Mode.ACCURACY), (Scenario.OFFLINE, Mode.TEST06)],
+            watched=watched,
+            engine={"warm_up_prompts": 0},
+            fail_after=SAMPLES,
+        )
+    assert [done.run.mode for done in watched.finished] == [Mode.ACCURACY]
+    assert [folder.name for folder in (tmp_path / "runs/Offline").iterdir()] == ["accuracy"]
+
+
+def test_an_engine_that_hangs_is_ended_in_time(run_echo: RunEcho, tmp_path: Path) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(RunError, match="next finished sample"):
+        run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], hang_after=40, limits=Limits(60, 2))
+    assert time.monotonic() - began_s < 30
+    assert list((tmp_path / "runs/Offline").iterdir()) == []
+
+
+def test_an_engine_that_cannot_start_is_an_error_with_its_own_words(run_echo: RunEcho) -> None:
+    with pytest.raises(RunError, match="told to fail at its start"):
+        run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], fail_at_start=True)
+
+
+def test_a_killed_child_is_an_error_that_names_its_log(run_echo: RunEcho) -> None:
+    class Killer(Watched):
+        def event(self, kind: str, run: Any, facts: dict[str, Any]) -> None:
+            super().event(kind, run, facts)
+            if kind == "run":
+                threading.Timer(0.2, lambda: os.kill(_child_of_ours(), signal.SIGKILL)).start()
+
+    with pytest.raises(RunError, match=r"ended in the middle of its work \(status -9\)") as caught:
+        run_echo([(Scenario.SERVER, Mode.PERFORMANCE)], watched=Killer(), first_token_ms=2000)
+    assert "engine.log" in caught.value.hint
+
+
+def _child_of_ours() -> int:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, ValueError):
+                continue
+            if b"submitter.harness.child" in words and parent == os.getpid():
+                return int(entry.name)
+    raise AssertionError("the child is not there")
+
+
+def test_a_user_conf_that_asks_for_more_samples_than_there_are_is_refused(run_echo: RunEcho) -> None:
+    conf = USER_CONF.replace(f"override = {SAMPLES}", "override = 9999")
+    with pytest.raises(InputError, match="9999"):
+        run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], user_conf=conf)
+
+
+def test_an_answer_without_tokens_ends_the_run(run_echo: RunEcho) -> None:
+    with pytest.raises(RunError, match="empty answer"):
+        run_echo([(Scenario.OFFLINE, Mode.ACCURACY)], output_tokens=1)
+
+
+def test_an_answer_of_one_token_gets_its_eos_and_loadgen_logs_no_error(run_echo: RunEcho, tmp_path: Path) -> None:
+    done = run_echo([(Scenario.OFFLINE, Mode.ACCURACY)], output_tokens=1, end_with_eos=False).finished[0]
+    assert done.log.errors == ()
+    entries = list(read_accuracy(tmp_path / "runs/Offline/accuracy" / ACCURACY_LOG))
+    assert {array("i", entry.data)[1] for entry in entries} == {EOS}
+    assert {entry.token_count for entry in entries} == {2}
