@@ -146,7 +146,7 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
 
 def engine_settings(table: BenchmarkTable, scenario: Scenario) -> EngineSettings:
     """`engine.toml` of a scenario; InputError if it is missing or has a key nobody knows."""
-    path = table.measurements / scenario / ENGINE_TOML
+    path = table.measurements / scenario / layout.ENGINE_TOML
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from submitter import assembly, scoring
+from submitter import assembly, harness, scoring
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
 from submitter.campaign.preflight import system_description
 from submitter.errors import InputError, RunError
@@ -198,5 +198,7 @@ def do_assembly(plan: CampaignPlan) -> Path:
             smoke=campaign.smoke,
             full_run=full_run,
             command=plan.command,
+            # The code between LoadGen and the engine is what `src` is for (submission_rules.adoc).
+            source=Path(harness.__file__).parent,
         ),
     )
