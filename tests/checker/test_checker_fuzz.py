@@ -129,9 +129,8 @@ def _mutated(pristine: Path, root: Path, dice: random.Random) -> None:
     shutil.copytree(pristine, root)
     for _ in range(dice.choice([1, 1, 2, 3])):
         everything = sorted(path for path in root.rglob("*") if not path.is_symlink())
-        path = dice.choice(everything)
         try:
-            dice.choice(KINDS)(path, dice)
+            dice.choice(KINDS)(dice.choice(everything), dice)
         except (OSError, ValueError, KeyError, TypeError, RecursionError, IndexError):
             continue  # an earlier mutation left nothing for this one
 
