@@ -49,3 +49,40 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 PARTS = ("morning", "noon", "afternoon", "evening", "night")
 
 PREPOSITIONS = ("in", "near", "outside", "around")
+
+JOBS = tuple(
+    """baker teacher doctor farmer lawyer painter plumber pilot sailor soldier singer dancer writer driver nurse
+    gardener carpenter butcher tailor miner banker judge chemist dentist florist grocer locksmith mechanic
+    photographer porter""".split()
+)
+
+FOODS = tuple(
+    """soup bread cheese rice pasta pizza fish beans carrots mushrooms potatoes tomatoes salad pancakes sausages honey
+    chocolate noodles dumplings peas pears plums cherries grapes""".split()
+)
+
+DRINKS = tuple("tea coffee milk water lemonade cider cocoa juice beer wine".split())
+
+COLOURS = tuple("purple orange pink violet crimson scarlet turquoise beige cream amber".split())
+
+ANIMALS = tuple(
+    """parrot rabbit donkey pony dog cat goat sheep goose duck hamster turtle lizard snake monkey ferret pigeon
+    canary hedgehog squirrel""".split()
+)
+
+SPORTS = tuple("tennis football hockey rugby chess golf cricket darts polo badminton volleyball basketball".split())
+
+INSTRUMENTS = tuple("flute harp cello banjo organ clarinet trombone mandolin bagpipe saxophone tuba accordion".split())
+
+MONTHS = tuple(
+    "January February March April May June July August September October November December".split()
+)
+
+LANGUAGES = tuple(
+    """English French German Spanish Italian Danish Dutch Polish Czech Greek Turkish Arabic Hindi Japanese Korean
+    Chinese Finnish Swedish Hungarian Russian""".split()
+)
+
+VEHICLES = tuple("car van truck tractor taxi bus lorry motorcycle scooter jeep".split())
+
+FLOWERS = tuple("roses tulips lilies daisies poppies orchids sunflowers violets pansies irises".split())

@@ -1,4 +1,4 @@
-"""The embedded benchmark's data set: short stories, a question, a reference answer.
+"""The embedded benchmark's data set: a short story or a profile, a question, a reference answer.
 
 This is no MLPerf benchmark. It stands in for one where no large model is at hand: prompts that look
 like English instructions, and answers that can only be right when the model reads the prompt.
@@ -26,7 +26,42 @@ DATASET_SEED = "submitter-embedded-1"
 # How many sentences a story has, 1 to 14: a long tail, as instruction sets have, scaled down.
 SENTENCE_COUNT_WEIGHTS = (14, 22, 18, 13, 9, 6, 5, 4, 3, 2, 1, 1, 1, 1)
 
+# How many of a person's topics a profile holds, 1 to 6, and how many of all samples are profiles.
+TOPIC_COUNT_WEIGHTS = (8, 10, 10, 8, 6, 6)
+PROFILE_SHARE = 0.55
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Two fields of a profile, the word a question has for them, and the sentence that tells both."""
+
+    subject: str
+    fields: dict[str, Sequence[str]]
+    sentence: str
+
+
+TOPICS = (
+    Topic("work", {"job": lexicon.JOBS, "home": lexicon.PLACES}, "{name} is a {job} from {home}."),
+    Topic("taste", {"food": lexicon.FOODS, "drink": lexicon.DRINKS}, "{name} likes {food} and {drink}."),
+    Topic("pet", {"colour": lexicon.COLOURS, "animal": lexicon.ANIMALS}, "{name} has a {colour} {animal}."),
+    Topic(
+        "leisure",
+        {"sport": lexicon.SPORTS, "instrument": lexicon.INSTRUMENTS},
+        "{name} plays {sport} and the {instrument}.",
+    ),
+    Topic(
+        "origin",
+        {"month": lexicon.MONTHS, "language": lexicon.LANGUAGES},
+        "{name} was born in {month} and speaks {language}.",
+    ),
+    Topic(
+        "garden",
+        {"vehicle": lexicon.VEHICLES, "flower": lexicon.FLOWERS},
+        "{name} drives a {vehicle} and grows {flower}.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -55,15 +90,13 @@ def sample(index: int, seed: str = DATASET_SEED, words_seed: str | None = None) 
 
 
 def compose(
-    form: random.Random,
-    words: random.Random,
-    sentence_weights: Sequence[int] = SENTENCE_COUNT_WEIGHTS,
-    kind_weights: dict[str, int] | None = None,
+    form: random.Random, words: random.Random, sentence_weights: Sequence[int] = SENTENCE_COUNT_WEIGHTS
 ) -> Text:
     """Draw one sample; the weights let a training curriculum start with short stories."""
+    if form.random() < PROFILE_SHARE:
+        return _profile(form, words)
     count = 1 + _weighted(form, sentence_weights)
-    weights = kind_weights or KIND_WEIGHTS
-    kind = list(weights)[_weighted(form, list(weights.values()))]
+    kind = list(KIND_WEIGHTS)[_weighted(form, list(KIND_WEIGHTS.values()))]
     timed = [form.random() < 0.4 for _ in range(count)]
     asked = _distinct(form, range(count), min(count, 2 + int(form.random() * 3)))
     wording = form.random()
@@ -71,6 +104,23 @@ def compose(
     question, answer = _ask(kind, [story[i] for i in asked], story, wording)
     text = " ".join(fact.sentence() for fact in story)
     return Text(kind, f"Story: {text}\nQuestion: {question}\nAnswer:", f" {answer}")
+
+
+def _profile(form: random.Random, words: random.Random) -> Text:
+    """Fields and values; the answer tells the fields that are asked for in sentences, always in the same order."""
+    topics = sorted(_distinct(form, range(len(TOPICS)), 1 + _weighted(form, TOPIC_COUNT_WEIGHTS)))
+    asked = sorted(_distinct(form, topics, 1 + int(form.random() * len(topics))))
+    wording = form.random()
+    name = _pick(words, lexicon.NAMES)
+    values = {field: _pick(words, choices) for topic in topics for field, choices in TOPICS[topic].fields.items()}
+    lines = " ".join(f"{field.capitalize()}: {value}." for field, value in values.items())
+    if len(asked) == len(topics):
+        question = f"Tell me all about {name}." if wording < 0.5 else f"Who is {name}?"
+    else:
+        subjects = _enumerate([TOPICS[topic].subject for topic in asked])
+        question = f"Tell me about the {subjects} of {name}." if wording < 0.5 else f"What of the {subjects} of {name}?"
+    answer = " ".join(TOPICS[topic].sentence.format(name=name, **values) for topic in asked)
+    return Text("profile", f"Profile: Name: {name}. {lines}\nQuestion: {question}\nAnswer:", f" {answer}")
 
 
 def _story(words: random.Random, timed: list[bool]) -> list[_Fact]:

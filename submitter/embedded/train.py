@@ -27,12 +27,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from submitter.embedded import texts
 
-VOCABULARY_SIZE = 1408
+VOCABULARY_SIZE = 1920
 FIRST_WORD = 3 + 256  # behind the special tokens and the bytes
 CONTEXT_LENGTH = 512
 TRAINING_SEED = "submitter-embedded-training"
 SAMPLES_PER_POOL = 1024  # sorted by length before they are cut into batches, so that little is padding
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 1.5e-3
 
 
 class Stage(NamedTuple):
@@ -46,11 +46,10 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(0.08, 1, 1024, 0.5, 8),
-    Stage(0.20, 2, 1024, 0.5, 12),
-    Stage(0.40, 4, 1536, 0.4, 20),
-    Stage(0.60, 14, 2048, 0.2, 30),
-    Stage(1.00, 14, 3072, 0.0, 30),
+    Stage(0.10, 1, 1536, 0.25, 8),
+    Stage(0.25, 2, 2048, 0.25, 12),
+    Stage(0.45, 4, 3072, 0.2, 16),
+    Stage(1.00, 14, 3072, 0.0, 16),
 )
 _LIST_ROW_TOKENS = 96
 
