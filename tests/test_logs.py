@@ -1,0 +1,97 @@
+"""LoadGen's logs: what is read, and what is refused with the line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from submitter.logs import LogFormatError, parse_accuracy_text, parse_detail, read_accuracy, read_detail
+
+
+def _line(key: str, value: Any, *, error: bool = False, warning: bool = False) -> str:
+    metadata = {"is_error": error, "is_warning": warning, "file": "loadgen.cc", "line_no": 1, "pid": 7, "tid": 7}
+    entry = {"key": key, "value": value, "time_ms": 0.5, "namespace": "mlperf::logging"}
+    return f":::MLLOG {json.dumps(entry | {'event_type': 'POINT_IN_TIME', 'metadata': metadata})}\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["VALID", 'a "quote"', "two\nlines", "", 0, -7, 2**64 - 1, 0.25, 1e-9, True, False, None, [1, 2], {"/a.h": "01"}],
+)
+def test_a_value_keeps_its_type(value: Any) -> None:
+    log = parse_detail(_line("key", value).encode())
+    assert log["key"] == value
+    assert type(log["key"]) is type(value)
+
+
+def test_the_first_of_equal_keys_counts_and_lines_are_counted_from_1() -> None:
+    text = _line("a", 1) + "a line of another program\n" + _line("b", 2) + _line("a", 3)
+    log = parse_detail(text.encode())
+    assert (log["a"], log.line("a"), log.line("b"), log.line("c")) == (1, 1, 3, None)
+    assert "b" in log
+    assert "c" not in log
+    assert log["c"] is None
+
+
+def test_errors_and_warnings_are_kept_with_their_lines() -> None:
+    text = _line("a", 1) + _line("error_runtime", "bad", error=True) + _line("warning", "odd", warning=True)
+    text += _line("error_runtime", "worse", error=True)
+    log = parse_detail(text.encode())
+    assert [(entry.value, entry.line) for entry in log.errors] == [("bad", 2), ("worse", 4)]
+    assert [(entry.value, entry.line) for entry in log.warnings] == [("odd", 3)]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "line 1 does not begin"),
+        (b"Results\n", "line 1 does not begin"),
+        (_line("a", 1).encode() + _line("b", 2).encode()[:40], "line 2 is not a LoadGen entry"),
+        (b":::MLLOG []\n", "line 1 is not a LoadGen entry"),
+        (b':::MLLOG {"key": "a"}\n', "line 1 is not a LoadGen entry"),
+        (_line("a", 1).replace('"a"', "5").encode(), "its key is no text"),
+        (b':::MLLOG {"key": "a", "value": ' + b"[" * 100_000, "line 1 is not a LoadGen entry"),
+        (_line("a", 1).encode() + b":::MLLOG \xff\xfe\n", "line 2 is not a LoadGen entry"),
+    ],
+)
+def test_what_is_no_detail_log_is_refused_with_the_line(data: bytes, said: str) -> None:
+    with pytest.raises(LogFormatError, match=said):
+        parse_detail(data)
+
+
+def test_a_detail_log_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mlperf_log_detail.txt"
+    path.write_text(_line("a", 1))
+    assert read_detail(path)["a"] == 1
+    with pytest.raises(OSError, match="absent"):
+        read_detail(tmp_path / "absent")
+
+
+def test_accuracy_entries_are_read_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "mlperf_log_accuracy.json"
+    path.write_text(
+        '[\n{ "seq_id" : 0, "qsl_idx" : 9, "data" : "0B000000", "token_data" : "0B000000", "token_count" : 1 },\n'
+        '{ "seq_id" : 1, "qsl_idx" : 4, "data" : "0C0000000D000000" }\n]\n'
+    )
+    first, second = read_accuracy(path)
+    assert (first.qsl_idx, first.data, first.token_data, first.token_count) == (9, b"\x0b\0\0\0", b"\x0b\0\0\0", 1)
+    assert (second.qsl_idx, len(second.data), second.token_data, second.token_count) == (4, 8, None, None)
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "[\n", '[\n{ "seq_id" : 0, "qsl_i\n\n...\n\n00" }\n]\n', "[\n]\n[\n"])
+def test_what_is_no_whole_accuracy_log_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mlperf_log_accuracy.json"
+    path.write_text(text)
+    with pytest.raises(LogFormatError):
+        list(read_accuracy(path))
+
+
+def test_accuracy_text_takes_plain_numbers_only() -> None:
+    text = "{'rouge1': 44.4495, 'rouge2': np.float64(22.1), 'gen_num': 24576, 'odd': 1.2.3}\n\nhash=" + "ab" * 32 + "\n"
+    score = parse_accuracy_text(text)
+    assert score.metrics == {"rouge1": 44.4495, "gen_num": 24576}
+    assert score.sha256 == "ab" * 32
+    assert parse_accuracy_text("nothing").sha256 is None
