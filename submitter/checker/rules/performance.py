@@ -283,7 +283,8 @@ def early_stopping(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     if scenario is Scenario.OFFLINE or run.flag("early_stopping_met"):
         return
     messages = [run.log[f"early_stopping_{part}result"] for part in ("", "ttft_", "tpot_")]
-    said = " ".join(" ".join(message.split()) for message in messages if isinstance(message, str))
+    words = (message.replace("*", " ").split() for message in messages if isinstance(message, str))
+    said = " ".join(" ".join(part) for part in words if part)
     yield _entry(
         run,
         "early_stopping_met",
