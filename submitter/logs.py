@@ -6,6 +6,7 @@ more than once, and the official parser takes the first (`log_parser.py`, `loadg
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -57,10 +58,10 @@ def parse_detail(data: bytes) -> DetailLog:
     first: dict[str, LogEntry] = {}
     errors: list[LogEntry] = []
     warnings: list[LogEntry] = []
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    if not data.startswith(MARKER):
+        raise LogFormatError("line 1 does not begin with ':::MLLOG'")
+    for number, line in enumerate(io.BytesIO(data), start=1):
         if not line.startswith(MARKER):
-            if number == 1:
-                raise LogFormatError("line 1 does not begin with ':::MLLOG'")
             continue
         try:
             raw = json.loads(line[len(MARKER) :])

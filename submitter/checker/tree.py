@@ -21,9 +21,11 @@ from submitter.model import Division, ResultKey, Scenario
 from submitter.rulebook import Benchmark, Rulebook
 
 _MB = 1 << 20
-_JSON_LIMIT_BYTES = 4 * _MB
-_TEXT_LIMIT_BYTES = 16 * _MB
-_LOG_LIMIT_BYTES = 256 * _MB
+# Ten times and more what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and
+# little enough that a hostile file costs seconds.
+_JSON_LIMIT_BYTES = 2 * _MB
+_TEXT_LIMIT_BYTES = 2 * _MB
+_LOG_LIMIT_BYTES = 64 * _MB
 _MANIFEST_LIMIT_BYTES = 64 * _MB
 _ANSWERS_LIMIT_BYTES = 64 * _MB
 

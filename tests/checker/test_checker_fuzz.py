@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,30 @@ def test_mutated_trees_give_findings(tmp_path: Path, division: str) -> None:
         text_report.render(report, colour=True).encode("utf-8")
         json.loads(json_report.render(report, colour=False))
     assert failed > MUTATIONS // 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("performance/run_1/mlperf_log_detail.txt", b":::MLLOG {}\n" + b"\n" * 20_000_000),
+        ("performance/run_1/mlperf_log_detail.txt", b":::MLLOG " + b"{" * 1_000_000),
+        ("accuracy/accuracy.txt", b"'rouge1': 1\n" * 170_000),
+        ("accuracy/accuracy.txt", b"'rouge1': " * 200_000),
+        ("user.conf", b"a.a." * 500_000),
+        ("measurements.json", b'{"retraining": ' + b"[" * 1_000_000 + b"]" * 999_999),
+        ("TEST06/accuracy/mlperf_log_accuracy.json", b"[\n" + b'{ "seq_id" : 0, "qsl_idx" : ' * 500_000),
+    ],
+)
+def test_a_hostile_file_costs_seconds(tree: Tree, name: str, content: bytes) -> None:
+    (tree.result() / name).write_bytes(content)
+    started_s = time.monotonic()
+    report = tree.check()
+    assert not report.crashed
+    assert time.monotonic() - started_s < 30
+
+
+def test_a_sparse_giant_is_not_read(tree: Tree) -> None:
+    with tree.performance_log().open("wb") as file:
+        file.truncate(1 << 40)
+    (finding,) = tree.found("STR002")
+    assert "too large" in finding.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ CASES: list[tuple[str, Break]] = [
     ("PRV003", lambda tree: (tree.result() / "README.md").write_text("changed")),
     ("PRV003", lambda tree: (tree.result() / "README.md").unlink()),
     ("PRV003", lambda tree: (tree.result() / "new.txt").write_text("new")),
+    ("PRV003", lambda tree: os.truncate(tree.result() / "README.md", 1 << 40)),
     ("PRV004", _edit(lambda manifest: manifest["results"].pop())),
     ("PRV004", lambda tree: tree.result().rename(tree.base / "Interactive")),
     ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["dataset"].update(sha256="d" * 64))),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SOURCE = "submitter: manifest.py"
 _WALK_LIMIT = 200_000
+_HASH_LIMIT_BYTES = 1 << 30
 _REASSEMBLE = "assemble the tree again from its runs: submitter assemble"
 
 
@@ -60,6 +61,9 @@ def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
         path = there.get(name)
         if path is None:
             yield Problem("a file of the manifest is missing", required=name, path=name)
+            continue
+        if submitter.files.size(path) > _HASH_LIMIT_BYTES:
+            yield Problem("the file is too large to be one that was assembled", path=name)
             continue
         actual = submitter.files.sha256(path)
         if actual != sha256.lower():
