@@ -22,7 +22,8 @@ from submitter.checker.finding import (
 from submitter.checker.manifest import manifest_of
 from submitter.checker.metric import result_metric
 from submitter.checker.registry import Rule, selected
-from submitter.checker.tree import Node, SubmitterDir, Tree
+from submitter.checker.runs import Node
+from submitter.checker.tree import SubmitterDir, Tree
 from submitter.errors import InputError
 from submitter.layout import layout_of
 from submitter.model import Division

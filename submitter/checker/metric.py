@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Metric
-from submitter.checker.tree import PerformanceRun, Result
+from submitter.checker.runs import PerformanceRun
+from submitter.checker.tree import Result
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 

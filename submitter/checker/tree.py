@@ -6,191 +6,24 @@ the rule that asked; the rules of `rules/structure.py` alone report absence and 
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from submitter import layout
-from submitter.checker.files import Files, Unavailable, Unreadable
+from submitter.checker.files import Files, Unavailable
+from submitter.checker.runs import (
+    JSON_LIMIT_BYTES,
+    MANIFEST_LIMIT_BYTES,
+    AccuracyRun,
+    ComplianceRun,
+    Node,
+    PerformanceRun,
+)
 from submitter.layout import Layout
-from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, parse_detail, read_accuracy
 from submitter.model import Division, ResultKey, Scenario
 from submitter.rulebook import Benchmark, Rulebook
-
-_MB = 1 << 20
-# Ten times and more what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and
-# little enough that a hostile file costs seconds.
-_JSON_LIMIT_BYTES = 2 * _MB
-_TEXT_LIMIT_BYTES = 2 * _MB
-_LOG_LIMIT_BYTES = 64 * _MB
-_MANIFEST_LIMIT_BYTES = 64 * _MB
-_ANSWERS_LIMIT_BYTES = 64 * _MB
-
-T = TypeVar("T")
-
-
-class Node:
-    """An object rules are asked of. `path` is its folder as the tree spells it, `parent` what holds it."""
-
-    def __init__(self, tree: Tree, path: PurePosixPath, parent: Node | None) -> None:
-        self.tree = tree
-        self.files = tree.files
-        self.layout = tree.layout
-        self.path = path
-        self.parent = parent
-        self.cache: dict[str, Any] = {}
-
-    @property
-    def lineage(self) -> Iterator[Node]:
-        """This object and everything that holds it."""
-        node: Node | None = self
-        while node is not None:
-            yield node
-            node = node.parent
-
-    def _load(self, name: str, read: Callable[[], T]) -> T:
-        """Read once; remember the value or the reason why there is none."""
-        if name not in self.cache:
-            try:
-                self.cache[name] = read()
-            except Unavailable as reason:
-                self.cache[name] = reason
-        value = self.cache[name]
-        if isinstance(value, Unavailable):
-            raise value.with_traceback(None)
-        return value  # type: ignore[no-any-return]
-
-    def readers(self) -> list[Callable[[], object]]:
-        """What reads this object's files, so that STR002 can report each that is unreadable."""
-        return []
-
-
-class Run(Node):
-    """One LoadGen run: the folder that holds its logs."""
-
-    result: Result
-
-    def __init__(self, result: Result, path: PurePosixPath) -> None:
-        super().__init__(result.tree, path, result)
-        self.result = result
-
-    @property
-    def detail_path(self) -> PurePosixPath:
-        return self.path / layout.DETAIL_LOG
-
-    @property
-    def log(self) -> DetailLog:
-        return self._load("log", self._read_log)
-
-    def _read_log(self) -> DetailLog:
-        data = self.files.read(self.detail_path, _LOG_LIMIT_BYTES)
-        try:
-            return parse_detail(data)
-        except LogFormatError as error:
-            raise Unreadable(self.detail_path, str(error)) from None
-
-    def number(self, key: str) -> float:
-        """A finite number of the detail log; Unavailable if it has none under this key."""
-        value = self.log[key]
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            try:
-                if math.isfinite(value):
-                    return value
-            except OverflowError:
-                pass
-        raise Unavailable(self.detail_path, f"has no number under '{key}'")
-
-    def text(self, key: str) -> str:
-        value = self.log[key]
-        if isinstance(value, str):
-            return value
-        raise Unavailable(self.detail_path, f"has no text under '{key}'")
-
-    def flag(self, key: str) -> bool:
-        value = self.log[key]
-        if isinstance(value, bool):
-            return value
-        raise Unavailable(self.detail_path, f"has no true or false under '{key}'")
-
-    def line(self, key: str) -> int | None:
-        return self.log.line(key)
-
-    def readers(self) -> list[Callable[[], object]]:
-        return [lambda: self.log]
-
-
-class PerformanceRun(Run):
-    """The run whose figure is the result."""
-
-
-class AccuracyRun(Run):
-    """The run over the whole data set, and the score made of its answers."""
-
-    @property
-    def score_path(self) -> PurePosixPath:
-        return self.path / layout.ACCURACY_TEXT
-
-    @property
-    def answers_path(self) -> PurePosixPath:
-        return self.path / layout.ACCURACY_LOG
-
-    @property
-    def score_text(self) -> str:
-        return self._load("score", lambda: self.files.text(self.score_path, _TEXT_LIMIT_BYTES))
-
-    def readers(self) -> list[Callable[[], object]]:
-        return [*super().readers(), lambda: self.score_text]
-
-
-class ComplianceRun(Run):
-    """A compliance test of a result. `folder` holds the verification's output, `path` the performance logs."""
-
-    def __init__(self, result: Result, test: str, folder: PurePosixPath) -> None:
-        super().__init__(result, folder / "performance" / "run_1")
-        self.test = test
-        self.folder = folder
-
-    @property
-    def answers_path(self) -> PurePosixPath:
-        return self.folder / "accuracy" / layout.ACCURACY_LOG
-
-    @property
-    def answers(self) -> list[AccuracyEntry]:
-        """The answers that the test logged."""
-        return self._load("answers", self._read_answers)
-
-    def _read_answers(self) -> list[AccuracyEntry]:
-        if self.files.size(self.answers_path) > _ANSWERS_LIMIT_BYTES:
-            raise Unreadable(self.answers_path, "are too large for the 100 that the test logs")
-        self.files.read_count += 1
-        try:
-            return list(read_accuracy(self.files.root / self.answers_path))
-        except LogFormatError as error:
-            # The official verification takes any JSON, so a log that a tool wrote anew is still one.
-            return self._answers_of_json(error)
-        except OSError as error:
-            raise Unreadable(self.answers_path, f"cannot be read: {error.strerror}") from None
-
-    def _answers_of_json(self, why: LogFormatError) -> list[AccuracyEntry]:
-        try:
-            return [
-                AccuracyEntry(
-                    int(entry["qsl_idx"]),
-                    bytes.fromhex(entry["data"]),
-                    bytes.fromhex(entry["token_data"]) if "token_data" in entry else None,
-                    int(entry["token_count"]) if "token_count" in entry else None,
-                )
-                for entry in json.loads(self.files.text(self.answers_path, _ANSWERS_LIMIT_BYTES))
-            ]
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            raise Unreadable(self.answers_path, f"cannot be read: {why}") from None
-
-    def text_of(self, name: str) -> str:
-        """A text file of the test's folder, such as `verify_accuracy.txt`."""
-        return self._load(f"text {name}", lambda: self.files.text(self.folder / name, _TEXT_LIMIT_BYTES))
 
 
 class Result(Node):
@@ -250,11 +83,11 @@ class Result(Node):
 
     @property
     def measurements(self) -> dict[str, Any]:
-        return self._load("measurements", lambda: self.files.json_object(self.measurements_path, _JSON_LIMIT_BYTES))
+        return self.load("measurements", lambda: self.files.json_object(self.measurements_path, JSON_LIMIT_BYTES))
 
     @property
     def user_conf(self) -> str:
-        return self._load("user.conf", lambda: self.files.text(self.user_conf_path, _JSON_LIMIT_BYTES))
+        return self.load("user.conf", lambda: self.files.text(self.user_conf_path, JSON_LIMIT_BYTES))
 
     def readers(self) -> list[Callable[[], object]]:
         return [lambda: self.measurements, lambda: self.user_conf]
@@ -303,7 +136,7 @@ class System(Node):
 
     @property
     def description(self) -> dict[str, Any]:
-        return self._load("description", lambda: self.files.json_object(self.description_path, _JSON_LIMIT_BYTES))
+        return self.load("description", lambda: self.files.json_object(self.description_path, JSON_LIMIT_BYTES))
 
     def field(self, name: str) -> str:
         """A text field of the description; Unavailable where it is absent or no text."""
@@ -337,7 +170,7 @@ class SubmitterDir(Node):
         """The open division's own names of official benchmarks; empty where there is no such file."""
         if self.division != Division.OPEN or not self.files.exists(self.model_mapping_path):
             return {}
-        return self._load("mapping", lambda: self.files.json_object(self.model_mapping_path, _JSON_LIMIT_BYTES))
+        return self.load("mapping", lambda: self.files.json_object(self.model_mapping_path, JSON_LIMIT_BYTES))
 
     @property
     def known_model_mapping(self) -> dict[str, str]:
@@ -357,7 +190,7 @@ class SubmitterDir(Node):
 
     @property
     def manifest_text(self) -> str:
-        return self._load("manifest", lambda: self.files.text(self.manifest_path, _MANIFEST_LIMIT_BYTES))
+        return self.load("manifest", lambda: self.files.text(self.manifest_path, MANIFEST_LIMIT_BYTES))
 
     def readers(self) -> list[Callable[[], object]]:
         readers: list[Callable[[], object]] = [lambda: self.model_mapping]

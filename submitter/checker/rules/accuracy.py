@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.registry import rule
-from submitter.checker.tree import AccuracyRun
+from submitter.checker.runs import AccuracyRun
 from submitter.logs import TRUNCATION_MARK
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook

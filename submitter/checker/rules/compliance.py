@@ -9,7 +9,8 @@ from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.registry import rule
 from submitter.checker.rules.accuracy import values
-from submitter.checker.tree import ComplianceRun, Result
+from submitter.checker.runs import ComplianceRun
+from submitter.checker.tree import Result
 from submitter.logs import AccuracyEntry
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook

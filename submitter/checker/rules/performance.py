@@ -10,7 +10,7 @@ from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.metric import INFERABLE, log_scenario
 from submitter.checker.registry import rule
-from submitter.checker.tree import PerformanceRun
+from submitter.checker.runs import PerformanceRun
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 

@@ -10,7 +10,8 @@ from submitter import layout, plugins
 from submitter.checker.files import Kind, Unavailable, Unreadable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.tree import AccuracyRun, BenchmarkDir, Node, PerformanceRun, Result, Submission, SubmitterDir
+from submitter.checker.runs import AccuracyRun, Node, PerformanceRun
+from submitter.checker.tree import BenchmarkDir, Result, Submission, SubmitterDir
 from submitter.model import Division, Scenario
 from submitter.rulebook import Rulebook
 
