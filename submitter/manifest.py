@@ -35,7 +35,7 @@ class ManifestResult(_Part):
 
 
 class Manifest(_Part):
-    """`files` maps paths relative to the folder that holds the divisions to SHA-256; the manifest itself is left out."""
+    """`files` maps paths, relative to the folder that holds the divisions, to SHA-256; all but the manifest's own."""
 
     version: int = 1
     submitter_version: str

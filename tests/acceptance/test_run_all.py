@@ -1,0 +1,107 @@
+"""`submitter run-all` from end to end, and each step alone on what the earlier ones left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+Finished = tuple[Any, subprocess.CompletedProcess[str]]
+
+
+def test_run_all_goes_the_whole_way(finished: Finished) -> None:
+    campaign, done = finished
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SMOKE RUN" in done.stderr
+    assert "SMOKE RUN" in done.stdout
+    for word in ("loadgen", "seeds", "durations", "datasets", "models", "system", "disk", "audits", "engines"):
+        assert f"preflight ok     {word}: " in done.stderr
+    assert done.stdout.count("VALID") >= 2
+    assert "Tokens/s" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    scenario = campaign.tree / "open/Example/results/echo-system/echo-model/Server"
+    for name in ("performance/run_1/mlperf_log_detail.txt", "accuracy/accuracy.txt", "TEST06/verify_accuracy.txt"):
+        assert (scenario / name).stat().st_size > 0
+    mapping = json.loads((campaign.tree / "open/Example/model_mapping.json").read_text())
+    assert mapping == {"echo-model": "llama2-70b-99.9"}
+
+
+def test_every_record_of_a_smoke_run_says_so(finished: Finished) -> None:
+    campaign, _ = finished
+    records = list(campaign.output.glob("runs/**/record.json"))
+    assert len(records) == 6
+    assert all(json.loads(record.read_text())["smoke"] is True for record in records)
+
+
+def test_scores_are_what_the_answers_deserve(finished: Finished) -> None:
+    campaign, _ = finished
+    text = (campaign.output / "runs/echo-system/echo-model/Offline/accuracy/accuracy.txt").read_text()
+    scores = json.loads(text.splitlines()[0].replace("'", '"'))
+    assert scores["rouge1"] == round(100 * 58 / 64, 4)
+    assert scores["gen_num"] == 64
+    assert scores["gen_tok_len"] == 64 * 8
+
+
+def copied(finished: Finished, target: Path) -> Any:
+    campaign = type(finished[0])(target)
+    shutil.copytree(finished[0].folder, target, dirs_exist_ok=True)
+    return campaign
+
+
+def test_a_second_run_all_keeps_what_is_there(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("kept: finished before") == 6
+    assert "loading" not in done.stderr
+
+
+def test_a_changed_setting_makes_its_runs_again(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    conf = campaign.measurement("Offline", "user.conf")
+    campaign.edit(conf, "target_qps = 3000", "target_qps = 3100")
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("kept: finished before") == 3
+
+
+def test_score_and_assemble_work_alone(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    shutil.rmtree(campaign.tree)
+    for text in campaign.output.glob("runs/**/accuracy.txt"):
+        text.unlink()
+    scored = campaign.submitter("score", str(campaign.file))
+    assert scored.returncode == 0, scored.stderr
+    assert scored.stderr.count("rouge1 90.625 (at least 80.0000)") == 2
+    assembled = campaign.submitter("assemble", str(campaign.file))
+    assert assembled.returncode == 0, assembled.stderr
+    assert Path(assembled.stdout.strip()) == campaign.tree
+    checked = campaign.submitter("check", str(campaign.tree), "--round", "v6.1")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_run_makes_one_run(campaign: Any) -> None:
+    done = campaign.submitter("run", str(campaign.file), "--scenario", "Offline", "--mode", "accuracy")
+    assert done.returncode == 0, done.stderr
+    assert [r.parent.name for r in campaign.output.glob("runs/**/record.json")] == ["accuracy"]
+    refused = campaign.submitter("assemble", str(campaign.file))
+    assert refused.returncode == 2
+    assert "holds no finished run" in refused.stderr
+
+
+def test_plan_runs_nothing(campaign: Any) -> None:
+    done = campaign.submitter("plan", str(campaign.file))
+    assert done.returncode == 0, done.stderr
+    assert "Offline performance" in done.stderr
+    assert not (campaign.output / "runs").exists()
+
+
+def test_a_score_below_the_target_is_a_finding(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    campaign.edit(campaign.file, "rouge1 = 80.0", "rouge1 = 95.0")
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 1, done.stdout
+    assert "90.625" in done.stdout
+    assert "95" in done.stdout

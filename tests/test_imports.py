@@ -1,0 +1,92 @@
+"""Imports go down only, and each heavy library has one importer: docs/architecture.md draws it, this holds it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
+
+# From the bottom up: a module imports only from lower layers, or from its own part.
+LAYERS = [
+    {"errors", "model"},
+    {"plugins"},
+    {"schema", "logs", "layout"},
+    {"rulebook", "record"},
+    {"manifest", "system"},
+    {"checker", "harness", "scoring", "assembly", "quantize"},
+    {"embedded"},
+    {"campaign"},
+    {"console"},
+    {"cli"},
+]
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+IMPORTERS = {
+    "mlperf_loadgen": {"harness/loadgen.py"},
+    "vllm": {"harness/engines/vllm.py", "harness/engines/_vllm_cpu_kernel.py"},
+    "rouge_score": {"scoring/metrics/rouge.py"},
+    "nltk": {"scoring/english.py"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_every_part_has_its_layer() -> None:
+    parts = {part_of(path) for path in MODULES} - {"__init__", "rulebooks", "schemas"}
+    assert parts == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    mine = part_of(path)
+    if mine in ("__init__", "rulebooks", "schemas"):
+        return
+    for name in imported(path):
+        pieces = name.split(".")
+        if pieces[0] != "submitter" or len(pieces) < 2 or pieces[1] not in LEVEL:
+            continue
+        other = pieces[1]
+        assert other == mine or LEVEL[other] < LEVEL[mine], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("library", IMPORTERS)
+def test_a_heavy_library_has_one_importer(library: str) -> None:
+    found = {
+        str(path.relative_to(PACKAGE)) for path in MODULES if any(n.split(".")[0] == library for n in imported(path))
+    }
+    assert found == IMPORTERS[library]
+
+
+def test_check_needs_nothing_heavy() -> None:
+    """Every module `check` loads, with the heavy libraries made impossible to import."""
+    code = (
+        "import sys\n"
+        "for name in 'torch vllm mlperf_loadgen numpy nltk rouge_score transformers tokenizers'.split():\n"
+        "    sys.modules[name] = None\n"
+        "import submitter.cli, submitter.checker, submitter.checker.registry as r\n"
+        "from submitter.rulebook import load_rulebook\n"
+        "from submitter import plugins\n"
+        "print(len(r.all_rules()), load_rulebook('v6.1').name)\n"
+        "folder = 'submitter.checker.reporters'\n"
+        "[plugins.load(folder, name, 'format') for name in plugins.names(folder)]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1] == "v6.1"
