@@ -30,6 +30,7 @@ WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 SCALE_SUFFIX = "_scale_inv"
 DOWNLOAD_AGAIN = "the checkpoint is not whole or damaged: download it again"
+WRITE_ELSEWHERE = "free disk space, or name a folder that can be written"
 # Besides the weights, what serving needs: the tokenizer's files, the generation defaults, the chat template.
 COPIED_PATTERNS = (
     "tokenizer*",
@@ -70,8 +71,8 @@ def quantize(source: Path, target: Path) -> QuantizedCheckpoint:
     config = _read_config(source)
     shards = _shards(source)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
     try:
+        temporary.mkdir(parents=True)
         written = _write_shards(source, shards, temporary)
         config["quantization_config"] = {
             "quant_method": "fp8",
@@ -85,6 +86,8 @@ def quantize(source: Path, target: Path) -> QuantizedCheckpoint:
             for file in sorted(source.glob(pattern)):
                 shutil.copyfile(file, temporary / file.name)
         temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}", WRITE_ELSEWHERE) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return QuantizedCheckpoint(target, written.quantized, written.kept, written.source_bytes, written.target_bytes)
@@ -137,6 +140,7 @@ class _Written:
 
 def _write_shards(source: Path, shards: dict[str, list[str] | None], target: Path) -> _Written:
     """Quantise shard by shard; an index is written where the source has one."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     written = _Written(0, 0, 0, 0, [])
@@ -158,7 +162,10 @@ def _write_shards(source: Path, shards: dict[str, list[str] | None], target: Pat
         missing = sorted(set(promised or ()) - found)
         if missing:
             raise InputError(f"{source / shard} lacks tensor {missing[0]}", DOWNLOAD_AGAIN)
-        save_file(output, target / shard, metadata={"format": "pt"})
+        try:
+            save_file(output, target / shard, metadata={"format": "pt"})
+        except SafetensorError as error:  # its way to say that the disk is full
+            raise InputError(f"{target / shard} cannot be written: {error}", WRITE_ELSEWHERE) from None
         written.target_bytes += sum(tensor.nbytes for tensor in output.values())
         index.update(dict.fromkeys(output, shard))
     if written.quantized == 0:

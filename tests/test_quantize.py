@@ -1,6 +1,8 @@
 """FP8 block weights: near the source within what e4m3 can say, and nothing half-made or half-read."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,29 @@ def test_an_existing_target_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         quantize(source, target)
     assert (target / "mine.txt").read_text() == "keep"
+
+
+def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        quantize(write(tmp_path / "bf16"), tmp_path / "file" / "fp8")
+    assert "disk" in caught.value.hint
+
+
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the full disk: the system refuses the write in the same place."""
+    source = write(tmp_path / "bf16")
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from submitter.quantize import quantize;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000));"
+        "from submitter.errors import InputError\n"
+        "try: quantize(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except InputError as error: print(error.message)"
+    )
+    command = [sys.executable, "-c", code, source, tmp_path / "fp8"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert "cannot be written" in done.stdout, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bf16"]
 
 
 def test_a_missing_source(tmp_path: Path) -> None:
