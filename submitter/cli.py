@@ -277,6 +277,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:  # typer's own word for a KeyboardInterrupt
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except SubmitterError as error:
         if os.environ.get("SUBMITTER_DEBUG"):

@@ -73,7 +73,9 @@ def read_record(run_folder: Path) -> RunRecord:
     try:
         return RunRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{run_folder} holds no finished run", "run it again: a run without record.json never ended") from None
+        raise InputError(
+            f"{run_folder} holds no finished run", "run it again: a run without record.json never ended"
+        ) from None
     except (OSError, ValidationError) as error:
         raise InputError(f"{path} is no run record: {str(error).splitlines()[0]}", "run it again") from None
 

@@ -97,7 +97,8 @@ def validated(kind: type[T], data: dict[str, Any], where: str) -> T:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one: say the former.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             hint = plugins.did_you_mean(str(first["loc"][-1]), _known_keys(kind, first["loc"][:-1]))

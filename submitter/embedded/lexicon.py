@@ -74,9 +74,7 @@ SPORTS = tuple("tennis football hockey rugby chess golf cricket darts polo badmi
 
 INSTRUMENTS = tuple("flute harp cello banjo organ clarinet trombone mandolin bagpipe saxophone tuba accordion".split())
 
-MONTHS = tuple(
-    "January February March April May June July August September October November December".split()
-)
+MONTHS = tuple("January February March April May June July August September October November December".split())
 
 LANGUAGES = tuple(
     """English French German Spanish Italian Danish Dutch Polish Czech Greek Turkish Arabic Hindi Japanese Korean

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 USER_CONF = f"""
 *.*.performance_sample_count_override = {SAMPLES}
 *.Offline.min_query_count = {SAMPLES}
-*.Offline.min_duration = 200
+*.Offline.min_duration = 40
 *.Offline.target_qps = 3000
 *.Server.min_duration = 2000
 *.Server.target_qps = 400
@@ -31,6 +31,7 @@ engine = "echo"
 in_flight = 64
 [settings]
 output_tokens = {ANSWER_TOKENS}
+first_token_ms = 20
 """
 MEASUREMENTS = {
     "input_data_types": "int32",

@@ -181,7 +181,6 @@ def metric_matches(result: Result, book: Rulebook) -> Iterator[Problem]:
     requires=["PRV002", "STR003"],
     source=_SOURCE + ": accuracy_target",
     hint="a less lossy quantisation, or another target in the campaign",
-    smoke="a smoke run scores a part of the data set, and the target holds for the whole",
 )
 def declared_accuracy(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The score reaches what the tree's own manifest declares as its target.
