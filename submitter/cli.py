@@ -6,6 +6,7 @@ error, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from submitter import __version__
-from submitter.errors import InputError, SubmitterError
+from submitter.errors import InputError, RunError, SubmitterError
 from submitter.model import Mode, Scenario
 
 if TYPE_CHECKING:
@@ -297,6 +298,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("SUBMITTER_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" at {error.filename}" if error.filename else ""
+            _say(f"submitter: the disk is full{where}\n  free some space and run it again: finished runs are kept")
+            sys.exit(RunError.exit_code)
         _say(
             f"submitter: internal error: {type(error).__name__}: {error}\n"
             "  run it again with --debug and report what it says"

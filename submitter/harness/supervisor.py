@@ -210,6 +210,16 @@ def _log_hint(engine_log: Path) -> str:
     return f"the engine's log is {engine_log}{last}"
 
 
+def _is_whole(accuracy_log: Path) -> bool:
+    """Whether LoadGen wrote the log to its end, a closing bracket: it does not notice a full disk itself."""
+    try:
+        with accuracy_log.open("rb") as file:
+            file.seek(max(0, accuracy_log.stat().st_size - 8))
+            return file.read().rstrip().endswith(b"]")
+    except OSError:
+        return False
+
+
 def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
     """Believe a run only if its own log says that it was the run we asked for, and that it ended."""
     folder = partial_folder(run.folder)
@@ -227,4 +237,6 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         )
     if run.mode is not Mode.ACCURACY and "result_validity" not in log:
         raise RunError(f"{run.label}: the log ends before its result", "is the disk full?")
+    if not _is_whole(folder / layout.ACCURACY_LOG):
+        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", "is the disk full?")
     return Finished(run, folder, log, started_utc, facts["seconds"], facts["done"], facts["tokens"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,28 @@ def test_an_answer_of_one_token_gets_its_eos_and_loadgen_logs_no_error(run_echo:
     entries = list(read_accuracy(tmp_path / "runs/Offline/accuracy" / ACCURACY_LOG))
     assert {array("i", entry.data)[1] for entry in entries} == {EOS}
     assert {entry.token_count for entry in entries} == {2}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB below the tests' folder."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("mode", [Mode.PERFORMANCE, Mode.ACCURACY])
+def test_a_disk_that_fills_up_in_a_run_leaves_no_verdict(run_echo: RunEcho, small_disk: Path, mode: Mode) -> None:
+    """LoadGen goes on as if nothing was wrong; its cut off logs are not believed."""
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * (240 << 10))
+    watched = Watched()
+    with pytest.raises((RunError, OSError)) as caught:
+        run_echo([(Scenario.OFFLINE, mode)], watched=watched, output_tokens=60)
+    assert watched.finished == []
+    assert isinstance(caught.value, OSError) or "is the disk full?" in caught.value.hint
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["filler"]

@@ -1,0 +1,152 @@
+"""A real vLLM engine with FP8 weights under a real LoadGen: a run without an error, and then the engine's death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("vllm")
+pytest.importorskip("mlperf_loadgen")
+
+from echo_sessions import EOS, USER_CONF, Watched
+
+from submitter.embedded.benchmark import load_benchmark, model_folder
+from submitter.embedded.dataset import generate
+from submitter.errors import RunError
+from submitter.harness.engines import EnginePlan, check_settings
+from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
+from submitter.harness.supervisor import Finished, Limits, run_session
+from submitter.layout import ACCURACY_LOG
+from submitter.logs import read_accuracy
+from submitter.model import Mode, Scenario
+
+SAMPLES = 64
+SETTINGS = {
+    "dtype": "bfloat16",
+    "kv_cache_dtype": "fp8",
+    "enforce_eager": True,
+    "max_model_len": 512,
+    "max_num_seqs": 64,
+}
+
+
+def group_members(group: int) -> dict[int, str]:
+    """The living processes of a process group, by id, with their command."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if int(fields[2]) == group and fields[0] != "Z":
+                found[int(entry.name)] = command
+    return found
+
+
+def child_group() -> int:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent == os.getpid() and b"submitter.harness.child" in (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+            except OSError:
+                continue
+    raise AssertionError("the child is not there")
+
+
+class Murderer(Watched):
+    """Kills vLLM's engine process, not our child, once the second run has begun."""
+
+    group = 0
+    members = 0
+
+    def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
+        super().event(kind, run, facts)
+        if kind == "progress" and run is not None and run.mode is Mode.PERFORMANCE and not self.group:
+            self.group = child_group()
+            members = group_members(self.group)
+            self.members = len(members)
+            core = [pid for pid, command in members.items() if "EngineCore" in command]
+            os.kill(core[0], signal.SIGKILL)
+
+
+def test_a_run_on_vllm_and_the_death_of_its_engine(tmp_path: Path) -> None:
+    benchmark = load_benchmark()
+    data = tmp_path / "data"
+    generate(data, "few", model_folder() / "tokenizer.json", SAMPLES)
+    conf = tmp_path / "user.conf"
+    conf.write_text(USER_CONF + "*.Server.min_duration = 60000\n*.Server.target_qps = 20\n")
+    tokens: dict[int, list[int]] = {}
+    finished: list[Finished] = []
+
+    def keep(done: Finished) -> None:
+        finished.append(done)
+        for entry in read_accuracy(done.folder / ACCURACY_LOG):
+            tokens[entry.qsl_idx] = list(array("i", entry.data))
+            assert entry.token_count == len(tokens[entry.qsl_idx])
+
+    plan = SessionPlan(
+        engine=EngineSettings(
+            engine="vllm",
+            in_flight=64,
+            warm_up_prompts=4,
+            settings=SETTINGS,
+            env={"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "WARNING"},
+        ),
+        engine_plan=EnginePlan(model=str(model_folder()), max_new_tokens=benchmark.max_new_tokens, eos_token_id=EOS),
+        dataset=data,
+        runs=tuple(
+            RunPlan(
+                scenario=Scenario.SERVER,
+                mode=mode,
+                loadgen_model="llama2-70b",
+                user_conf=conf,
+                folder=tmp_path / "runs" / mode,
+                expected_samples=SAMPLES,
+                expected_s=1.0,
+            )
+            for mode in (Mode.ACCURACY, Mode.PERFORMANCE)
+        ),
+    )
+    watched = Murderer()
+    began_s = time.monotonic()
+    with pytest.raises(RunError, match="the engine failed"):
+        run_session(plan, tmp_path / "work", Limits(180, 60), watched, keep)
+
+    assert [done.run.mode for done in finished] == [Mode.ACCURACY]
+    assert finished[0].log.errors == ()
+    assert sorted(tokens) == list(range(SAMPLES))
+    for answer in tokens.values():
+        assert 2 <= len(answer) <= benchmark.max_new_tokens
+        assert EOS not in answer[:-1]
+        assert all(0 <= token < 1920 for token in answer)
+    assert sum(answer[-1] == EOS for answer in tokens.values()) == SAMPLES
+
+    assert watched.members >= 2  # our child and vLLM's own process were in one group, and both are gone
+    assert group_members(watched.group) == {}
+    assert time.monotonic() - began_s < 150
+    assert not any((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"max_num_seq": 8}, "no engine argument 'max_num_seq'"),
+        ({"enable_prefix_caching": True}, "'enable_prefix_caching' cannot be set to True"),
+        ({"model": "other"}, "'model' cannot be set"),
+    ],
+)
+def test_settings_that_vllm_or_the_rules_refuse(settings: dict[str, Any], words: str) -> None:
+    from submitter.errors import InputError
+
+    with pytest.raises(InputError, match=words):
+        check_settings("vllm", settings)
