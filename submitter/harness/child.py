@@ -11,7 +11,6 @@ import asyncio
 import gc
 import json
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter.errors import SubmitterError
-from submitter.harness import audits, engines, loadgen
+from submitter.harness import audits, engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.sut import Progress, Sut
@@ -30,7 +29,6 @@ from submitter.layout import AUDIT_CONFIG
 from submitter.model import Scenario
 
 _REPORT_EVERY_S = 1.0
-_WARM_UP_SEED = "submitter-warm-up"
 
 
 class Session:
@@ -72,16 +70,12 @@ class Session:
             await engine.stop()
 
     async def _warm_up(self, engine: engines.Engine, dataset: Dataset) -> None:
-        """Random prompts of the data set's tokens and lengths; being random, they are none of its samples."""
-        rng = random.Random(_WARM_UP_SEED)
-
-        async def one(number: int) -> None:
-            like = dataset.prompt(rng.randrange(len(dataset)))
-            prompt = [rng.choice(like) for _ in like]
+        async def one(number: int, prompt: list[int]) -> None:
             async for _ in engine.generate(f"warm-up-{number}", prompt, stream=False):
                 pass
 
-        await asyncio.gather(*(one(number) for number in range(self._plan.engine.warm_up_prompts)))
+        prompts = warm_up.prompts(dataset, self._plan.engine.warm_up_prompts)
+        await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
     async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
         self._say("run", number=number)

@@ -1,0 +1,35 @@
+"""Prompts for the engine's warm-up, before any timed window: like the data set's samples, but none of them.
+
+The rules allow a warm-up and forbid data-set samples in it (inference_rules.adoc, caching of queries).
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+_SEED = "submitter-warm-up"
+_MIN_TOKENS = 4
+
+
+class Samples(Protocol):
+    def __len__(self) -> int: ...
+
+    def prompt(self, index: int) -> Sequence[int]: ...
+
+
+def prompts(samples: Samples, count: int) -> Iterator[list[int]]:
+    """`count` prompts of lengths and tokens that occur in the data set, in random order; the same ones every time."""
+    if not count:
+        return
+    known = {array("i", samples.prompt(index)).tobytes() for index in range(len(samples))}
+    rng = random.Random(_SEED)
+    while count:
+        # Tokens of one sample, the length of another: even samples of a single token twice over give something new.
+        like, long = (samples.prompt(rng.randrange(len(samples))) for _ in range(2))
+        prompt = [rng.choice(like) for _ in range(max(_MIN_TOKENS, len(long)) + rng.randrange(2))]
+        if array("i", prompt).tobytes() not in known:
+            count -= 1
+            yield prompt
