@@ -141,7 +141,7 @@ def describe_system(
 
     from submitter import record, system
 
-    person = {} if base is None else _json_object(base)
+    person = {} if base is None else system.read(base)
     description = system.complete(person, system.describe())
     if output is None:
         print(json.dumps(description, indent=2))
@@ -163,20 +163,6 @@ def quantize(
 
     made = q.quantize(source, target)
     print(f"{target}: {made}")
-
-
-def _json_object(path: Path) -> dict[str, object]:
-    import json
-
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}", "give a JSON file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON file: {error}", "mend it") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is no JSON object", "mend it")
-    return content
 
 
 def _say(text: str) -> None:

@@ -140,7 +140,7 @@ def _json_object(path: Path) -> dict[str, Any]:
 def system_description(plan: CampaignPlan) -> dict[str, Any]:
     """The campaign's system: what its file says, and what the host says of the rest. InputError if that is not all."""
     campaign = plan.campaign
-    description = system.complete(_json_object(campaign.system.description), system.describe())
+    description = system.complete(system.read(campaign.system.description), system.describe())
     description |= {"submitter": campaign.submitter, "division": str(campaign.division)}
     if missing := system.missing(description):
         raise InputError(
