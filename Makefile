@@ -39,7 +39,8 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 bench: setup
-	$(BIN)/python bench/harness_overhead.py
+	$(BIN)/python bench/harness_overhead.py echo
+	$(BIN)/python bench/harness_overhead.py vllm
 
 clean:
 	rm -rf $(VENV) build *.egg-info
