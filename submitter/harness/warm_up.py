@@ -1,6 +1,7 @@
 """Prompts for the engine's warm-up, before any timed window: like the data set's samples, but none of them.
 
-The rules allow a warm-up and forbid data-set samples in it (inference_rules.adoc, caching of queries).
+The rules forbid caching queries and anything about them (inference_rules.adoc, "Prohibited"), and a warm-up with the
+data set's samples would come close to it.
 """
 
 from __future__ import annotations
