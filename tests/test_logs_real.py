@@ -48,7 +48,7 @@ def test_the_detail_log_names_what_the_checks_ask_for(tmp_path):
     assert log["effective_test_mode"] == "PerformanceOnly"
     assert log["qsl_reported_total_count"] == 64
     assert log["result_validity"] in ("VALID", "INVALID")
-    assert isinstance(log["result_completed_tokens_per_second"], float)
+    assert log["result_completed_tokens_per_second"] > 0  # LoadGen prints a whole number without a point
     assert log["no_such_key"] is None
 
 

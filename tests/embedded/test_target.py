@@ -4,7 +4,7 @@ Both are answered by the code that made the reference, from the FP8 checkpoint's
 samples whose bf16 scores `benchmark.toml` records apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,15 @@ from submitter.embedded.reference import greedy_answers, write_accuracy_log  # n
 from submitter.harness.dataset import Dataset  # noqa: E402
 from submitter.quantize import SCALE_SUFFIX, dequantized  # noqa: E402
 from submitter.scoring import score  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices as small as these gain nothing from a second thread, and lose tenfold by it on a machine that is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
