@@ -25,7 +25,7 @@ from submitter.scoring import score  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices as small as these gain nothing from a second thread, and lose tenfold by it on a machine that is busy."""
+    """Matrices as small as these gain little from a second thread, and lose tenfold by it on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
