@@ -76,7 +76,7 @@ def _halve_the_queries(scales: dict[str, Any]) -> None:
             scales[name] *= 0.5
 
 
-@pytest.mark.parametrize("damage", [_double_one_layer, _halve_the_queries])
+@pytest.mark.parametrize("damage", [pytest.param(_double_one_layer, marks=pytest.mark.slow), _halve_the_queries])
 def test_damaged_scales_fail_the_target(
     dataset: Dataset, tmp_path: Path, damage: Callable[[dict[str, Any]], None]
 ) -> None:
