@@ -103,7 +103,9 @@ class VllmEngine:
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         parameters = self._streaming if stream else self._whole
-        async for output in self._engine.generate({"prompt_token_ids": prompt}, parameters, request_id):
+        # `type` marks the prompt as ready: vLLM would otherwise send it through a thread that looks for text.
+        ready = {"type": "token", "prompt_token_ids": prompt}
+        async for output in self._engine.generate(ready, parameters, request_id):
             yield output.outputs[0].token_ids
 
     async def stop(self) -> None:
