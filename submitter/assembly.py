@@ -16,15 +16,14 @@ from pathlib import Path, PurePosixPath
 from submitter import __version__, layout, schema, system
 from submitter.errors import InputError, RunError
 from submitter.layout import Layout, layout_of
-from submitter.logs import parse_accuracy_text
+from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
 from submitter.manifest import FullRun, Manifest, ManifestResult
 from submitter.model import Division, Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
 from submitter.rulebook import load_rulebook
 
-# What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end, and between.
+# What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
-TRUNCATION_MARK = b"\n\n...\n\n"
 
 SMOKE_LINE = "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
 
