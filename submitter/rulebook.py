@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
 
 from submitter import plugins
+from submitter.errors import InputError
 from submitter.model import Scenario
 
 _PACKAGE = "submitter.rulebooks"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a round's file: no key but these, each of its type."""
 
 
-class Seeds(_Table):
+class Seeds(_Table, frozen=True, kw_only=True):
     qsl_rng_seed: int
     sample_index_rng_seed: int
     schedule_rng_seed: int
 
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """LoadGen's names of the seeds, each with its value."""
+        return iter(msgspec.structs.asdict(self).items())
 
-class Target(_Table):
+
+class Target(_Table, frozen=True, kw_only=True):
     """An accuracy metric must reach `reference * factor`, and stay under its upper limit if one is set.
 
     The upper limit is `reference * upper_factor` or, where the source gives it so, the absolute `upper_limit`.
@@ -47,14 +54,14 @@ class Target(_Table):
         return self.upper_limit if self.upper_factor is None else self.reference * self.upper_factor
 
 
-class TokenLatency(_Table):
+class TokenLatency(_Table, frozen=True, kw_only=True):
     """The 99th percentiles of time to first token and time per output token must stay below these, in ns."""
 
     ttft_ns: int
     tpot_ns: int
 
 
-class ScenarioSet(_Table):
+class ScenarioSet(_Table, frozen=True, kw_only=True):
     """What a closed submission of one system type must hold: all of `required`, one of `one_of` if any is named."""
 
     required: tuple[Scenario, ...] = ()
@@ -66,7 +73,7 @@ class ScenarioSet(_Table):
         return frozenset((*self.required, *self.one_of, *self.optional))
 
 
-class Benchmark(_Table):
+class Benchmark(_Table, frozen=True, kw_only=True):
     """One benchmark of a round. `loadgen_model` names its section in LoadGen's built-in configuration."""
 
     loadgen_model: str | None = None
@@ -79,19 +86,19 @@ class Benchmark(_Table):
     equal_issue: bool = False
     use_token_latencies: bool = False
     min_duration_ms: int | None = None
-    unit: dict[Scenario, str] = Field(default_factory=dict)
-    metric: dict[Scenario, str] = Field(default_factory=dict)
-    metric_divisor: dict[Scenario, float] = Field(default_factory=dict)
-    accuracy: dict[str, Target] = Field(default_factory=dict)
-    accuracy_of: dict[Scenario, dict[str, Target]] = Field(default_factory=dict)
-    accuracy_files: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    token_latency: dict[Scenario, TokenLatency] = Field(default_factory=dict)
-    latency_ns: dict[Scenario, int] = Field(default_factory=dict)
-    min_query_count: dict[Scenario, int] = Field(default_factory=dict)
+    unit: dict[Scenario, str] = {}
+    metric: dict[Scenario, str] = {}
+    metric_divisor: dict[Scenario, float] = {}
+    accuracy: dict[str, Target] = {}
+    accuracy_of: dict[Scenario, dict[str, Target]] = {}
+    accuracy_files: dict[str, tuple[str, ...]] = {}
+    token_latency: dict[Scenario, TokenLatency] = {}
+    latency_ns: dict[Scenario, int] = {}
+    min_query_count: dict[Scenario, int] = {}
     offline_min_samples_per_query: int | None = None
     compliance: tuple[str, ...] = ()
-    compliance_delta: dict[str, float] = Field(default_factory=dict)
-    scenarios: dict[str, ScenarioSet] = Field(default_factory=dict)
+    compliance_delta: dict[str, float] = {}
+    scenarios: dict[str, ScenarioSet] = {}
 
     @property
     def is_llm(self) -> bool:
@@ -119,20 +126,20 @@ class Benchmark(_Table):
         return self.accuracy_sample_count or self.dataset_size
 
 
-class ComplianceTest(_Table):
+class ComplianceTest(_Table, frozen=True, kw_only=True):
     """A compliance test.
 
     `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix; `verify` the lines
     that each file of its verification must have, a list of alternatives for each line.
     """
 
-    audit: dict[str, int] = Field(default_factory=dict)
-    verify: dict[str, tuple[tuple[str, ...], ...]] = Field(default_factory=dict)
+    audit: dict[str, int] = {}
+    verify: dict[str, tuple[tuple[str, ...], ...]] = {}
     logs_required: bool = False
     accuracy_delta: float | None = None
 
 
-class SystemRules(_Table):
+class SystemRules(_Table, frozen=True, kw_only=True):
     required_fields: tuple[str, ...]
     meaningful_fields: tuple[str, ...]
     network_fields: tuple[str, ...]
@@ -141,12 +148,12 @@ class SystemRules(_Table):
     system_types: tuple[str, ...]
 
 
-class MeasurementRules(_Table):
+class MeasurementRules(_Table, frozen=True, kw_only=True):
     required_files: tuple[str, ...]
     required_fields: tuple[str, ...]
 
 
-class RoundFacts(_Table):
+class RoundFacts(_Table, frozen=True, kw_only=True):
     name: str
     source: str
     loadgen_versions: tuple[str, ...]
@@ -155,7 +162,19 @@ class RoundFacts(_Table):
     file_max_bytes: int
 
 
-class Rulebook(_Table):
+class OfficialChecker(_Table, frozen=True, kw_only=True):
+    """What the round's official checker does not do, as why by rule id.
+
+    A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round; one that is `absent` is not
+    asked at all: the round has no such demand.
+    """
+
+    source: str
+    not_enforced: dict[str, str] = {}
+    absent: dict[str, str] = {}
+
+
+class Rulebook(_Table, frozen=True, kw_only=True):
     """All numbers of one round; `benchmarks` is keyed by the official name."""
 
     round: RoundFacts
@@ -167,8 +186,9 @@ class Rulebook(_Table):
     unit: dict[Scenario, str]
     accuracy_patterns: dict[str, str]
     compliance: dict[str, ComplianceTest]
-    model_mapping: dict[str, str] = Field(default_factory=dict)
+    model_mapping: dict[str, str] = {}
     ignored_errors: tuple[str, ...] = ()
+    checker: OfficialChecker
     benchmarks: dict[str, Benchmark]
 
     @property
@@ -217,5 +237,52 @@ def round_names() -> list[str]:
 def load_rulebook(name: str) -> Rulebook:
     """The rule book of a round such as `v6.1`; InputError if there is none of that name."""
     plugins.require(name, round_names(), "round")
-    data: dict[str, Any] = tomllib.loads(resources.files(_PACKAGE).joinpath(f"{name}.toml").read_text("utf-8"))
-    return Rulebook.model_validate(data)
+    return parse(resources.files(_PACKAGE).joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+
+
+def parse(text: str, file: str) -> Rulebook:
+    """The rule book that stands in `text`; InputError names `file` and the place of what is wrong there."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: {error}") from None
+    try:
+        return msgspec.convert(data, Rulebook)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).partition(" - at ")
+        unknown = re.fullmatch(r"Object contains unknown field `(.*)`", what)
+        hint = plugins.did_you_mean(unknown[1], _KEYS) if unknown else ""
+        where = _place(data, str(error), place) if place else "the top"
+        raise InputError(f"{file}: at {where}: {what[0].lower()}{what[1:]}", hint) from None
+
+
+def _place(data: dict[str, Any], error: str, place: str) -> str:
+    """The dotted path that `place` stands for: msgspec writes `[...]` where the key of a table belongs.
+
+    The key is found by taking the table's entries out of `data` until the error is gone.
+    """
+    path: list[str] = []
+    table: Any = data
+    for step in re.findall(r"[^.\[\]`$]+|\.\.\.", place.rpartition("$")[2]):
+        key = _culprit(data, table, error) if step == "..." else step
+        path.append(key)
+        table = table[int(key)] if isinstance(table, list) else table[key]
+    return ".".join(path)
+
+
+def _culprit(data: dict[str, Any], table: dict[str, Any], error: str) -> str:
+    taken: dict[str, Any] = {}
+    while table:
+        key = next(iter(table))
+        taken[key] = table.pop(key)
+        try:
+            msgspec.convert(data, Rulebook)
+        except msgspec.ValidationError as now:
+            if str(now) == error:
+                continue
+        break
+    table.update(taken)
+    return key
+
+
+_KEYS = {field.name for kind in _Table.__subclasses__() for field in msgspec.structs.fields(kind)}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from submitter.errors import InputError
 from submitter.model import Scenario
-from submitter.rulebook import Rulebook, load_rulebook, round_names
+from submitter.rulebook import load_rulebook, parse, round_names
 
 BOOK = load_rulebook("v6.1")
 SEPARATE = {"datacenter": "datacenter", "edge": "edge", "datacenter-edge": "datacenter,edge"}
@@ -36,11 +36,37 @@ def test_a_benchmark_is_found_by_its_name() -> None:
     assert error.value.hint == "did you mean 'llama2-70b-99.9'?"
 
 
-def test_an_unknown_key_is_refused() -> None:
-    content = BOOK.model_dump(mode="json")
-    content["seed"] = 1
-    with pytest.raises(ValidationError, match="seed"):
-        Rulebook.model_validate(content)
+TEXT = resources.files("submitter.rulebooks").joinpath("v6.1.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "hint"),
+    [
+        ("[seeds] ", "[sead] ", "v9.toml: at the top: object contains unknown field `sead`", "did you mean 'seeds'?"),
+        (
+            "qsl_rng_seed = 2",
+            "qsl_rng = 2",
+            "v9.toml: at seeds: object contains unknown field `qsl_rng`",
+            "did you mean 'qsl_rng_seed'?",
+        ),
+        (
+            "accuracy.acc = { reference = 0.7286, factor",
+            "accuracy.acc = { reference = 0.7286, facter",
+            "v9.toml: at benchmarks.rgat.accuracy.acc: object contains unknown field `facter`",
+            "did you mean 'factor'?",
+        ),
+        ("ttft_ns = 450000000", "ttft_ns = '0.45 s'", "v9.toml: at benchmarks.llama2-70b-99.9.token_latency.Inter", ""),
+        ('statuses = ["available"', "statuses = [1", "v9.toml: at system.statuses.0: expected `str`, got `int`", ""),
+        ("dataset_size = 824\n", "", "v9.toml: at benchmarks.e2e-rag-qna: object missing required field", ""),
+        ("[seeds] ", "[seeds ", "v9.toml: Expected", ""),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_with_its_place(old: str, new: str, message: str, hint: str) -> None:
+    assert old in TEXT
+    with pytest.raises(InputError) as error:
+        parse(TEXT.replace(old, new), "v9.toml")
+    assert error.value.message.startswith(message)
+    assert error.value.hint == hint
 
 
 def test_the_targets_of_llama2_70b() -> None:
@@ -124,7 +150,7 @@ def _close(ours: dict[str, float], theirs: dict[str, float]) -> bool:
 def test_the_round_is_the_official_one(official: ModuleType) -> None:
     config = official.MODEL_CONFIG["v6.1"]
     assert set(BOOK.benchmarks) == set(config["models"])
-    assert BOOK.seeds.model_dump() == config["seeds"]
+    assert dict(BOOK.seeds) == config["seeds"]
     assert BOOK.model_mapping == config["model_mapping"]
     assert list(BOOK.ignored_errors) == config["ignore_errors"]
     assert BOOK.round.min_duration_ms == official.TEST_DURATION_MS

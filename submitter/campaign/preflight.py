@@ -58,7 +58,7 @@ def _effective(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, RunPlan, loa
 
 def _seeds(plan: CampaignPlan) -> str:
     for _, run, effective in _effective(plan):
-        for name, required in plan.book.seeds.model_dump().items():
+        for name, required in plan.book.seeds:
             found = getattr(effective, name)
             if found != required:
                 raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 pytest.importorskip("mlperf_loadgen")
@@ -37,8 +38,8 @@ def test_the_full_campaign_is_full_length() -> None:
 
 
 def test_seeds_of_another_round_are_seen(demo: c.CampaignPlan) -> None:
-    seeds = demo.book.seeds.model_copy(update={"sample_index_rng_seed": 7})
-    other = replace(demo, book=demo.book.model_copy(update={"seeds": seeds}))
+    seeds = msgspec.structs.replace(demo.book.seeds, sample_index_rng_seed=7)
+    other = replace(demo, book=msgspec.structs.replace(demo.book, seeds=seeds))
     wrong = [outcome for outcome in c.preflight(other) if not isinstance(outcome, c.Passed)]
     assert len(wrong) == 1
     assert wrong[0].message.endswith("sample_index_rng_seed is 2747215439041700203, round v6.1 wants 7")
