@@ -140,17 +140,36 @@ class ComplianceTest(_Table, frozen=True, kw_only=True):
 
 
 class SystemRules(_Table, frozen=True, kw_only=True):
+    """What a system description must say.
+
+    `is_network_asks`: any value of is_network asks for the network's fields, not only "true". `division_cased`: the
+    division is the folder's in the same letters. The summary needs text in `text_fields`, and whole numbers in
+    `whole_number_fields`.
+    """
+
     required_fields: tuple[str, ...]
     meaningful_fields: tuple[str, ...]
     network_fields: tuple[str, ...]
     network_sut_name: str
     statuses: tuple[str, ...]
     system_types: tuple[str, ...]
+    is_network_asks: bool
+    division_cased: bool
+    text_fields: tuple[str, ...] = ()
+    whole_number_fields: tuple[str, ...] = ()
 
 
 class MeasurementRules(_Table, frozen=True, kw_only=True):
+    """What stands beside a result.
+
+    `power_files` are patterns of names. Of `equal_issue_benchmarks` the configuration files must set equal issue.
+    """
+
     required_files: tuple[str, ...]
     required_fields: tuple[str, ...]
+    text_fields: tuple[str, ...] = ()
+    power_files: tuple[str, ...] = ()
+    equal_issue_benchmarks: tuple[str, ...] = ()
 
 
 class RoundFacts(_Table, frozen=True, kw_only=True):

@@ -1,60 +1,78 @@
-"""MEA: what stands beside a result: user.conf, README.md, measurements.json."""
+"""MEA: what stands beside a result: user.conf, README.md, the description of the measurement, and its code."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from submitter.checker.files import Kind
-from submitter.checker.finding import Problem, shown
+from submitter import layout
+from submitter.checker.files import Kind, Unreadable
+from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.metric import log_scenario
 from submitter.checker.registry import rule
+from submitter.checker.runs import TEXT_LIMIT_BYTES
 from submitter.checker.tree import Result
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 
 _CHECK = "official: checks/measurements_checks.py "
+_OLD_CHECK = "submission_checker.py check_measurement_dir"
 
 
 @rule(
-    "MEA001", source=_CHECK + "missing_check", hint="say how the model was made: see schemas/measurements.schema.json"
+    "MEA001",
+    source=f"{_CHECK}missing_check; {_OLD_CHECK}",
+    hint="say how the model was made: see schemas/measurements.schema.json",
 )
 def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """measurements.json is there."""
+    """The description of the measurement is there.
+
+    It is called measurements.json; before v6.0 its name begins with the system's, and names the implementation.
+    """
     if result.files.kind(result.measurements_path) is None:
         name = result.measurements_path.name
         yield Problem("a required file is missing", required=name, path=str(result.measurements_path))
 
 
-@rule("MEA002", source=_CHECK + "required_files_check; constants.py REQUIRED_MEASURE_FILES")
+@rule("MEA002", source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES")
 def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The files that let others repeat the run are there, and not empty."""
     folder = result.layout.measurements(result.key)
     for name in book.measurements.required_files:
         path = folder / name
         hint = "copy the one LoadGen was given" if name.endswith(".conf") else "write how to repeat the run"
-        if result.files.kind(path) is None:
+        kind = result.files.kind(path)
+        if kind is None:
             yield Problem("a required file is missing", required=name, path=str(path), hint=hint)
-        elif result.files.kind(path) is not Kind.FILE or result.files.size(path) == 0:
+        elif kind is not Kind.FILE or result.files.size(path) == 0:
             yield Problem("a required file is empty", required=name, path=str(path), hint=hint)
 
 
 @rule(
     "MEA003",
     requires=["MEA001"],
-    source=_CHECK + "required_fields_check; constants.py SYSTEM_IMP_REQUIRED_FILES",
+    source=f"{_CHECK}required_fields_check; {_OLD_CHECK}; constants.py SYSTEM_IMP_REQUIRED_FILES",
     hint="fill it in: reviewers and the results table read it",
 )
 def fields_meaningful(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """measurements.json has a meaningful value for each required field."""
+    """The description of the measurement has a meaningful value for each required field."""
+    path = str(result.measurements_path)
     for field in book.measurements.required_fields:
-        path = str(result.measurements_path)
         if field not in result.measurements:
             yield Problem("a required field is missing", required=field, path=path)
             continue
         value = result.measurements[field]
-        if not value or (isinstance(value, str) and not value.strip()):
+        if not value:
             yield Problem(f"{field} needs a meaningful value", found=shown(value), path=path)
+        elif isinstance(value, str) and not value.strip():
+            # The official check takes blanks for an answer, reviewers do not.
+            yield Problem(f"{field} needs a meaningful value", found="blanks", path=path, severity=Severity.WARNING)
+    for field in book.measurements.text_fields:
+        if not isinstance(result.measurements.get(field, ""), str):
+            # The official checker ends in a traceback when it writes the summary's row.
+            yield Problem(f"{field} is no text", found=shown(result.measurements[field]), path=path)
 
 
 # The settings of user.conf that the detail log repeats: key there, key here, unit of the comparison.
@@ -102,3 +120,89 @@ def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
                 path=str(result.user_conf_path),
                 line=number,
             )
+
+
+@rule(
+    "MEA005",
+    source=_OLD_CHECK,
+    requires=["MEA001"],
+    hint="put the code of the benchmark there, or a file of this name that names the folder it is in",
+)
+def implementation_present(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """The code of the benchmark is there.
+
+    code/<benchmark>/ must exist, or the folder that a file code/<benchmark> names.
+    """
+    files, code = result.files, result.layout.code(result.division, result.submitter.name)
+    folder = code / result.key.benchmark
+    if files.kind(folder) is Kind.FILE:
+        named = files.text(folder, TEXT_LIMIT_BYTES).strip()
+        folder = PurePosixPath(posixpath.normpath(f"{code}/{named}"))
+    if not files.exists(folder):
+        yield Problem("the code of the benchmark is missing", required=f"{folder.name}/", path=str(folder))
+
+
+@rule("MEA006", source=_OLD_CHECK + ", REQUIRED_POWER_MEASURE_FILES", hint="add it, here or in a folder above")
+def power_files(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """A measurement with power says how the analyzer and the system's power were set.
+
+    The files stand beside the measurement, or in one of the three folders above it.
+    """
+    if not result.has_power:
+        return
+    folder = result.layout.measurements(result.key)
+    above = [folder, *folder.parents][:4]
+    for pattern in book.measurements.power_files:
+        found = [path / name for path in above for name in result.files.names(path) if re.match(pattern, name)]
+        if not found:
+            yield Problem("a required file is missing", required=pattern, path=str(folder / pattern))
+        elif result.files.size(found[-1]) == 0:
+            yield Problem("a required file is empty", required=pattern, path=str(found[-1]))
+
+
+_PERMUTATION = "sample_concatenate_permutation"
+
+
+@rule(
+    "MEA007",
+    source=_OLD_CHECK + ", check_performance_dir, requires_equal_issue",
+    hint=f"run with *.*.{_PERMUTATION} = 1, and hand in the mlperf.conf or user.conf that sets it",
+)
+def equal_issue_configured(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """Benchmarks whose samples differ much in length are issued as whole passes over the data set.
+
+    mlperf.conf or user.conf must set it, where the round looks for it there.
+    """
+    models = book.measurements.equal_issue_benchmarks
+    if not result.is_closed or (result.official_name not in models and result.key.benchmark not in models):
+        return
+    folder = result.layout.measurements(result.key)
+    used = False
+    if result.key.benchmark in models:  # the official check goes by the folder's name here
+        for name in (layout.MLPERF_CONF, layout.USER_CONF):
+            if result.files.kind(folder / name) is Kind.FILE:
+                set_here = _permutation(result, folder / name)
+                used = used if set_here is None else set_here
+    # The official check compares with the text, so LoadGen's own true does not count.
+    if result.official_name in models and not used and result.performance.log["effective_" + _PERMUTATION] != "true":
+        yield Problem("equal issue mode is not configured", required=f"{_PERMUTATION} = 1", path=str(folder))
+
+
+def _permutation(result: Result, path: PurePosixPath) -> bool | None:
+    """Whether a configuration turns equal issue on; None if it does not say.
+
+    Unavailable where a line before that is no setting: the official checker ends in a traceback there.
+    """
+    model = result.key.benchmark.replace("-99.9", "").replace("-99", "")
+    for number, line in enumerate(result.files.text(path, TEXT_LIMIT_BYTES).splitlines(), start=1):
+        setting = line.replace(" ", "")
+        if not setting or setting.startswith("#"):
+            continue
+        key, _, value = setting.partition("=")
+        parts = key.split(".")
+        if "=" in value or len(parts) != 3 or "=" not in setting:
+            raise Unreadable(path, f"line {number} is no setting of LoadGen")
+        concerns = parts[2] == _PERMUTATION and parts[0] in (model, "*") and parts[1] in (result.key.scenario, "*")
+        if concerns and value.isnumeric():
+            return value.isdecimal() and int(value) == 1
+    return None

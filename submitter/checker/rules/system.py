@@ -59,9 +59,12 @@ def _one_of(system: System, field: str, allowed: tuple[str, ...], *, fold_case: 
 
 @rule("SYS004", requires=["SYS001"], source=_CHECK + "required_fields_check; constants.py SYSTEM_DESC_REQUIRED_FIELDS")
 def fields_present(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The description has all required fields, a networked system those of the network too."""
+    """The description has all required fields, a networked system those of the network too.
+
+    From v6.0 on the official checker asks for the network's fields wherever is_network has a value, even "false".
+    """
     required = book.system.required_fields
-    if _is_network(system):
+    if _is_network(system) or (book.system.is_network_asks and system.description.get("is_network")):
         required += book.system.network_fields
     for field in required:
         if field not in system.description:
@@ -111,13 +114,14 @@ def submitter_matches(system: System, book: Rulebook) -> Iterator[Problem]:
 
 @rule("SYS007", requires=["SYS001"], source=_CHECK + "division_check")
 def division_matches(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The division is the folder's."""
-    yield from _equals_folder(system, "division", system.submitter.division)
+    """The division is the folder's; up to v5.1 in the same letters."""
+    yield from _equals_folder(system, "division", system.submitter.division, fold_case=not book.system.division_cased)
 
 
-def _equals_folder(system: System, field: str, folder: str) -> Iterator[Problem]:
+def _equals_folder(system: System, field: str, folder: str, *, fold_case: bool = True) -> Iterator[Problem]:
     value = system.description.get(field)
-    if not isinstance(value, str) or value.lower() != folder.lower():
+    same = isinstance(value, str) and (value == folder or (fold_case and value.lower() == folder.lower()))
+    if not same:
         yield Problem(
             f"{field} is not the folder's",
             found=shown(value),
@@ -143,6 +147,46 @@ def network_mode(system: System, book: Rulebook) -> Iterator[Problem]:
     )
 
 
+@rule("SYS009", requires=["SYS001"], source=_CHECK + "network_check", hint='write "true" or "false", in quotes')
+def network_mode_is_text(system: System, book: Rulebook) -> Iterator[Problem]:
+    """is_network is text, if it is given.
+
+    The official checker folds its case, and refuses the system (or ends in a traceback) where that fails.
+    """
+    value = system.description.get("is_network")
+    if value is not None and not isinstance(value, str):
+        yield Problem("is_network is no text", found=shown(value), path=str(system.description_path))
+
+
+@rule("SYS010", requires=["SYS001"], source="official: the row of summary.csv (log_result; results.py, add_result)")
+def fields_fit_the_summary(system: System, book: Rulebook) -> Iterator[Problem]:
+    """What the summary joins as text is text, and what it multiplies are whole numbers.
+
+    The official checker ends in a traceback on the first valid result of such a system.
+    """
+    description = system.description
+    for field in book.system.text_fields:
+        if field in description and not isinstance(description[field], str):
+            yield _unfit(system, field, "text")
+    for field in book.system.whole_number_fields:
+        try:
+            int(description.get(field, 0))
+        except (TypeError, ValueError, OverflowError):
+            yield _unfit(system, field, "a whole number")
+    hardware, software = description.get("hw_notes", ""), description.get("sw_notes")
+    if software and not isinstance(software, str):
+        yield _unfit(system, "sw_notes", "text")
+    # Empty notes on the hardware are passed over where there are some on the software.
+    passed_over = not hardware if software else not book.system.text_fields
+    if not isinstance(hardware, str) and not passed_over:
+        yield _unfit(system, "hw_notes", "text")
+
+
+def _unfit(system: System, field: str, what: str) -> Problem:
+    value = system.description.get(field)
+    return Problem(f"{field} is not {what}", found=shown(value), required=what, path=str(system.description_path))
+
+
 def _is_network(system: System) -> bool:
     value = system.description.get("is_network")
-    return value is True or (isinstance(value, str) and value.lower() == "true")
+    return isinstance(value, str) and value.lower() == "true"
