@@ -1,8 +1,9 @@
 """Every path of a submission tree: the one grammar that `assembly` writes and `checker` reads.
 
-Source: policies `submission_rules.adoc`, section "Inference", and the path tables of the official
-checker's `constants.py` (mlcommons/inference b66003e1, rounds v6.0 and v6.1). All paths are POSIX
-paths relative to the folder that holds `closed/`, `open/` and `network/`.
+Source: policies `submission_rules.adoc`, section "Inference"; the path tables of the official checker's
+`constants.py` (mlcommons/inference b66003e1, rounds v6.0 and v6.1) and the folder checks of
+`submission_checker.py` (tags v4.1 to v5.1.1). All paths are POSIX paths relative to the folder that holds
+`closed/`, `open/` and `network/`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ACCURACY_LOG = "mlperf_log_accuracy.json"
 ACCURACY_TEXT = "accuracy.txt"
 VERIFY_ACCURACY = "verify_accuracy.txt"
 USER_CONF = "user.conf"
+MLPERF_CONF = "mlperf.conf"
 MEASUREMENTS_JSON = "measurements.json"
 README = "README.md"
 ENGINE_TOML = "engine.toml"
@@ -27,9 +29,14 @@ MODEL_MAPPING = "model_mapping.json"
 
 @dataclass(frozen=True)
 class Layout:
-    """The grammar from round v6.0 on: measurements and compliance lie inside the scenario, code in `src`."""
+    """The grammar of a round.
+
+    From v6.0 on measurements and compliance are `nested`: they lie inside the scenario's folder. Before, each had a
+    top folder of the submitter's, with the same folders in it as `results`.
+    """
 
     code_folder: str = "src"
+    nested: bool = True
 
     def submitter_root(self, division: str, submitter: str) -> PurePosixPath:
         return PurePosixPath(division, submitter)
@@ -63,18 +70,43 @@ class Layout:
     def scenario(self, key: ResultKey) -> PurePosixPath:
         return self.results(key.division, key.submitter) / key.system / key.benchmark / key.scenario
 
+    def top_folder(self, division: str, submitter: str, name: str) -> PurePosixPath | None:
+        """The submitter's folder of measurements or compliance; None where the round has no such folder."""
+        return None if self.nested else self.submitter_root(division, submitter) / name
+
+    def _beside_results(self, key: ResultKey, name: str) -> PurePosixPath:
+        top = self.top_folder(key.division, key.submitter, name)
+        return self.scenario(key) if top is None else top / key.system / key.benchmark / key.scenario
+
     def measurements(self, key: ResultKey) -> PurePosixPath:
-        """The folder of user.conf, README.md and measurements.json."""
-        return self.scenario(key)
+        """The folder of user.conf, README.md and the description of the measurement."""
+        return self._beside_results(key, "measurements")
+
+    def describes_measurement(self, key: ResultKey, name: str) -> bool:
+        """Whether a file of this name in the measurements' folder is the description of the measurement.
+
+        Before v6.0 its name is <system>_<implementation>_<scenario>.json, or less.
+        """
+        if self.nested:
+            return name == MEASUREMENTS_JSON
+        return name.startswith(key.system) and name.endswith(".json")
+
+    def compliance_root(self, key: ResultKey) -> PurePosixPath:
+        """The folder that holds one folder for each compliance test."""
+        return self._beside_results(key, "compliance")
 
     def performance(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "performance" / "run_1"
+
+    def power(self, key: ResultKey) -> PurePosixPath:
+        """The folder of the power analyzer's logs."""
+        return self.scenario(key) / "performance" / "power"
 
     def accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "accuracy"
 
     def compliance(self, key: ResultKey, test: str) -> PurePosixPath:
-        return self.scenario(key) / test
+        return self.compliance_root(key) / test
 
     def compliance_performance(self, key: ResultKey, test: str) -> PurePosixPath:
         return self.compliance(key, test) / "performance" / "run_1"
@@ -89,6 +121,11 @@ class Layout:
         return self.accuracy(key) if mode is Mode.ACCURACY else self.compliance_performance(key, mode)
 
 
+_NESTED = Layout()
+_TOP_FOLDERS = Layout(code_folder="code", nested=False)
+
+
 def layout_of(round_name: str) -> Layout:
-    """The grammar of a round. Only v6.x for now: the older rounds put measurements and compliance elsewhere."""
-    return Layout()
+    """The grammar of a round such as `v5.1`; rounds to come are laid out as the newest is."""
+    major = round_name.removeprefix("v").partition(".")[0]
+    return _TOP_FOLDERS if major.isdigit() and int(major) < 6 else _NESTED

@@ -6,13 +6,14 @@ more than once, and the official parser takes the first (`log_parser.py`, `loadg
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 MARKER = b":::MLLOG"
 
@@ -32,51 +33,100 @@ class LogEntry:
     is_warning: bool
 
 
-@dataclass(frozen=True)
+class _Metadata(msgspec.Struct):
+    is_error: bool
+    is_warning: bool
+
+
+class _Line(msgspec.Struct):
+    """A line as it is read: a log has a million of them, and of most of them nobody asks the value."""
+
+    key: str
+    value: msgspec.Raw
+    metadata: _Metadata
+
+
 class DetailLog:
     """A parsed detail log: the first entry of each key, and all errors and warnings."""
 
-    first: dict[str, LogEntry]
-    errors: tuple[LogEntry, ...] = ()
-    warnings: tuple[LogEntry, ...] = ()
+    def __init__(
+        self, first: dict[str, tuple[int, bytes]], errors: tuple[LogEntry, ...], warnings: tuple[LogEntry, ...]
+    ) -> None:
+        # Of each key: the line of its first entry, and its value as JSON.
+        self._first = first
+        self._values: dict[str, Any] = {}
+        self.errors = errors
+        self.warnings = warnings
 
     def __getitem__(self, key: str) -> Any:
         """The value of the first entry of `key`, or None where the log has no such key."""
-        entry = self.first.get(key)
-        return entry.value if entry else None
+        if key not in self._values:
+            entry = self._first.get(key)
+            self._values[key] = None if entry is None else json.loads(entry[1])
+        return self._values[key]
 
     def __contains__(self, key: str) -> bool:
-        return key in self.first
+        return key in self._first
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys, in the order of the log."""
+        return iter(self._first)
 
     def line(self, key: str) -> int | None:
-        entry = self.first.get(key)
-        return entry.line if entry else None
+        entry = self._first.get(key)
+        return entry[0] if entry else None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
 
 
 def parse_detail(data: bytes) -> DetailLog:
     """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, or there is none."""
-    first: dict[str, LogEntry] = {}
-    errors: list[LogEntry] = []
-    warnings: list[LogEntry] = []
     if not data.startswith(MARKER):
         raise LogFormatError("line 1 does not begin with ':::MLLOG'")
-    for number, line in enumerate(io.BytesIO(data), start=1):
-        if not line.startswith(MARKER):
+    first: dict[str, tuple[int, bytes]] = {}
+    errors: list[LogEntry] = []
+    warnings: list[LogEntry] = []
+    skipped = len(MARKER)
+    for number, text in enumerate(data.split(b"\n"), start=1):
+        if not text.startswith(MARKER):
             continue
         try:
-            raw = json.loads(line[len(MARKER) :])
-            metadata = raw["metadata"]
-            entry = LogEntry(raw["key"], raw["value"], number, bool(metadata["is_error"]), bool(metadata["is_warning"]))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise LogFormatError(f"line {number} is not a LoadGen entry: {error}") from None
-        if not isinstance(entry.key, str):
-            raise LogFormatError(f"line {number} is not a LoadGen entry: its key is no text")
-        first.setdefault(entry.key, entry)
-        if entry.is_error:
-            errors.append(entry)
-        elif entry.is_warning:
-            warnings.append(entry)
+            line = _decode_line(text[skipped:])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            line = _line_of_json(text[skipped:], number)
+        key, metadata = line.key, line.metadata
+        if key not in first:
+            first[key] = (number, _checked(bytes(line.value), number))
+        if metadata.is_error or metadata.is_warning:
+            value = json.loads(_checked(bytes(line.value), number))
+            entry = LogEntry(key, value, number, metadata.is_error, metadata.is_warning)
+            (errors if entry.is_error else warnings).append(entry)
     return DetailLog(first, tuple(errors), tuple(warnings))
+
+
+def _checked(value: bytes, number: int) -> bytes:
+    """A value that can be read when it is asked for; only what nests can be too deep for that."""
+    if value.startswith((b"[", b"{")):
+        try:
+            json.loads(value)
+        except RecursionError:
+            raise LogFormatError(f"line {number} is not a LoadGen entry: it is nested too deeply") from None
+    return value
+
+
+def _line_of_json(text: bytes, number: int) -> _Line:
+    """What Python's parser, and with it the official one, takes beyond the standard: NaN, or a flag that is no bool."""
+    try:
+        raw = json.loads(text)
+        metadata = raw["metadata"]
+        flags = _Metadata(bool(metadata["is_error"]), bool(metadata["is_warning"]))
+        line = _Line(raw["key"], msgspec.Raw(json.dumps(raw["value"]).encode()), flags)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LogFormatError(f"line {number} is not a LoadGen entry: {error}") from None
+    if not isinstance(line.key, str):
+        raise LogFormatError(f"line {number} is not a LoadGen entry: its key is no text")
+    return line
 
 
 def read_detail(path: Path) -> DetailLog:

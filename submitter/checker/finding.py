@@ -73,12 +73,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class ResultVerdict:
-    """One result. `verdict` is valid, invalid, or preview where the tree says of itself that it is a smoke run."""
+    """One result. `verdict` is valid, invalid, or preview where the tree says of itself that it is a smoke run.
+
+    `power` is there where power was measured; `row` holds what the official summary tells of a result.
+    """
 
     key: ResultKey
     verdict: str
     metric: Metric | None
     inferred: bool = False
+    power: Metric | None = None
+    row: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -87,7 +92,7 @@ class ResultVerdict:
 
 @dataclass(frozen=True)
 class Waived:
-    """The findings of one rule that a smoke run must violate, and why it must."""
+    """The findings of one rule that a smoke run must violate, and why it must; or that the user waived, and why."""
 
     rule: str
     title: str
@@ -104,11 +109,21 @@ class FullRun:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """A submission under way: results that are right, what is wrong, and what is missing still, a line each."""
+
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """The outcome of one check.
 
-    `verdict` is `pass`, `fail`, or `preview` (nothing wrong beyond what a smoke run must violate).
-    `summary` holds counts: results, valid, invalid, errors, warnings, notes, waived, rules, files.
+    `verdict` is `fail` where a finding is as severe as `fail_on` (an error, where that is None), else `pass`, or
+    `preview` where the tree says of itself that its runs were short. A partial check fails by what is wrong, not by
+    what is missing still. `summary` counts results (valid, invalid, preview), findings, rules, files.
     """
 
     round: str
@@ -120,19 +135,28 @@ class Report:
     smoke: bool = False
     full_runs: tuple[FullRun, ...] = ()
     summary: dict[str, int] = field(default_factory=dict)
+    profile: str = "full"
+    partial: Partial | None = None
+    fail_on: Severity | None = Severity.ERROR
 
     @property
     def verdict(self) -> str:
-        if any(finding.severity is Severity.ERROR for finding in self.findings):
+        if self.partial is not None:
+            failed = bool(self.partial.wrong)
+        else:
+            order = list(Severity)
+            counted = order[: order.index(self.fail_on or Severity.ERROR) + 1]
+            failed = any(finding.severity in counted for finding in self.findings)
+        if failed:
             return "fail"
         return "preview" if self.smoke else "pass"
 
     @property
     def exit_code(self) -> int:
-        """0 nothing wrong, 1 errors found, 70 a rule of ours crashed, so the verdict cannot be trusted."""
+        """0 nothing wrong, 1 it fails, 70 a rule of ours crashed, so the verdict cannot be trusted."""
         if self.crashed:
             return 70
-        return 1 if self.verdict == "fail" else 0
+        return 1 if self.verdict == "fail" and self.fail_on is not None else 0
 
 
 def printable(text: str) -> str:

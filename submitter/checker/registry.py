@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 from submitter import plugins
 from submitter.checker.finding import Origin, Problem, Severity
 from submitter.errors import InputError
+from submitter.rulebook import Rulebook
 
 _PACKAGE = "submitter.checker.rules"
+
+FULL, OFFICIAL = "full", "official"
+PROFILES = (FULL, OFFICIAL)
 
 RuleBody = Callable[[Any, Any], Iterator[Problem | str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
-    """One rule. `smoke` says why a short run must violate it; where it is empty, a smoke run gets no waiver."""
+    """One rule.
+
+    `smoke` says why a short run must violate it; where it is empty, a smoke run gets no waiver. A rule that
+    `spares_results` is about a folder as a whole: the submission fails, and the results in it keep their own verdict.
+    An `absence` rule tells of what is not there yet, which a check of a partial submission does not count as wrong.
+    """
 
     id: str
     title: str
@@ -32,8 +41,10 @@ class Rule:
     hint: str
     smoke: str
     family: str
+    spares_results: bool = False
+    absence: bool = False
 
-    @property
+    @cached_property
     def scope(self) -> type:
         """The class of tree objects it is asked of: the annotation of its function's first parameter."""
         hints = typing.get_type_hints(self.body)
@@ -55,6 +66,8 @@ def rule(
     requires: Iterable[str] = (),
     hint: str = "",
     smoke: str = "",
+    spares_results: bool = False,
+    absence: bool = False,
 ) -> Callable[[RuleBody], RuleBody]:
     """Register a function as a rule: its docstring's first line is the title, the rest says why.
 
@@ -78,6 +91,8 @@ def rule(
             hint,
             smoke,
             body.__module__.rpartition(".")[2],
+            spares_results,
+            absence,
         )
         return body
 
@@ -104,11 +119,14 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(ordered.values())
 
 
-def selected(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
-    """The rules whose id or family prefix is selected (all if nothing is) and not ignored.
+def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profile: str = FULL) -> tuple[Rule, ...]:
+    """The rules of a round whose id or family prefix is selected (all if nothing is) and not ignored.
 
-    InputError for a selector that matches no rule. What a selected rule requires is not pulled in.
+    A rule that the round's official checker does not enforce counts as one of the written rules only, and the profile
+    `official` leaves out all that are not the official checker's. InputError for a selector that matches no rule, or
+    an unknown profile. What a selected rule requires is not pulled in.
     """
+    plugins.require(profile, PROFILES, "profile")
     rules = all_rules()
     select, ignore = tuple(select), tuple(ignore)
     for selector in (*select, *ignore):
@@ -116,5 +134,20 @@ def selected(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
             known = sorted({r.id for r in rules} | {r.id[:3] for r in rules})
             raise InputError(f"no rule is called '{selector}'", plugins.did_you_mean(selector, known))
     return tuple(
-        r for r in rules if (not select or r.id.startswith(select)) and not (ignore and r.id.startswith(ignore))
+        r
+        for r in map(lambda rule: in_round(rule, book), rules)
+        if r is not None
+        and (not select or r.id.startswith(select))
+        and not (ignore and r.id.startswith(ignore))
+        and (profile == FULL or r.origin is Origin.OFFICIAL)
     )
+
+
+def in_round(rule: Rule, book: Rulebook) -> Rule | None:
+    """The rule as the round has it: of its own origin or, where its official checker lets it pass, of the written
+    rules'; None where the round has no such demand."""
+    if rule.id in book.checker.absent:
+        return None
+    if rule.origin is Origin.OFFICIAL and rule.id in book.checker.not_enforced:
+        return replace(rule, origin=Origin.POLICY)
+    return rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,14 +37,8 @@ class Node:
         self.path = path
         self.parent = parent
         self.cache: dict[str, Any] = {}
-
-    @property
-    def lineage(self) -> Iterator[Node]:
-        """This object and everything that holds it."""
-        node: Node | None = self
-        while node is not None:
-            yield node
-            node = node.parent
+        # This object and everything that holds it.
+        self.lineage: tuple[Node, ...] = (self, *parent.lineage) if parent else (self,)
 
     def load(self, name: str, read: Callable[[], T]) -> T:
         """Read once; remember the value or the reason why there is none."""

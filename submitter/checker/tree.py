@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from submitter import layout
-from submitter.checker.files import Files, Unavailable
+from submitter.checker.files import Files, Kind, Unavailable
 from submitter.checker.runs import (
     JSON_LIMIT_BYTES,
     MANIFEST_LIMIT_BYTES,
@@ -70,12 +70,25 @@ class Result(Node):
     @cached_property
     def compliance(self) -> dict[str, ComplianceRun]:
         """The compliance tests there are folders for, by name."""
-        names = (name for name in self.files.folders(self.path) if name.upper().startswith("TEST"))
+        root = self.layout.compliance_root(self.key)
+        names = (name for name in self.files.folders(root) if name.upper().startswith("TEST"))
         return {name: ComplianceRun(self, name, self.layout.compliance(self.key, name)) for name in names}
 
     @property
+    def parts(self) -> list[Node]:
+        """What rules judge apart, and what makes the result invalid where it is."""
+        return [self.performance, self.accuracy, *self.compliance.values()]
+
+    @cached_property
+    def has_power(self) -> bool:
+        return self.files.exists(self.layout.power(self.key))
+
+    @cached_property
     def measurements_path(self) -> PurePosixPath:
-        return self.layout.measurements(self.key) / layout.MEASUREMENTS_JSON
+        """The description of the measurement; where there is none, the path that it could have."""
+        folder = self.layout.measurements(self.key)
+        names = (n for n in self.files.names(folder) if self.layout.describes_measurement(self.key, n))
+        return folder / next(names, layout.MEASUREMENTS_JSON if self.layout.nested else f"{self.key.system}.json")
 
     @property
     def user_conf_path(self) -> PurePosixPath:
@@ -152,14 +165,18 @@ class System(Node):
 class SubmitterDir(Node):
     """One submitter in one division."""
 
-    def __init__(self, submission: Submission, division: str, name: str) -> None:
-        super().__init__(submission.tree, submission.layout.submitter_root(division, name), submission)
-        self.division = division
+    def __init__(self, division: DivisionDir, name: str) -> None:
+        super().__init__(division.tree, division.layout.submitter_root(division.name, name), division)
+        self.division = division.name
         self.name = name
 
     @cached_property
     def systems(self) -> list[System]:
         return [System(self, name) for name in self.files.folders(self.layout.results(self.division, self.name))]
+
+    @property
+    def result_count(self) -> int:
+        return sum(len(benchmark.results) for system in self.systems for benchmark in system.benchmarks)
 
     @property
     def model_mapping_path(self) -> PurePosixPath:
@@ -197,6 +214,18 @@ class SubmitterDir(Node):
         return [*readers, lambda: self.manifest_text] if self.has_manifest else readers
 
 
+class DivisionDir(Node):
+    """The folder of one division, which holds its submitters."""
+
+    def __init__(self, submission: Submission, name: str) -> None:
+        super().__init__(submission.tree, PurePosixPath(name), submission)
+        self.name = name
+
+    @cached_property
+    def submitters(self) -> list[SubmitterDir]:
+        return [SubmitterDir(self, name) for name in self.files.folders(self.path)]
+
+
 class Submission(Node):
     """Everything under the folder that holds the divisions."""
 
@@ -204,12 +233,12 @@ class Submission(Node):
         super().__init__(tree, PurePosixPath(), None)
 
     @cached_property
+    def divisions(self) -> list[DivisionDir]:
+        return [DivisionDir(self, d.value) for d in Division if self.files.kind(PurePosixPath(d.value)) is Kind.FOLDER]
+
+    @property
     def submitters(self) -> list[SubmitterDir]:
-        return [
-            SubmitterDir(self, division.value, name)
-            for division in Division
-            for name in self.files.folders(PurePosixPath(division.value))
-        ]
+        return [submitter for division in self.divisions for submitter in division.submitters]
 
 
 class Tree:
@@ -222,23 +251,27 @@ class Tree:
         self.below = below
         self.submission = Submission(self)
 
-    def _concerned(self, node: Node) -> bool:
+    def concerned(self, node: Node) -> bool:
+        """Whether a node lies below the path that is to be judged, or above it."""
         return node.path.is_relative_to(self.below) or self.below.is_relative_to(node.path)
 
     @cached_property
-    def nodes(self) -> list[Node]:
-        """Every object to judge, from the whole to its parts."""
-        found: list[Node] = [self.submission]
-        for submitter in filter(self._concerned, self.submission.submitters):
-            found.append(submitter)
-            for system in filter(self._concerned, submitter.systems):
-                found.append(system)
-                for benchmark in filter(self._concerned, system.benchmarks):
-                    found.append(benchmark)
-                    for result in filter(self._concerned, benchmark.results):
-                        found += [result, result.performance, result.accuracy, *result.compliance.values()]
-        return found
+    def summit(self) -> list[Node]:
+        """What stands above the submitters: the whole, and its divisions."""
+        return [self.submission, *filter(self.concerned, self.submission.divisions)]
 
     @cached_property
-    def results(self) -> list[Result]:
-        return [node for node in self.nodes if isinstance(node, Result)]
+    def submitters(self) -> list[SubmitterDir]:
+        """The submitters to judge: each of them, with the summit, can be judged without the others."""
+        return list(filter(self.concerned, self.submission.submitters))
+
+    def nodes_of(self, submitter: SubmitterDir) -> list[Node]:
+        """A submitter and every object of its to judge, from the whole to its parts."""
+        found: list[Node] = [submitter]
+        for system in filter(self.concerned, submitter.systems):
+            found.append(system)
+            for benchmark in filter(self.concerned, system.benchmarks):
+                found.append(benchmark)
+                for result in filter(self.concerned, benchmark.results):
+                    found += [result, *result.parts]
+        return found

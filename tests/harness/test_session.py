@@ -69,7 +69,7 @@ def test_settings_of_a_later_run_are_those_of_a_fresh_process(run_echo: RunEcho,
                 file.unlink()
             run.rmdir()
     fresh = run_echo(modes[1:]).finished[0].log
-    keys = [key for key in fresh.first if key.startswith(("requested_", "effective_"))]
+    keys = [key for key in fresh if key.startswith(("requested_", "effective_"))]
     assert len(keys) > 40
     assert {key: later[key] for key in keys} == {key: fresh[key] for key in keys}
     assert later["effective_qsl_rng_seed"] == 2085463073848966840

@@ -1,0 +1,199 @@
+"""One pass of the rules over a submitter: who is asked what, what follows from an answer, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from submitter.checker.files import Unavailable
+from submitter.checker.finding import (
+    Finding,
+    FullRun,
+    Origin,
+    Problem,
+    ResultVerdict,
+    Severity,
+    Skip,
+    printable,
+)
+from submitter.checker.manifest import manifest_of
+from submitter.checker.metric import result_metric
+from submitter.checker.registry import FULL, Rule
+from submitter.checker.runs import Node
+from submitter.checker.tree import Result, SubmitterDir, Tree
+
+CRASHED = "INT001"
+NOT_JUDGED = "INT002"
+
+
+@dataclass
+class Judged:
+    """What the rules said of a part of the tree; `failed` maps a rule's id to the paths of the objects it failed at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    waived: dict[str, list[Finding]] = field(default_factory=dict)
+    verdicts: list[ResultVerdict] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    crashed: dict[str, None] = field(default_factory=dict)
+    failed: dict[str, set[str]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    full_runs: list[FullRun] = field(default_factory=list)
+    smoke: bool = False
+    read_count: int = 0
+
+
+class Session:
+    """Asks `rules` of `nodes`, a submitter with all that is its own, or what stands above the submitters.
+
+    `above` is what was said of the folders above; `waive` maps ids of rules to the reason why they need not hold.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        nodes: list[Node],
+        rules: Iterable[Rule],
+        waive: Mapping[str, str],
+        above: Judged | None = None,
+        profile: str = FULL,
+    ) -> None:
+        self.tree = tree
+        self.nodes = nodes
+        self.rules = tuple(rules)
+        self.waive = waive
+        self.judged = Judged()
+        # Of each rule: the objects it failed at, and those with everything that holds them.
+        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()} if above else {}
+        self.failed_under: dict[str, set[Node]] = {}
+        self.absences: list[tuple[Rule, Node, Unavailable]] = []
+        self.refused: set[str] = set(above.refused) if above else set()
+        self.places = {str(node.path): node for node in nodes}
+        manifests = [manifest_of(node) for node in nodes if isinstance(node, SubmitterDir)]
+        # The official checker knows no short runs.
+        smoke = [manifest for manifest in manifests if manifest and manifest.smoke and profile == FULL]
+        self.judged.smoke = bool(smoke)
+        self.judged.full_runs = [
+            FullRun(printable(run.command), run.expected_s) for manifest in smoke if (run := manifest.full_run)
+        ]
+
+    def run(self) -> Judged:
+        by_scope: dict[type, list[Node]] = {}
+        for node in self.nodes:
+            for base in type(node).__mro__:
+                by_scope.setdefault(base, []).append(node)
+        for rule in self.rules:
+            for node in by_scope.get(rule.scope, ()):
+                self._ask(rule, node)
+        self._report_absences()
+        judged = self.judged
+        judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
+        judged.failed = self.failed_at
+        judged.refused = self.refused
+        judged.read_count = self.tree.files.read_count
+        return judged
+
+    def _ask(self, rule: Rule, node: Node) -> None:
+        for required in rule.requires:
+            failed = self.failed_at.get(required)
+            if failed is None:
+                continue
+            if node in self.failed_under.get(required, ()) or any(str(above.path) in failed for above in node.lineage):
+                self.judged.skips.append(Skip(rule.id, str(node.path), required))
+                self._mark(rule, node)
+                return
+        failed_here = False
+        try:
+            for problem in rule.body(node, self.tree.book):
+                failed_here |= self._add(rule, node, problem)
+        except Unavailable as absence:
+            self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
+            self.absences.append((rule, node, absence))
+            failed_here = True
+        except Exception as error:  # a rule's own defect must cost neither the other rules nor the other results
+            self.judged.crashed[rule.id] = None
+            failed_here = True
+            self._crash(rule, node, error)
+        if failed_here:
+            self._mark(rule, node)
+
+    def _mark(self, rule: Rule, node: Node) -> None:
+        self.failed_at.setdefault(rule.id, set()).add(str(node.path))
+        self.failed_under.setdefault(rule.id, set()).update(node.lineage)
+
+    def _add(self, rule: Rule, node: Node, problem: Problem | str) -> bool:
+        """Record what a rule yielded; whether it is an error."""
+        if isinstance(problem, str):
+            problem = Problem(problem)
+        scope = str(self._place(node, problem.path).path)
+        finding = Finding(
+            rule.id,
+            problem.severity or rule.severity,
+            rule.origin,
+            printable(problem.path or str(node.path)),
+            problem.line,
+            printable(problem.message),
+            printable(problem.found),
+            printable(problem.required),
+            printable(problem.hint or rule.hint),
+            rule.source,
+            scope,
+        )
+        if rule.id in self.waive or (rule.smoke and self.judged.smoke):
+            self.judged.waived.setdefault(rule.id, []).append(finding)
+            return False
+        self.judged.findings.append(finding)
+        is_error = finding.severity is Severity.ERROR
+        if is_error and not rule.spares_results:
+            self.refused.add(scope)
+        return is_error
+
+    def _place(self, node: Node, path: str) -> Node:
+        """The innermost object that a finding about `path` concerns: `node`, or something that it holds."""
+        for folder in PurePosixPath(path).parents if path else ():
+            place = self.places.get(str(folder))
+            if place is not None and node in place.lineage:
+                return place
+        return node
+
+    def _crash(self, rule: Rule, node: Node, error: Exception) -> None:
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
+        self.refused.add(str(node.path))
+        self.judged.findings.append(
+            Finding(
+                CRASHED,
+                Severity.ERROR,
+                Origin.INTEGRITY,
+                printable(str(node.path)),
+                None,
+                printable(f"rule {rule.id} crashed: {type(error).__name__}: {error} ({place})"),
+                "",
+                "",
+                "a defect of this checker, not of the submission: please report it with the file",
+                "submitter",
+                str(node.path),
+            )
+        )
+
+    def _report_absences(self) -> None:
+        """A rule that could not be asked must never let a result pass: unless an error says why, say so."""
+        errors = [finding for finding in self.judged.findings if finding.severity is Severity.ERROR]
+        told_paths = {finding.path for finding in errors if finding.scope in self.refused}
+        said: set[tuple[str, str]] = set()
+        for rule, node, absence in self.absences:
+            told = absence.path in told_paths or any(str(above.path) in self.refused for above in node.lineage)
+            if told or (absence.path, absence.reason) in said or rule.severity is not Severity.ERROR:
+                continue
+            said.add((absence.path, absence.reason))
+            message = f"{absence.reason}, so {rule.id} could not be judged"
+            self._add(replace(rule, id=NOT_JUDGED), node, Problem(message, path=absence.path))
+
+    def _verdict(self, result: Result) -> ResultVerdict:
+        nodes = [*result.lineage, *result.parts]
+        bad = any(str(node.path) in self.refused for node in nodes)
+        metric, inferred = result_metric(result, self.tree.book)
+        verdict = "invalid" if bad else "preview" if self.judged.smoke else "valid"
+        return ResultVerdict(result.key, verdict, metric, inferred)
