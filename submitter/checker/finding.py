@@ -138,6 +138,14 @@ class Report:
     profile: str = "full"
     partial: Partial | None = None
     fail_on: Severity | None = Severity.ERROR
+    root: str = ""
+
+    def located(self, path: str) -> str:
+        """A path of the tree as it reads from the working directory, where annotations of files look for it.
+
+        `root` is the folder that holds the divisions, so spelled; empty where that is the working directory itself.
+        """
+        return f"{self.root}/{path}" if self.root else path
 
     @property
     def verdict(self) -> str:
