@@ -102,6 +102,10 @@ class Layout:
         """The folder of the power analyzer's logs."""
         return self.scenario(key) / "performance" / "power"
 
+    def ranging(self, key: ResultKey) -> PurePosixPath:
+        """The run that finds the power analyzer's ranges, before the performance run of a power measurement."""
+        return self.scenario(key) / "performance" / "ranging"
+
     def accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "accuracy"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Metric
-from submitter.checker.runs import PerformanceRun
+from submitter.checker.runs import Run
 from submitter.checker.tree import Result
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
@@ -23,7 +23,7 @@ _MS_PER_S = 1e3
 _INFERRED_MULTI_STREAM_SAMPLES = 8  # LoadGen's samples_per_query of MultiStream
 
 
-def log_scenario(run: PerformanceRun) -> Scenario:
+def log_scenario(run: Run) -> Scenario:
     """The scenario whose limits and metric hold for a run: LoadGen's, or Interactive where the folder says so."""
     name = run.text("effective_scenario")
     if run.result.scenario is Scenario.INTERACTIVE and name == Scenario.SERVER.value:
@@ -40,13 +40,14 @@ def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
     Official: performance_check.py, get_performance_metric_check and get_inferred_result.
     """
     try:
-        return _metric(result, book)
+        return run_metric(result.performance, book)
     except Unavailable:
         return None, False
 
 
-def _metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
-    run = result.performance
+def run_metric(run: Run, book: Rulebook) -> tuple[Metric | None, bool]:
+    """The figure that a run would give its result, as for `result_metric`; Unavailable where its log has none."""
+    result = run.result
     scenario, ran, name = result.scenario, log_scenario(run), result.official_name
     unit = book.metric_unit(name, scenario)
     if ran is scenario:
