@@ -13,6 +13,7 @@ from typing import Any
 
 from submitter import layout
 from submitter.checker.files import Files, Kind, Unavailable
+from submitter.checker.power import PowerRun
 from submitter.checker.runs import (
     JSON_LIMIT_BYTES,
     MANIFEST_LIMIT_BYTES,
@@ -77,11 +78,17 @@ class Result(Node):
     @property
     def parts(self) -> list[Node]:
         """What rules judge apart, and what makes the result invalid where it is."""
-        return [self.performance, self.accuracy, *self.compliance.values()]
+        power = [self.power] if self.power else []
+        return [self.performance, self.accuracy, *power, *self.compliance.values()]
 
     @cached_property
     def has_power(self) -> bool:
         return self.files.exists(self.layout.power(self.key))
+
+    @cached_property
+    def power(self) -> PowerRun | None:
+        """The power measurement; None where there is no folder of one."""
+        return PowerRun(self) if self.has_power else None
 
     @cached_property
     def measurements_path(self) -> PurePosixPath:

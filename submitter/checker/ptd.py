@@ -1,0 +1,201 @@
+"""What the power analyzer's side writes: its samples (spl.txt) and the log of SPEC PTDaemon (ptd_logs.txt).
+
+Times are whole microseconds since 1970, as the logs' own clock has them: neither file names a time zone.
+Official: tools/submission/power/power_checker.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+US_PER_S = 1_000_000
+_US_PER_MS = 1_000
+_FORMAT = "%m-%d-%Y %H:%M:%S.%f"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STAMP = re.compile(r"(\d\d-\d\d-\d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{3})", re.ASCII)
+_STAMP_LENGTH = len("01-31-2026 00:00:00.000")
+_STAMP_SHAPE = re.compile(r"\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
+_LOADGEN_STAMP = re.compile(r"\d*-\d*-\d* \d*:\d*:\d*\.\d*")
+
+
+class Malformed(ValueError):
+    """A line, or a value, that is not what the power workflow writes; the message says what it is instead."""
+
+
+@lru_cache(maxsize=64)
+def _midnight_us(date: str) -> int:
+    day = datetime.strptime(date, "%m-%d-%Y").replace(tzinfo=UTC)
+    return (day - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_us(stamp: str) -> int:
+    """The time of a stamp such as `07-25-2025 15:27:44.482`; Malformed if it is none."""
+    match = _STAMP.fullmatch(stamp)
+    try:
+        if match is None:
+            return (datetime.strptime(stamp, _FORMAT).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+        date, hours, minutes, seconds, milliseconds = match.groups()
+        clock_s = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+        return _midnight_us(date) + clock_s * US_PER_S + int(milliseconds) * _US_PER_MS
+    except ValueError:
+        raise Malformed(f"'{stamp[:40]}' is no time") from None
+
+
+def shown_moment(moment: int) -> str:
+    """A time as the logs write it."""
+    return (_EPOCH + timedelta(microseconds=moment)).strftime(_FORMAT)[:-3]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From when to when LoadGen's run lasted; both ends are outside."""
+
+    begin_us: int
+    end_us: int
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_us - self.begin_us) / US_PER_S
+
+    def __str__(self) -> str:
+        return f"{shown_moment(self.begin_us)} to {shown_moment(self.end_us)}"
+
+
+def window_of_log(lines: Iterable[str]) -> Window:
+    """The window that a detail log names, read by line and not by key, as the official power checker does.
+
+    Until both are known, a later line overrides an earlier one. Malformed where one is missing or no time.
+    """
+    found: dict[str, int] = {}
+    for line in lines:
+        lowered = line.lower()
+        if "power_" not in lowered:
+            continue
+        name = next((name for name in ("power_begin", "power_end") if name in lowered), None)
+        if name is None:
+            continue
+        stamp = _LOADGEN_STAMP.search(line)
+        if stamp is None:
+            raise Malformed(f"{name} has no time")
+        found[name] = moment_us(stamp[0])
+        if len(found) == 2:
+            return Window(found["power_begin"], found["power_end"])
+    missing = "power_end" if "power_begin" in found else "power_begin"
+    raise Malformed(f"there is no {missing}")
+
+
+_SAMPLE = "Time"
+_TIME_AT, _WATTS_AT, _POWER_FACTOR_AT = 1, 3, 9
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The analyzer's samples: the time of each, and its line. Other lines are passed over."""
+
+    moments_us: list[int] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+
+    def mean_watts(self, window: Window, *, with_power_factor: bool = False) -> float | None:
+        """The mean of the samples above 0 W inside the window; None if there is none.
+
+        Malformed where a sample inside it has no power or, if that is asked for, no power factor.
+        """
+        total, count = 0.0, 0
+        for moment, row in zip(self.moments_us, self.rows, strict=True):
+            if window.begin_us < moment < window.end_us:
+                columns = row.split(",", _POWER_FACTOR_AT + 1)
+                watts = _number(columns, _WATTS_AT)
+                if with_power_factor:
+                    _number(columns, _POWER_FACTOR_AT)
+                if watts > 0:
+                    total += watts
+                    count += 1
+        return total / count if count else None
+
+
+def _number(columns: list[str], index: int) -> float:
+    try:
+        return float(columns[index])
+    except (IndexError, ValueError):
+        raise Malformed(f"a sample has no number in column {index + 1}: '{','.join(columns)[:60]}'") from None
+
+
+def read_samples(lines: Iterable[str]) -> Samples:
+    """The samples of spl.txt; Malformed if the time of one cannot be read."""
+    samples = Samples()
+    for number, line in enumerate(lines, start=1):
+        if not line.startswith(_SAMPLE):
+            continue
+        _, _, rest = line.partition(",")
+        try:
+            samples.moments_us.append(moment_us(rest.partition(",")[0]))
+        except Malformed as error:
+            raise Malformed(f"line {number}: {error}") from None
+        samples.rows.append(line)
+    return samples
+
+
+@dataclass(frozen=True, slots=True)
+class PtdEntry:
+    """An error or a warning of PTDaemon. `moment_us` is None where the line has no time."""
+
+    line: int
+    is_error: bool
+    message: str
+    moment_us: int | None
+
+
+@dataclass(frozen=True)
+class PtdLog:
+    """What ptd_logs.txt says. `ranging` is None where its start or its end is not told.
+
+    `uncertainty_checked` is the entry that says so, the first of them.
+    """
+
+    ranging: Window | None
+    uncertainty_checked: PtdEntry | None
+    entries: tuple[PtdEntry, ...]
+
+
+_UNCERTAINTY = re.compile(r"Uncertainty checking for Yokogawa\S+ is activated")
+_RANGING_ENDS = ": Completed test"
+
+
+def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
+    """Read the log of a session; Malformed if the time of a line that counts cannot be read."""
+    ranging_begins = f": Go with mark {f'{session_name}_ranging'!r}"
+    begin_us: int | None = None
+    end_us: int | None = None
+    checked: PtdEntry | None = None
+    entries: list[PtdEntry] = []
+    for number, line in enumerate(lines, start=1):
+        if begin_us is None:
+            if ranging_begins in line and line[_STAMP_LENGTH:].strip() == ranging_begins:
+                begin_us = _moment(line, number)
+        elif end_us is None and _RANGING_ENDS in line and line[_STAMP_LENGTH:].strip() == _RANGING_ENDS:
+            end_us = _moment(line, number)
+        if checked is None and "Uncertainty" in line and (match := _UNCERTAINTY.search(line)):
+            checked = PtdEntry(number, False, match[0], _moment(line, number))
+        entries += _entries(line, number)
+    ranging = None if begin_us is None or end_us is None else Window(begin_us, end_us)
+    return PtdLog(ranging, checked, tuple(entries))
+
+
+def _entries(line: str, number: int) -> Iterator[PtdEntry]:
+    for word, is_error in (("WARNING:", False), ("ERROR:", True)):
+        if word in line and (message := line.partition(word)[2]):
+            yield PtdEntry(number, is_error, message.strip(), _moment(line, number))
+
+
+def _moment(line: str, number: int) -> int | None:
+    stamp = line[:_STAMP_LENGTH]
+    if _STAMP_SHAPE.fullmatch(stamp) is None:
+        return None
+    try:
+        return moment_us(stamp)
+    except Malformed as error:
+        raise Malformed(f"line {number}: {error}") from None
