@@ -129,13 +129,23 @@ class Benchmark(_Table, frozen=True, kw_only=True):
 class ComplianceTest(_Table, frozen=True, kw_only=True):
     """A compliance test.
 
-    `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix; `verify` the lines
-    that each file of its verification must have, a list of alternatives for each line.
+    `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix. `verify` holds the
+    lines that a file of its verification must have, a list of alternatives for each line; `verify_within` what must
+    stand somewhere in it. Where `performance_judged`, its performance run is judged as the result's own, but with the
+    test's `seeds` and without the rules it `spares`. The folders of its logs hold just the files that are named, if
+    any are: `performance_files`; `accuracy_files` where the accuracy verification passes, `delta_files` where it does
+    not and two scores that differ by `accuracy_delta` at most stand for it.
     """
 
     audit: dict[str, int] = {}
     verify: dict[str, tuple[tuple[str, ...], ...]] = {}
-    logs_required: bool = False
+    verify_within: dict[str, str] = {}
+    performance_judged: bool = False
+    seeds: Seeds | None = None
+    spares: tuple[str, ...] = ()
+    performance_files: tuple[str, ...] = ()
+    accuracy_files: tuple[str, ...] = ()
+    delta_files: tuple[str, ...] = ()
     accuracy_delta: float | None = None
 
 
@@ -173,24 +183,49 @@ class MeasurementRules(_Table, frozen=True, kw_only=True):
 
 
 class RoundFacts(_Table, frozen=True, kw_only=True):
+    """The round itself; `loadgen_versions` have its seeds, equal issue is asked in `equal_issue_divisions`."""
+
     name: str
     source: str
     loadgen_versions: tuple[str, ...]
     min_duration_ms: int
     accuracy_log_max_bytes: int
     file_max_bytes: int
+    equal_issue_divisions: tuple[str, ...]
+
+
+class PowerRules(_Table, frozen=True, kw_only=True):
+    """What a power measurement must be, beside what every round asks of it.
+
+    `analyzers` maps names of analyzers to PTDaemon's device numbers, `two_channels` is the one that must be given two
+    channels. `sources` has the checksums of the power workflow's code. `amps_restored_by` counts the commands that set
+    the range of current: all of these must be there, and one of them must restore the analyzer's own range.
+    `measurement_files` begin so, and lie beside user.conf or above it.
+    """
+
+    ptdaemon_versions: tuple[str, ...]
+    analyzers: dict[str, int]
+    two_channels: int
+    several_analyzers: bool
+    amps_restored_by: tuple[int, ...]
+    clock_tolerance_ms: int
+    max_power_drop_percent: float
+    max_shortening: float
+    measurement_files: tuple[str, ...]
+    sources: dict[str, str]
 
 
 class OfficialChecker(_Table, frozen=True, kw_only=True):
     """What the round's official checker does not do, as why by rule id.
 
     A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round; one that is `absent` is not
-    asked at all: the round has no such demand.
+    asked at all: the round has no such demand. One that is `forgiven_in_open` is a warning in the open division.
     """
 
     source: str
     not_enforced: dict[str, str] = {}
     absent: dict[str, str] = {}
+    forgiven_in_open: dict[str, str] = {}
 
 
 class Rulebook(_Table, frozen=True, kw_only=True):
@@ -204,8 +239,11 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     metric_divisor: dict[Scenario, float]
     unit: dict[Scenario, str]
     accuracy_patterns: dict[str, str]
+    accuracy_column: dict[str, str] | None = None
     compliance: dict[str, ComplianceTest]
+    power: PowerRules
     model_mapping: dict[str, str] = {}
+    model_guesses: dict[str, str] = {}
     ignored_errors: tuple[str, ...] = ()
     checker: OfficialChecker
     benchmarks: dict[str, Benchmark]
@@ -217,11 +255,13 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     def official_name(self, benchmark: str, mapping: dict[str, str] | None = None) -> str | None:
         """The benchmark whose limits judge a results folder of this name, or None if the round has none.
 
-        As the official `get_mlperf_model` does: the round's own names first, then its mapping, then the submitter's.
+        As the official `get_mlperf_model` does: the round's own names first, then its mapping, then the submitter's,
+        then a guess by a part of the name.
         """
         if benchmark in self.benchmarks:
             return benchmark
         mapped = self.model_mapping.get(benchmark) or (mapping or {}).get(benchmark)
+        mapped = mapped or next((to for part, to in self.model_guesses.items() if part in benchmark), None)
         return mapped if mapped in self.benchmarks else None
 
     def benchmark(self, name: str) -> Benchmark:
