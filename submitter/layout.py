@@ -25,6 +25,10 @@ README = "README.md"
 ENGINE_TOML = "engine.toml"
 AUDIT_CONFIG = "audit.config"
 MODEL_MAPPING = "model_mapping.json"
+# What mlcommons/endpoints writes instead of LoadGen's logs: beside performance/ and accuracy/, and in them.
+ENDPOINTS_CONFIGS = ("config.yaml", "config.yml")
+ENDPOINTS_SUMMARY = "result_summary.json"
+ENDPOINTS_ACCURACY = "accuracy_results.json"
 
 
 @dataclass(frozen=True)

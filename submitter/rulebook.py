@@ -228,6 +228,22 @@ class OfficialChecker(_Table, frozen=True, kw_only=True):
     forgiven_in_open: dict[str, str] = {}
 
 
+class EndpointsRules(_Table, frozen=True, kw_only=True):
+    """What the round takes of results that mlcommons/endpoints measured.
+
+    Of `models` only; where a scenario has no `metric` the official checker finds no figure. The scores of the `scored`
+    are held against their targets. `audits` has the name of a compliance test's audit; the `required_audits` must be
+    there. `mean_output_tokens` is the range, by the compliance test that asks it.
+    """
+
+    models: tuple[str, ...]
+    scored: tuple[str, ...]
+    metric: dict[Scenario, str] = {}
+    audits: dict[str, str] = {}
+    required_audits: tuple[str, ...] = ()
+    mean_output_tokens: dict[str, tuple[float, float]] = {}
+
+
 class Rulebook(_Table, frozen=True, kw_only=True):
     """All numbers of one round; `benchmarks` is keyed by the official name."""
 
@@ -246,6 +262,7 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     model_guesses: dict[str, str] = {}
     ignored_errors: tuple[str, ...] = ()
     checker: OfficialChecker
+    endpoints: EndpointsRules | None = None
     benchmarks: dict[str, Benchmark]
 
     @property

@@ -40,6 +40,8 @@ def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
     Official: performance_check.py, get_performance_metric_check and get_inferred_result.
     """
     try:
+        if result.is_endpoints:
+            return result.endpoints_performance.metric(book), False
         return run_metric(result.performance, book)
     except Unavailable:
         return None, False

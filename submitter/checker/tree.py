@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from submitter import layout
+from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance, is_endpoints
 from submitter.checker.files import Files, Kind, Unavailable
 from submitter.checker.power import PowerRun
 from submitter.checker.runs import (
@@ -44,6 +45,8 @@ class Result(Node):
         for scenario in Scenario:
             if scenario.value.lower() == self.key.scenario.lower():
                 return scenario
+        if self.key.scenario.lower() == "online" and self.is_endpoints:
+            return Scenario.SERVER
         raise Unavailable(self.path, f"'{self.key.scenario}' is no scenario")
 
     @property
@@ -75,9 +78,24 @@ class Result(Node):
         names = (name for name in self.files.folders(root) if name.upper().startswith("TEST"))
         return {name: ComplianceRun(self, name, self.layout.compliance(self.key, name)) for name in names}
 
+    @cached_property
+    def is_endpoints(self) -> bool:
+        """Whether mlcommons/endpoints measured it, and the round's checker reads what that writes."""
+        return self.tree.book.endpoints is not None and is_endpoints(self)
+
+    @cached_property
+    def endpoints_performance(self) -> EndpointsPerformance:
+        return EndpointsPerformance(self)
+
+    @cached_property
+    def endpoints_accuracy(self) -> EndpointsAccuracy:
+        return EndpointsAccuracy(self)
+
     @property
     def parts(self) -> list[Node]:
         """What rules judge apart, and what makes the result invalid where it is."""
+        if self.is_endpoints:
+            return [self.endpoints_performance, self.endpoints_accuracy]
         power = [self.power] if self.power else []
         return [self.performance, self.accuracy, *power, *self.compliance.values()]
 
