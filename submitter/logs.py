@@ -65,6 +65,11 @@ class DetailLog:
             self._values[key] = None if entry is None else json.loads(entry[1])
         return self._values[key]
 
+    @property
+    def begins_at(self) -> int:
+        """The line of the log's first entry."""
+        return min(line for line, _ in self._first.values())
+
     def __contains__(self, key: str) -> bool:
         return key in self._first
 
@@ -81,9 +86,10 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 
 
 def parse_detail(data: bytes) -> DetailLog:
-    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, or there is none."""
-    if not data.startswith(MARKER):
-        raise LogFormatError("line 1 does not begin with ':::MLLOG'")
+    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, or there is none.
+
+    Lines without LoadGen's mark are no part of the log.
+    """
     first: dict[str, tuple[int, bytes]] = {}
     errors: list[LogEntry] = []
     warnings: list[LogEntry] = []
@@ -102,6 +108,8 @@ def parse_detail(data: bytes) -> DetailLog:
             value = json.loads(_checked(bytes(line.value), number))
             entry = LogEntry(key, value, number, metadata.is_error, metadata.is_warning)
             (errors if entry.is_error else warnings).append(entry)
+    if not first:
+        raise LogFormatError("no line begins with ':::MLLOG'")
     return DetailLog(first, tuple(errors), tuple(warnings))
 
 

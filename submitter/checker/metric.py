@@ -9,8 +9,8 @@ from submitter.checker.tree import Result
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 
-# What an edge system may report without running it: (scenario of the log, scenario of the folder).
-# Official: performance_check.py, inferred_check.
+# What may be reported without running it: (scenario of the log, scenario of the folder).
+# Official: get_inferred_result; from v6.0 on also performance_check.py inferred_check.
 INFERABLE = frozenset(
     {
         (Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM),
@@ -23,22 +23,32 @@ _MS_PER_S = 1e3
 _INFERRED_MULTI_STREAM_SAMPLES = 8  # LoadGen's samples_per_query of MultiStream
 
 
-def log_scenario(run: Run) -> Scenario:
-    """The scenario whose limits and metric hold for a run: LoadGen's, or Interactive where the folder says so."""
+def ran_scenario(run: Run) -> Scenario:
+    """The scenario that LoadGen ran, which is Server where the folder says Interactive."""
     name = run.text("effective_scenario")
-    if run.result.scenario is Scenario.INTERACTIVE and name == Scenario.SERVER.value:
-        return Scenario.INTERACTIVE
     try:
         return Scenario(name)
     except ValueError:
         raise Unavailable(run.detail_path, f"names no scenario of LoadGen's: '{name}'") from None
 
 
-def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
-    """The value and unit, None where the log has none; and whether it was inferred from another scenario's run.
+def log_scenario(run: Run) -> Scenario:
+    """The scenario whose limits hold for a run: LoadGen's, or Interactive where the folder says so."""
+    ran = ran_scenario(run)
+    return Scenario.INTERACTIVE if is_interactive(ran, run.result) else ran
 
-    Official: performance_check.py, get_performance_metric_check and get_inferred_result.
-    """
+
+def is_interactive(ran: Scenario, result: Result) -> bool:
+    return ran is Scenario.SERVER and result.scenario is Scenario.INTERACTIVE
+
+
+def is_early_stopped(ran: Scenario) -> bool:
+    """Whether LoadGen's early stopping decides how many queries a run of this scenario needs."""
+    return ran in (Scenario.SERVER, Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM)
+
+
+def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
+    """The value and unit, None where the log has none; and whether it was inferred from another scenario's run."""
     try:
         if result.is_endpoints:
             return result.endpoints_performance.metric(book), False
@@ -47,15 +57,19 @@ def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
         return None, False
 
 
-def run_metric(run: Run, book: Rulebook) -> tuple[Metric | None, bool]:
-    """The figure that a run would give its result, as for `result_metric`; Unavailable where its log has none."""
+def run_metric(run: Run, book: Rulebook) -> tuple[Metric, bool]:
+    """The figure that a run would give its result, as for `result_metric`; Unavailable where its log has none.
+
+    A run of another scenario from which nothing can be inferred gives its own scenario's figure, as official: that
+    this is refused, where it is, is a rule's matter. Official: check_performance_dir and get_inferred_result;
+    performance_check.py, get_performance_metric_check.
+    """
     result = run.result
-    scenario, ran, name = result.scenario, log_scenario(run), result.official_name
+    scenario, ran, name = result.scenario, ran_scenario(run), result.official_name
+    own = run.figure(book.metric_key(name, ran)) / book.metric_divisor_of(name, ran)
     unit = book.metric_unit(name, scenario)
-    if ran is scenario:
-        return Metric(run.number(book.metric_key(name, ran)) / book.metric_divisor_of(name, ran), unit), False
     if (ran, scenario) not in INFERABLE:
-        return None, False
+        return Metric(own, unit), False
     if scenario is Scenario.MULTI_STREAM:
         value = run.number("early_stopping_latency_ms") * _INFERRED_MULTI_STREAM_SAMPLES / _NS_PER_MS
     elif ran is Scenario.SINGLE_STREAM:

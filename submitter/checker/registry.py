@@ -144,10 +144,15 @@ def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profi
 
 
 def in_round(rule: Rule, book: Rulebook) -> Rule | None:
-    """The rule as the round has it: of its own origin or, where its official checker lets it pass, of the written
-    rules'; None where the round has no such demand."""
-    if rule.id in book.checker.absent:
+    """The rule as the round has it; None where the round has no such demand.
+
+    What its official checker lets pass is a demand of the written rules only.
+    """
+    told = book.checker
+    if rule.id in told.absent:
         return None
-    if rule.origin is Origin.OFFICIAL and rule.id in book.checker.not_enforced:
-        return replace(rule, origin=Origin.POLICY)
+    spares = rule.spares_results or rule.id in told.spares_results
+    lenient = rule.origin is Origin.OFFICIAL and rule.id in told.not_enforced
+    if lenient or spares != rule.spares_results:
+        return replace(rule, origin=Origin.POLICY if lenient else rule.origin, spares_results=spares)
     return rule

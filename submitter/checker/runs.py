@@ -92,6 +92,16 @@ class Run(Node):
                 pass
         raise Unavailable(self.detail_path, f"has no number under '{key}'")
 
+    def figure(self, key: str) -> float:
+        """A number of the detail log, or a text that spells one, as the official checker takes a result's figure."""
+        value = self.log[key]
+        if isinstance(value, str):
+            try:
+                return float(value)
+            except ValueError:
+                raise Unavailable(self.detail_path, f"has no number under '{key}'") from None
+        return self.number(key)
+
     def text(self, key: str) -> str:
         value = self.log[key]
         if isinstance(value, str):
