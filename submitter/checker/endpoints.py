@@ -177,6 +177,14 @@ class EndpointsPerformance(EndpointsRun):
             raise Unavailable(self.document_path, "has no figure of the result")
         return Metric(value, book.metric_unit(self.result.official_name, self.result.scenario))
 
+    def audit_path(self, name: str) -> PurePosixPath:
+        """Where the verdict of an audit lies, which stands for a compliance test."""
+        return self.result.path / "audit" / f"audit_{name}.json"
+
+    def audit(self, name: str) -> dict[str, Any]:
+        path = self.audit_path(name)
+        return self.load(f"audit {name}", lambda: self.files.json_object(path, JSON_LIMIT_BYTES))
+
 
 class EndpointsAccuracy(EndpointsRun):
     """The scores of the answers, one for each data set."""
