@@ -6,23 +6,20 @@ package at b66003e1 (from v6.0 on).
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeVar
 
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import shown
+from submitter.checker.rules.accuracy import accuracy_facts
 from submitter.checker.tree import Result
 from submitter.rulebook import Rulebook
 
 T = TypeVar("T")
 
 _MAX_CELL = 32_767  # what a cell of a spreadsheet holds
-# accuracy.txt has some metrics under other names than the official tables (ACC_PATTERN).
-_OFFICIAL_METRIC = {
-    name: name.upper() for name in ("rouge1", "rouge2", "rougeL", "rougeLsum", "gen_len", "tokens_per_sample")
-}
+_JSON_SIGNS = {ord(","): " ", ord('"'): None, ord("{"): None, ord("}"): None}
 _FROM_DESCRIPTION = (
     "number_of_nodes",
     "host_processor_model_name",
@@ -38,7 +35,7 @@ _FROM_DESCRIPTION = (
 def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
     """The cells of a result by column; "" for what the tree does not tell, never an error.
 
-    Left to the reporter: Result, Units, has_power, and `inferred` where the round's official checker counts it as we do.
+    Left to the reporter: Result, Units, has_power, and `inferred` where the round's checker counts it as we do.
     Beside the columns `power_alone` is there where the official summary has no row but the power's.
     """
     key, rules = result.key, book.summary
@@ -55,11 +52,11 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
         "Platform": key.system,
         "Model": key.benchmark,
         "MlperfModel": _or(lambda: result.official_name, ""),
-        "Scenario": key.scenario if rules.verbatim else _or(lambda: result.scenario.value, key.scenario),
+        "Scenario": _scenario(result, rules.verbatim),
         "Accuracy": _accuracy(result, book),
         "Location": result.performance.path.as_posix() if rules.verbatim else str(key),
         "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
-        # Only the valid have rows, so nothing failed; what the older checkers call errors are other scenarios' failures.
+        # Only the valid have rows, so nothing failed; the older checkers count failures of other scenarios here.
         "compliance": key.division if rules.verbatim else "1",
         "errors": "0",
         "version": book.name,
@@ -67,13 +64,26 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
     }
     if rules.verbatim:
         row["total_accelerators"] = _product(row["number_of_nodes"], row["accelerators_per_node"])
-        ran = _or(lambda: result.performance.text("effective_scenario"), key.scenario)
         # It compares folder and log letter by letter, so Interactive and `offline` count as inferred.
-        row["inferred"] = str(int(ran != key.scenario))
+        row["inferred"] = str(int(_ran(result) != row["Scenario"]))
         row["design_power_watts"] = _text(description.get("system_power_capacity")) if result.has_power else ""
     if rules.power_alone and str(description.get("system_power_only")).lower() == "true":
         row["power_alone"] = "1"
     return row
+
+
+def _scenario(result: Result, verbatim: bool) -> str:
+    spelled = result.key.scenario
+    if not verbatim:
+        return _or(lambda: result.scenario.value, spelled)
+    return "server" if result.is_endpoints and spelled.lower() == "online" else spelled
+
+
+def _ran(result: Result) -> object:
+    """The scenario as the log spells it."""
+    if result.is_endpoints:
+        return _or(lambda: result.endpoints_performance.figure("effective_scenario"), None)
+    return _or(lambda: result.performance.log["effective_scenario"], None)
 
 
 def _or(read: Callable[[], T], otherwise: T) -> T:
@@ -95,29 +105,16 @@ def _text(value: object) -> str:
 def _product(*factors: str) -> str:
     try:
         first, second = map(int, factors)
-    except ValueError:
+        return str(first * second)
+    except ValueError:  # no number, or one of thousands of digits
         return ""
-    return str(first * second)
 
 
 def _accuracy(result: Result, book: Rulebook) -> str:
-    """The metrics of accuracy.txt by their official names, as official patterns find them; the last of each counts."""
+    if not result.is_endpoints:
+        return accuracy_facts(result, book)
     try:
-        names = tuple(result.benchmark.accuracy_targets(result.scenario))
-        lines = result.accuracy.score_text.splitlines()
-    except Unavailable:
+        score = json.dumps(result.endpoints_accuracy.score)
+    except (Unavailable, ValueError, RecursionError):
         return ""
-    patterns = [(name, _pattern(name, book.accuracy_patterns.get(name))) for name in names]
-    found: dict[str, str] = {}
-    for line in lines:
-        for name, pattern in patterns:
-            if match := pattern.match(line):
-                found[name] = match[1]
-    if book.summary.first_metric_only:
-        return found.get(names[0], "") if names else ""
-    return "  ".join(f"{_OFFICIAL_METRIC.get(name, name)}: {value}" for name, value in found.items())
-
-
-@cache
-def _pattern(name: str, spelled: str | None) -> re.Pattern[str]:
-    return re.compile(spelled or rf".*'{re.escape(name)}':\s+'?([\d.]+)")
+    return score.translate(_JSON_SIGNS).strip()[:_MAX_CELL]

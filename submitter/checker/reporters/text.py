@@ -1,58 +1,111 @@
-"""The report for a terminal: grouped by result, each finding with where, what, why and how to mend it."""
+"""The report for a terminal: grouped by result, each finding with where, what, who asks for it and how to mend it.
+
+A whole round must stay readable. So beyond a few results, systems without findings take one line each, and what a rule
+finds in many benchmarks is told in full once, under `in many results`; an error still takes a line at each result.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from collections.abc import Iterable
 
-from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, printable
+from submitter.checker.finding import Finding, Partial, Report, ResultVerdict, Severity, printable
+from submitter.checker.reporters._shared import (
+    AROUND,
+    Group,
+    Same,
+    asked,
+    asked_by,
+    count,
+    counts,
+    facts,
+    figure,
+    grouped,
+    merged,
+    place,
+)
 
 _STYLES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _VERDICT = {"valid": ("✓", "green"), "invalid": ("✗", "red"), "preview": ("~", "yellow")}
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _PAD = " " * 13
+_ALL_RESULTS_SHOWN = 20
+_MANY_BENCHMARKS = 5
 _SAME_RULE_SHOWN = 5
 _SAME_PLACES_SHOWN = 3
+_SOURCE_CHARACTERS = 110
+
+# A rule may be an error in one place and a warning in another: what is many is counted for each.
+_Kind = tuple[str, Severity]
 
 
 def render(report: Report, *, colour: bool) -> str:
     """The report as text; ANSI colours only where `colour` says so."""
-    return _Text(colour).report(report)
+    return _Text(report, colour).report()
+
+
+def _kind(finding: Finding) -> _Kind:
+    return finding.rule, finding.severity
 
 
 class _Text:
-    def __init__(self, colour: bool) -> None:
+    def __init__(self, report: Report, colour: bool) -> None:
+        self.whole = report
         self.colour = colour
+        self.groups, self.around = grouped(report)
+        self.common: set[_Kind] = set()
+        self.brief = len(report.results) > _ALL_RESULTS_SHOWN
+        if self.brief:
+            places: dict[_Kind, set[str]] = {}
+            for group in self.groups:
+                for finding in group.findings:
+                    places.setdefault(_kind(finding), set()).add(group.folder)
+            self.common = {kind for kind, folders in places.items() if len(folders) > _MANY_BENCHMARKS}
 
     def style(self, text: str, *names: str) -> str:
         if not self.colour or not text:
             return text
         return f"\033[{';'.join(_STYLES[name] for name in names)}m{text}\033[0m"
 
-    def report(self, report: Report) -> str:
-        lines: list[str] = []
-        if report.smoke:
-            lines += self.banner(report)
-        rest = list(report.findings)
-        groups: dict[str, list[ResultVerdict]] = {}
-        for result in report.results:
-            groups.setdefault(str(PurePosixPath(result.path).parent), []).append(result)
-        for folder, results in groups.items():
-            lines += [self.style(printable(folder), "bold"), *self.table(results)]
-            own, rest = _split(rest, folder)
-            lines += [*self.findings(own, folder), ""]
-        if rest:
-            lines += [self.style("around the results", "bold"), *self.findings(rest, ""), ""]
-        lines += self.waived(report)
-        lines.append(self.closing(report))
-        return "\n".join(lines) + "\n"
+    def report(self) -> str:
+        lines = self.banner() if self.whole.smoke else []
+        systems: dict[str, list[Group]] = {}
+        for group in self.groups:
+            systems.setdefault(group.system, []).append(group)
+        for system, groups in systems.items():
+            quiet = [group for group in groups if self.is_quiet(group)]
+            for group in groups:
+                if group not in quiet:
+                    lines += self.block(group)
+            if quiet:
+                valid = count(sum(len(group.results) for group in quiet), "result")
+                lines += [f"{self.style('✓', 'green')} {printable(system)}  {valid} valid"]
+                lines += [""] if len(quiet) < len(groups) else []
+        lines += [""] if lines and lines[-1] else []
+        if self.around:
+            lines += [self.style(AROUND, "bold"), *self.findings(self.around, "", frozenset()), ""]
+        lines += self.in_many()
+        lines += self.waived()
+        lines += self.partial(self.whole.partial) if self.whole.partial else []
+        return "\n".join([*lines, self.closing()]) + "\n"
 
-    def banner(self, report: Report) -> list[str]:
+    def is_quiet(self, group: Group) -> bool:
+        """Whether one line for its system says all: valid, and no finding but such as are told under many results."""
+        return self.brief and all(r.verdict == "valid" for r in group.results) and self.are_told(group.findings)
+
+    def are_told(self, findings: Iterable[Finding]) -> bool:
+        return all(f.severity is not Severity.ERROR and _kind(f) in self.common for f in findings)
+
+    def block(self, group: Group) -> list[str]:
+        findings = [f for f in group.findings if not self.are_told([f])]
+        title = self.style(printable(group.folder), "bold")
+        return [title, *self.table(group.results), *self.findings(findings, group.folder, self.common), ""]
+
+    def banner(self) -> list[str]:
         lines = [
             "SMOKE RUN: not a submission",
             "Short runs that show that everything works. No figure below is a result.",
         ]
-        for run in report.full_runs:
+        for run in self.whole.full_runs:
             lines.append(f"The full run: {run.command}   (about {_duration(run.expected_s)})")
         width = max(map(len, lines))
         framed = [f"│ {line.ljust(width)} │" for line in lines]
@@ -60,7 +113,7 @@ class _Text:
         return [self.style(line, "yellow", "bold") for line in box] + [""]
 
     def table(self, results: list[ResultVerdict]) -> list[str]:
-        figures = [_figure(result) for result in results]
+        figures = [figure(result.metric) for result in results]
         names = max(len(printable(result.key.scenario)) for result in results)
         values = max(len(value) for value, _ in figures)
         units = max(len(unit) for _, unit in figures)
@@ -69,100 +122,114 @@ class _Text:
             sign, style = _VERDICT[result.verdict]
             mark = self.style(f"{sign} {printable(result.key.scenario).ljust(names)}", style)
             inferred = "  inferred" if result.inferred else ""
+            power = "  {} {}".format(*figure(result.power)) if result.power else ""
             verdict = self.style(result.verdict, style)
-            lines.append(f"  {mark}  {value.rjust(values)} {unit.ljust(units)}  {verdict}{inferred}")
+            lines.append(f"  {mark}  {value.rjust(values)} {unit.ljust(units)}  {verdict}{inferred}{power}")
         return lines
 
-    def findings(self, findings: list[Finding], folder: str) -> list[str]:
-        """Findings that say the same of several files become one, and a hint stands once for its rule."""
-        same: dict[tuple[str, ...], list[Finding]] = {}
-        for finding in findings:
-            key = (finding.rule, finding.severity, finding.hint, finding.message, finding.found, finding.required)
-            same.setdefault(key, []).append(finding)
-        entries = sorted(same.values(), key=lambda entry: (_RANK[entry[0].severity], entry[0].rule, entry[0].hint))
+    def findings(self, findings: list[Finding], folder: str, told: Iterable[_Kind]) -> list[str]:
+        """Each thing found once with all its places; the hint and the source stand once for their rule.
+
+        Errors of the kinds in `told` are told in full elsewhere, and take one line here.
+        """
+        entries = merged(findings)
         lines: list[str] = []
-        kind: tuple[str, str] | None = None
+        shown: dict[_Kind, int] = {}
         for number, entry in enumerate(entries):
-            first = entry[0]
-            shown = sum((other[0].rule, other[0].message) == (first.rule, first.message) for other in entries[:number])
-            if shown < _SAME_RULE_SHOWN:
+            first = entry.first
+            kind = _kind(first)
+            shown[kind] = shown.get(kind, 0) + 1
+            following = entries[number + 1].first if number + 1 < len(entries) else None
+            last = following is None or _kind(following) != kind
+            if kind in told:
+                lines += self.one_line(entry, folder)
+                continue
+            if shown[kind] <= _SAME_RULE_SHOWN:
                 lines += self.entry(entry, folder)
-            elif shown == _SAME_RULE_SHOWN:
-                lines.append(f"{_PAD}{self.style('and more of the same kind: see --format json', 'dim')}")
-            kind = (first.rule, first.hint)
-            following = entries[number + 1][0] if number + 1 < len(entries) else None
-            if first.hint and (following is None or (following.rule, following.hint) != kind):
+            elif first.severity is Severity.ERROR:
+                lines += self.one_line(entry, folder)
+            elif last:
+                more = shown[kind] - _SAME_RULE_SHOWN
+                lines.append(f"{_PAD}{self.style(f'and {more:,} more of the same kind: see --format json', 'dim')}")
+            if first.hint and (last or (following and following.hint != first.hint)):
                 lines.append(f"{_PAD}{self.style('→', 'green')} {first.hint}")
+            if last:
+                lines.append(f"{_PAD}{self.style(_source(first), 'dim')}")
         return lines
 
-    def entry(self, same: list[Finding], folder: str) -> list[str]:
-        first = same[0]
-        style = _SEVERITY_STYLE[first.severity]
-        rule = self.style(first.rule.ljust(8), style, *([] if first.severity is Severity.NOTE else ["bold"]))
-        tag = "" if first.severity is Severity.ERROR else self.style(f"{first.severity}: ", style)
-        lines = [f"     {rule}{tag}{first.message}"]
-        facts = [f"found {first.found}"] if first.found else []
-        facts += [f"required {first.required}"] if first.required else []
-        if facts:
-            lines.append(_PAD + ", ".join(facts))
-        for finding in same[:_SAME_PLACES_SHOWN]:
-            lines.append(_PAD + self.style(_place(finding, folder), "dim"))
-        if len(same) > _SAME_PLACES_SHOWN:
-            lines.append(_PAD + self.style(f"and {len(same) - _SAME_PLACES_SHOWN} more places", "dim"))
+    def heading(self, finding: Finding) -> str:
+        style = _SEVERITY_STYLE[finding.severity]
+        rule = self.style(finding.rule.ljust(8), style, *([] if finding.severity is Severity.NOTE else ["bold"]))
+        tag = "" if finding.severity is Severity.ERROR else self.style(f"{finding.severity}: ", style)
+        return f"     {rule}{tag}{finding.message}"
+
+    def entry(self, same: Same, folder: str) -> list[str]:
+        lines = [self.heading(same.first)]
+        lines += [_PAD + told] if (told := facts(same.first)) else []
+        for finding in same.findings[:_SAME_PLACES_SHOWN]:
+            lines.append(_PAD + self.style(place(finding, folder), "dim"))
+        if (more := len(same.findings) - _SAME_PLACES_SHOWN) > 0:
+            lines.append(_PAD + self.style(f"and {count(more, 'more place')}", "dim"))
         return lines
 
-    def waived(self, report: Report) -> list[str]:
-        if not report.waived:
+    def one_line(self, same: Same, folder: str) -> list[str]:
+        told = f": {facts(same.first)}" if facts(same.first) else ""
+        more = f" and {len(same.findings) - 1:,} more" if len(same.findings) > 1 else ""
+        return [f"{self.heading(same.first)}{told}  {self.style(place(same.first, folder) + more, 'dim')}"]
+
+    def in_many(self) -> list[str]:
+        """What many benchmarks have in common, a rule at a time."""
+        found: dict[_Kind, list[Finding]] = {}
+        folders: dict[_Kind, set[str]] = {}
+        for group in self.groups:
+            for finding in group.findings:
+                if (kind := _kind(finding)) in self.common:
+                    found.setdefault(kind, []).append(finding)
+                    folders.setdefault(kind, set()).add(group.folder)
+        if not found:
             return []
-        lines = [self.style("waived, because the run was short", "bold")]
-        for waived in report.waived:
-            times = f"{len(waived.findings)} ×"
-            lines.append(f"     {self.style(waived.rule.ljust(8), 'yellow')}{times:>5} {waived.title}: {waived.why}")
+        lines = [self.style("in many results", "bold")]
+        rank = list(Severity).index
+        for kind in sorted(found, key=lambda kind: (rank(kind[1]), -len(found[kind]), kind[0])):
+            first = found[kind][0]
+            times = f"({count(len(found[kind]), 'time')} in {count(len(folders[kind]), 'benchmark')})"
+            lines.append(f"{self.heading(first)} {times}")
+            for example in found[kind][:_SAME_PLACES_SHOWN]:
+                told = f": {facts(example)}" if facts(example) else ""
+                lines.append(_PAD + self.style(f"such as {place(example)}", "dim") + told)
+            lines += [f"{_PAD}{self.style('→', 'green')} {first.hint}"] if first.hint else []
+            lines.append(f"{_PAD}{self.style(_source(first), 'dim')}")
         return [*lines, ""]
 
-    def closing(self, report: Report) -> str:
-        counts = report.summary
-        style = {"pass": "green", "fail": "red", "preview": "yellow"}[report.verdict]
-        verdict = self.style(report.verdict.upper(), style, "bold")
-        found = [
-            _count(counts["errors"], "error"),
-            _count(counts["warnings"], "warning"),
-            _count(counts["notes"], "note"),
-        ]
-        results = _count(counts["results"], "result")
-        states = ", ".join(f"{counts[state]} {state}" for state in ("valid", "invalid", "preview") if counts[state])
-        checked = f"{counts['rules']} rules of round {report.round} on {_count(counts['files'], 'file')}"
-        crashed = f"; crashed: {', '.join(report.crashed)}" if report.crashed else ""
-        return f"{verdict}  {', '.join(found)} in {results} ({states}); {checked}{crashed}"
+    def waived(self) -> list[str]:
+        if not self.whole.waived:
+            return []
+        lines = [self.style("waived", "bold")]
+        for waived in self.whole.waived:
+            times = f"{len(waived.findings):,} ×"
+            lines.append(
+                f"     {self.style(waived.rule.ljust(8), 'yellow')}{times:>5} {waived.title}: {printable(waived.why)}"
+            )
+        return [*lines, ""]
+
+    def partial(self, partial: Partial) -> list[str]:
+        """What is right, wrong and missing of a submission that is under way."""
+        lines = []
+        parts = (("right", partial.right, "✓"), ("wrong", partial.wrong, "✗"), ("missing", partial.missing, "?"))
+        for name, entries, sign in parts:
+            lines.append(self.style(f"{name} ({len(entries):,})", "bold"))
+            lines += [f"  {sign} {printable(entry)}" for entry in entries]
+        return [*lines, ""]
+
+    def closing(self) -> str:
+        style = {"pass": "green", "fail": "red", "preview": "yellow"}[self.whole.verdict]
+        verdict = self.style(self.whole.verdict.upper(), style, "bold")
+        return f"{verdict}  {counts(self.whole)}; {asked(self.whole)}"
 
 
-def _split(findings: list[Finding], folder: str) -> tuple[list[Finding], list[Finding]]:
-    """The findings that concern a folder or what lies in it, and the others."""
-    own: list[Finding] = []
-    others: list[Finding] = []
-    for finding in findings:
-        concerned = finding.scope == folder or finding.scope.startswith(folder + "/")
-        (own if concerned else others).append(finding)
-    return own, others
-
-
-def _place(finding: Finding, folder: str) -> str:
-    where = PurePosixPath(finding.path)
-    shown = str(where.relative_to(folder)) if folder and where.is_relative_to(folder) else finding.path
-    if shown == ".":
-        shown = finding.path
-    return f"{shown}:{finding.line}" if finding.line else shown
-
-
-def _figure(result: ResultVerdict) -> tuple[str, str]:
-    if result.metric is None:
-        return "no figure", ""
-    value = result.metric.value
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"), result.metric.unit
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _source(finding: Finding) -> str:
+    told = asked_by(finding)
+    return told if len(told) <= _SOURCE_CHARACTERS else told[: _SOURCE_CHARACTERS - 3] + "..."
 
 
 def _duration(seconds: float) -> str:

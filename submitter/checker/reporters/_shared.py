@@ -1,0 +1,141 @@
+"""What several formats need: which result a finding is about, which findings say the same, how figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from submitter.checker.finding import Finding, Metric, Report, ResultVerdict, Severity
+
+AROUND = "around the results"
+RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass
+class Group:
+    """A benchmark's folder: its results, the findings of each result by its path, and those about the folder."""
+
+    folder: str
+    results: list[ResultVerdict] = field(default_factory=list)
+    of_result: dict[str, list[Finding]] = field(default_factory=dict)
+    of_folder: list[Finding] = field(default_factory=list)
+
+    @property
+    def system(self) -> str:
+        return self.folder.rpartition("/")[0]
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [*self.of_folder, *(finding for found in self.of_result.values() for finding in found)]
+
+
+def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
+    """The report by benchmark, in the order of its results, and the findings about what stands above them."""
+    groups: dict[str, Group] = {}
+    results: dict[str, Group] = {}
+    for result in report.results:
+        folder = result.path.rpartition("/")[0]
+        group = groups.setdefault(folder, Group(folder))
+        group.results.append(result)
+        results[result.path] = group
+    around = []
+    for finding in report.findings:
+        path = _as_results(finding.scope)
+        folder = path.rpartition("/")[0]
+        if path in results:
+            results[path].of_result.setdefault(path, []).append(finding)
+        elif path in groups or folder in groups:
+            groups[path if path in groups else folder].of_folder.append(finding)
+        else:
+            around.append(finding)
+    return list(groups.values()), around
+
+
+def _as_results(scope: str) -> str:
+    """The benchmark's or result's folder that a judged object belongs to, spelled as results are.
+
+    In every round measurements and compliance, where they lie beside the results, repeat their folders:
+    division/submitter/<kind>/system/benchmark/scenario.
+    """
+    parts = scope.split("/", 6)
+    return "/".join((*parts[:2], "results", *parts[3:6])) if len(parts) >= 5 else scope
+
+
+@dataclass(frozen=True)
+class Same:
+    """Findings of one rule that say the same of several places."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def first(self) -> Finding:
+        return self.findings[0]
+
+
+def merged(findings: Iterable[Finding]) -> list[Same]:
+    """Findings that say the same made one; errors first, a rule's side by side."""
+    same: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.rule, finding.severity, finding.hint, finding.message, finding.found, finding.required)
+        same.setdefault(key, []).append(finding)
+    entries = [Same(tuple(entry)) for entry in same.values()]
+    return sorted(entries, key=lambda entry: (RANK[entry.first.severity], entry.first.rule, entry.first.hint))
+
+
+def by_importance(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """The findings of one rule with one message each: errors first, then what the official checker asks, then many."""
+    kinds: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.rule, finding.severity, finding.message), []).append(finding)
+    return sorted(
+        kinds.values(),
+        key=lambda kind: (RANK[kind[0].severity], kind[0].origin != "official", -len(kind), kind[0].rule, kind[0].path),
+    )
+
+
+def facts(finding: Finding) -> str:
+    """What was found and what is required, where the finding says so."""
+    told = [f"found {finding.found}"] if finding.found else []
+    return ", ".join([*told, f"required {finding.required}"] if finding.required else told)
+
+
+def asked_by(finding: Finding) -> str:
+    """Who asks for it and where that stands, in one phrase."""
+    return f"{finding.origin}: {finding.source.removeprefix(f'{finding.origin}: ')}"
+
+
+def place(finding: Finding, folder: str = "") -> str:
+    """The finding's file and line, relative to `folder` if it lies in it."""
+    path = finding.path
+    if folder and path.startswith(folder + "/"):
+        path = path[len(folder) + 1 :]
+    return f"{path}:{finding.line}" if finding.line else path
+
+
+def figure(metric: Metric | None) -> tuple[str, str]:
+    """A metric's value for people, and its unit."""
+    if metric is None:
+        return "no figure", ""
+    value = metric.value
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"), metric.unit
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counts(report: Report) -> str:
+    """How much was found in how many results."""
+    summary = report.summary
+    found = ", ".join(count(summary[f"{severity}s"], severity) for severity in Severity)
+    states = ", ".join(f"{summary[state]:,} {state}" for state in ("valid", "invalid", "preview") if summary[state])
+    waived = f", {summary['waived']:,} waived" if summary["waived"] else ""
+    return f"{found}{waived} in {count(summary['results'], 'result')} ({states or 'none'})"
+
+
+def asked(report: Report) -> str:
+    """By which rules of which round and profile the tree was judged, and which of them crashed."""
+    profile = "" if report.profile == "full" else f", profile {report.profile},"
+    crashed = f"; crashed: {', '.join(report.crashed)}" if report.crashed else ""
+    rules = count(report.summary["rules"], "rule")
+    return f"{rules} of round {report.round}{profile} on {count(report.summary['files'], 'file')}{crashed}"

@@ -1,0 +1,103 @@
+"""JUnit XML, which most CI services show: a suite for each benchmark of a system, a test case for each result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, printable
+from submitter.checker.reporters._shared import AROUND, RANK, Group, asked_by, facts, figure, grouped, place
+
+_FOLDER = "(the folder)"  # no scenario, so no result's name
+
+
+def render(report: Report, *, colour: bool) -> str:
+    """The report as one XML document; `colour` is for terminals only."""
+    groups, around = grouped(report)
+    root = ElementTree.Element("testsuites", name=f"submitter check, round {report.round}, profile {report.profile}")
+    above: dict[str, list[Finding]] = {}
+    for finding in around:
+        above.setdefault(finding.scope, []).append(finding)
+    for group in groups:
+        _group(root, group, above)
+    if around:
+        suite = ElementTree.SubElement(root, "testsuite", name=AROUND)
+        for scope, findings in above.items():
+            _case(suite, scope or "(the whole tree)", findings)
+    if report.waived:
+        suite = ElementTree.SubElement(root, "testsuite", name="waived")
+        for waived in report.waived:
+            case = _case(suite, f"{waived.rule}: {waived.title}", ())
+            ElementTree.SubElement(case, "skipped", message=printable(waived.why))
+            _text(case, "system-out", map(_line, waived.findings))
+    for suite in root:
+        _count(suite)
+    _count(root)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _group(root: ElementTree.Element, group: Group, above: dict[str, list[Finding]]) -> None:
+    suite = ElementTree.SubElement(root, "testsuite", name=printable(group.folder))
+    for result in group.results:
+        own = group.of_result.get(result.path, [])
+        told = "" if result.verdict == "invalid" and _errors(own) else _elsewhere(result, group, above)
+        case = _case(suite, result.key.scenario, own, " ".join(figure(result.metric)), told)
+        if result.verdict == "preview":
+            ElementTree.SubElement(case, "skipped", message="a smoke run: no result")
+    if group.of_folder:
+        _case(suite, _FOLDER, group.of_folder)
+
+
+def _elsewhere(result: ResultVerdict, group: Group, above: dict[str, list[Finding]]) -> str:
+    """Why a result without an error of its own is invalid: the folders around it have them."""
+    if result.verdict != "invalid":
+        return ""
+    parts = result.path.split("/")
+    found = [*group.of_folder]
+    for scope in ("", *("/".join(parts[:end]) for end in range(1, len(parts)))):
+        found += above.get(scope, [])
+    return "invalid because of what stands above it\n" + "\n".join(map(_line, _errors(found)))
+
+
+def _case(
+    suite: ElementTree.Element, name: str, findings: Iterable[Finding], figure: str = "", invalid: str = ""
+) -> ElementTree.Element:
+    """A test case with one failure for all its errors: readers of the format expect no second one."""
+    findings = sorted(findings, key=lambda finding: (RANK[finding.severity], finding.rule))
+    case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=printable(name), time="0")
+    if findings:
+        case.set("file", findings[0].path)
+    if errors := _errors(findings):
+        rules = ", ".join(sorted({finding.rule for finding in errors}))
+        _text(case, "failure", map(_line, errors)).set("message", f"{rules}: {errors[0].message}")
+    elif invalid:
+        _text(case, "failure", [invalid]).set("message", invalid.partition("\n")[0])
+    others = [_line(finding) for finding in findings if finding.severity is not Severity.ERROR]
+    if figure or others:
+        _text(case, "system-out", [figure, *others] if figure else others)
+    return case
+
+
+def _errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def _text(case: ElementTree.Element, tag: str, lines: Iterable[str]) -> ElementTree.Element:
+    element = ElementTree.SubElement(case, tag)
+    element.text = "\n".join(lines)
+    return element
+
+
+def _line(finding: Finding) -> str:
+    told = f"{finding.severity} {finding.rule}: {finding.message}"
+    parts = [f"{told}: {facts(finding)}" if facts(finding) else told, f"  at {place(finding)}"]
+    parts += [f"  to mend it: {finding.hint}"] if finding.hint else []
+    return "\n".join([*parts, f"  {asked_by(finding)}"])
+
+
+def _count(suite: ElementTree.Element) -> None:
+    suite.set("tests", str(sum(1 for _ in suite.iter("testcase"))))
+    for attribute, tag in (("failures", "failure"), ("skipped", "skipped")):
+        suite.set(attribute, str(sum(1 for _ in suite.iter(tag))))
+    suite.set("errors", "0")
