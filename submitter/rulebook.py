@@ -130,19 +130,18 @@ class ComplianceTest(_Table, frozen=True, kw_only=True):
     """A compliance test.
 
     `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix. `verify` holds the
-    lines that a file of its verification must have, a list of alternatives for each line; `verify_within` what must
-    stand somewhere in it. Where `performance_judged`, its performance run is judged as the result's own, but with the
-    test's `seeds` and without the rules it `spares`. The folders of its logs hold just the files that are named, if
-    any are: `performance_files`; `accuracy_files` where the accuracy verification passes, `delta_files` where it does
-    not and two scores that differ by `accuracy_delta` at most stand for it.
+    lines that a file of its verification must have, a list of alternatives for each line; in the files that
+    `verify_within` names, a line may hold more. Where `performance_judged`, its performance run is judged as the
+    result's own, but with the test's `seeds` if it has its own. The folders of its logs hold just the files that are
+    named, if any are: `performance_files`; `accuracy_files` where the accuracy verification passes, `delta_files`
+    where it does not and two scores that differ by `accuracy_delta` at most stand for it.
     """
 
     audit: dict[str, int] = {}
     verify: dict[str, tuple[tuple[str, ...], ...]] = {}
-    verify_within: dict[str, str] = {}
+    verify_within: tuple[str, ...] = ()
     performance_judged: bool = False
     seeds: Seeds | None = None
-    spares: tuple[str, ...] = ()
     performance_files: tuple[str, ...] = ()
     accuracy_files: tuple[str, ...] = ()
     delta_files: tuple[str, ...] = ()
@@ -183,15 +182,18 @@ class MeasurementRules(_Table, frozen=True, kw_only=True):
 
 
 class RoundFacts(_Table, frozen=True, kw_only=True):
-    """The round itself; `loadgen_versions` have its seeds, equal issue is asked in `equal_issue_divisions`."""
+    """The round itself; `loadgen_versions` have its seeds, equal issue is asked in `equal_issue_divisions`,
+    the smallest Offline query in `offline_minimum_divisions`."""
 
     name: str
     source: str
     loadgen_versions: tuple[str, ...]
     min_duration_ms: int
     accuracy_log_max_bytes: int
+    accuracy_run_files: tuple[str, ...] = ()
     file_max_bytes: int
     equal_issue_divisions: tuple[str, ...]
+    offline_minimum_divisions: tuple[str, ...]
 
 
 class PowerRules(_Table, frozen=True, kw_only=True):
@@ -215,15 +217,31 @@ class PowerRules(_Table, frozen=True, kw_only=True):
     sources: dict[str, str]
 
 
+class SummaryRules(_Table, frozen=True, kw_only=True):
+    """The official summary.csv.
+
+    `power_alone`: a system may ask for the row of its power only. `verbatim`: scenario and availability as the submitter spells them, the run's folder as the location,
+    the division as the compliance, and as inferred whatever LoadGen's scenario does not spell as the folder does.
+    """
+
+    columns: tuple[str, ...] = ()
+    power_alone: bool = False
+    verbatim: bool = False
+
+
 class OfficialChecker(_Table, frozen=True, kw_only=True):
     """What the round's official checker does not do, as why by rule id.
 
-    A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round; one that is `absent` is not
-    asked at all: the round has no such demand. One that is `forgiven_in_open` is a warning in the open division.
+    A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round, as one is for the benchmarks
+    of `not_enforced_for`. One that is `absent` is not asked at all: the round has no such demand. One that
+    `spares_results` refuses the folder it is about, but not the results in it. One that is `forgiven_in_open` is a
+    warning in the open division.
     """
 
     source: str
     not_enforced: dict[str, str] = {}
+    not_enforced_for: dict[str, tuple[str, ...]] = {}
+    spares_results: dict[str, str] = {}
     absent: dict[str, str] = {}
     forgiven_in_open: dict[str, str] = {}
 
@@ -251,6 +269,7 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     seeds: Seeds
     system: SystemRules
     measurements: MeasurementRules
+    summary: SummaryRules = SummaryRules()
     metric: dict[Scenario, str]
     metric_divisor: dict[Scenario, float]
     unit: dict[Scenario, str]

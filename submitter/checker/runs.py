@@ -187,6 +187,10 @@ class ComplianceRun(Run):
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise Unreadable(self.answers_path, f"cannot be read: {why}") from None
 
+    def readers(self) -> list[Callable[[], object]]:
+        """None: what must be readable differs from test to test, and the rules of compliance say so."""
+        return []
+
     def text_of(self, name: str) -> str:
         """A text file of the test's folder, such as `verify_accuracy.txt`."""
         return self.load(f"text {name}", lambda: self.files.text(self.folder / name, TEXT_LIMIT_BYTES))

@@ -1,23 +1,20 @@
-"""CMP: the compliance tests that lie in a result's folder."""
+"""CMP: the compliance tests of a result, and what their verifications say."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Problem, Severity, shown
+from submitter.checker.listing import differences
 from submitter.checker.registry import rule
-from submitter.checker.rules.accuracy import values
 from submitter.checker.runs import ComplianceRun
+from submitter.checker.score import last_value, lines_of
 from submitter.checker.tree import Result
-from submitter.logs import AccuracyEntry
-from submitter.model import Scenario
-from submitter.rulebook import Rulebook
+from submitter.rulebook import ComplianceTest, Rulebook
 
-_CHECK = "official: checks/compliance_check.py "
-_TOKEN_BYTES = 4  # int32, the default of compliance/TEST06/run_verification.py
-_TEST06 = "TEST06"
+_CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
+_VERIFY_ACCURACY = "verify_accuracy.txt"
 
 # LoadGen's audit settings, and where the detail log has them in effect.
 _LOGGED = {
@@ -31,15 +28,21 @@ _EXPECTED_ERRORS = ("Multiple conf files are used", "Max query count reached")
 _MODES = {1: "AccuracyOnly", 2: "PerformanceOnly"}
 
 
-@rule("CMP001", requires=["STR007"], source=_CHECK + "dir_exists_check; MODEL_CONFIG models_TEST*")
+def demanded(run: ComplianceRun) -> bool:
+    """Whether the round demands the test: of closed results, and of those in the network division."""
+    return run.result.is_closed and run.test in run.result.benchmark.compliance
+
+
+@rule("CMP001", requires=["STR007"], absence=True, source=_CHECK + "dir_exists_check; MODEL_CONFIG models_TEST*")
 def tests_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A closed result has all compliance tests of its benchmark."""
     if not result.is_closed:
         return
     for test in result.benchmark.compliance:
         if test not in result.compliance:
+            path = str(result.layout.compliance(result.key, test))
             hint = f"run {test} with its audit.config and copy its verification here"
-            yield Problem(f"{test} is missing", required=f"{test}/", path=str(result.path / test), hint=hint)
+            yield Problem(f"{test} is missing", required=f"{test}/", path=path, hint=hint)
 
 
 @rule("CMP002", source="official: MODEL_CONFIG models_TEST*", severity="warning", origin="policy", requires=["STR007"])
@@ -47,65 +50,93 @@ def tests_known(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """A compliance folder is that of a test of the benchmark."""
     if run.test not in run.result.benchmark.compliance:
         known = ", ".join(run.result.benchmark.compliance) or "none"
-        yield Problem(
-            f"{run.test} is no test of {run.result.official_name}",
-            found=run.test,
-            required=known,
-            path=str(run.folder),
-            hint="remove the folder",
-        )
+        message = f"{run.test} is no test of {run.result.official_name}"
+        yield Problem(message, run.test, known, str(run.folder), hint="remove the folder")
 
 
-@rule("CMP003", source=_CHECK + "dir_exists_check, accuracy_check, compliance_performance_check")
+@rule("CMP003", requires=["STR005", "STR007"], source=_CHECK + "accuracy_check, compliance_performance_check")
 def verification_passed(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """The test's verification is there, and says that the test passed.
 
-    Demanded of closed results; an open result that has the test must have passed it.
+    Demanded of closed results. An open result needs no compliance test, so one that failed there is worth a warning.
     """
     test = book.compliance.get(run.test)
-    for name, lines in (test.verify if test else {}).items():
+    severity = None if demanded(run) else Severity.WARNING
+    hint = f"run the verification of {run.test} again, and the test if it fails"
+    for name in test.verify if test else ():
         path = str(run.folder / name)
-        hint = f"run the verification of {run.test} again, and the test if it fails"
         try:
-            there = {line.strip(): number for number, line in enumerate(run.text_of(name).splitlines(), start=1)}
+            failures = list(_failures(run, name, test)) if test else []
         except Unreadable as problem:
-            yield Problem(problem.reason, path=path, hint=hint)
-            continue
+            yield Problem(problem.reason, path=path, hint=hint, severity=severity)
         except Unavailable:
-            yield Problem("the test's verification is missing", required=name, path=path, hint=hint)
-            continue
-        for alternatives in lines:
-            if any(_stands(line, there, name) for line in alternatives) or _same_accuracy(run, book, name):
+            message = "the test's verification is missing"
+            yield Problem(message, required=name, path=path, hint=hint, severity=severity)
+        else:
+            for message, found, required, line in failures:
+                yield Problem(message, found, required, path, line, hint, severity)
+
+
+def _failures(run: ComplianceRun, name: str, test: ComplianceTest) -> Iterator[tuple[str, str, str, int | None]]:
+    """Which lines a verification does not have: a message, what it says instead, what it must say, and where."""
+    there = {line.strip(): number for number, line in enumerate(lines_of(run.text_of(name)), start=1)}
+    for alternatives in _missing_lines(run, name, test):
+        what = alternatives[0].partition(":")[0]
+        said = next((line for line in there if line.startswith(what)), "")
+        message = f"{run.test} did not pass" if what == alternatives[0] else f"{run.test}: {what} did not pass"
+        if name == _VERIFY_ACCURACY and test.accuracy_delta is not None:
+            difference = _score_difference(run, test)
+            if not difference:
                 continue
-            what = alternatives[0].partition(":")[0]
-            said = next((line for line in there if line.startswith(what)), "")
-            message = f"{run.test} did not pass" if what == alternatives[0] else f"{run.test}: {what} did not pass"
-            yield Problem(message, said, " or ".join(alternatives), path, there.get(said), hint)
+            message += f", and {difference}"
+        yield message, said, " or ".join(alternatives), there.get(said)
 
 
-def _stands(line: str, there: dict[str, int], name: str) -> bool:
-    """Whether a line is there. The performance verification may have more on the line, as the official check allows."""
-    return line in there or (name != "verify_accuracy.txt" and any(line in other for other in there))
+def _missing_lines(run: ComplianceRun, name: str, test: ComplianceTest) -> list[tuple[str, ...]]:
+    """The lines that a verification must have and has not; Unavailable if it cannot be read."""
+    text = run.text_of(name)
+    there = {line.strip() for line in lines_of(text)}
+    return [
+        alternatives
+        for alternatives in test.verify[name]
+        if not any(line in there or (name in test.verify_within and line in text) for line in alternatives)
+    ]
 
 
-def _same_accuracy(run: ComplianceRun, book: Rulebook, name: str) -> bool:
-    """TEST01 where outputs differ from run to run: two scores that must be nearly the same."""
-    test = book.compliance[run.test]
-    if test.accuracy_delta is None or name != "verify_accuracy.txt":
-        return False
-    try:
-        texts = [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
-    except Unavailable:
-        return False
-    benchmark = run.result.benchmark
-    for metric in benchmark.accuracy_targets(run.result.scenario):
-        found = [values(text, metric, book) for text in texts]
-        if not all(found) or not all(entries[-1][0] > 0 for entries in found):
-            return False
-        baseline, compliance = (entries[-1][0] for entries in found)
-        if abs(1 - baseline / compliance) > benchmark.compliance_delta.get(metric, test.accuracy_delta):
-            return False
-    return True
+def _score_difference(run: ComplianceRun, test: ComplianceTest) -> str:
+    """Why two scores do not stand for outputs that differ from run to run; empty where they do.
+
+    The scores are of the samples that TEST01 logged, once from the accuracy run and once from the test's.
+    """
+    folder = run.folder / "accuracy"
+    if any(differences(run.files, folder, test.delta_files)):
+        return f"accuracy/ does not hold just {', '.join(test.delta_files)}"
+    texts = [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
+    benchmark, patterns = run.result.benchmark, run.tree.book.accuracy_patterns
+    for metric, target in benchmark.accuracy_targets(run.result.scenario).items():
+        if target.optional:
+            continue
+        baseline, compliance = (last_value(text, patterns[metric]) for text in texts)
+        if not baseline or not compliance:
+            return f"a score has no {metric}"
+        allowed = benchmark.compliance_delta.get(metric, test.accuracy_delta or 0)
+        if not abs(1 - baseline / compliance) * 100 <= allowed * 100:
+            return f"the scores differ: {metric} {baseline:.6g} and {compliance:.6g}"
+    return ""
+
+
+@rule(
+    "CMP010", requires=["STR007"], source=_CHECK + "compliance_performance_check, files_diff; REQUIRED_COMP_PER_FILES"
+)
+def files_are_the_listed_ones(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """The folders of a compliance test's logs hold the files that the rules list, and no other."""
+    test = book.compliance.get(run.test)
+    if test is None or not demanded(run):
+        return
+    if test.performance_files:
+        yield from differences(run.files, run.path, test.performance_files, ("mlperf_log_accuracy.json",))
+    if test.accuracy_files and not _missing_lines(run, _VERIFY_ACCURACY, test):
+        yield from differences(run.files, run.folder / "accuracy", test.accuracy_files)
 
 
 @rule(
@@ -114,24 +145,21 @@ def _same_accuracy(run: ComplianceRun, book: Rulebook, name: str) -> bool:
 def logs_present(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """The test's LoadGen log is there.
 
-    Without it nobody can see that the audit settings were in effect. The official checker demands it of TEST01 and
-    TEST04 only.
+    Without it nobody can see that the audit settings were in effect. The official checker demands it of the tests
+    whose performance it judges.
     """
-    test = book.compliance.get(run.test)
-    if test is None or run.files.kind(run.detail_path) is not None:
-        return
-    demanded = test.logs_required and run.result.is_closed
-    yield Problem(
-        "the compliance run's log is missing, so its audit settings cannot be seen",
-        path=str(run.detail_path),
-        severity=None if demanded else Severity.WARNING,
-        hint="copy the logs of the compliance run here",
-    )
+    if run.test in book.compliance and run.files.kind(run.detail_path) is None:
+        yield Problem(
+            "the compliance run's log is missing, so its audit settings cannot be seen",
+            path=str(run.detail_path),
+            severity=Severity.WARNING,
+            hint="copy the logs of the compliance run here",
+        )
 
 
 @rule(
     "CMP005",
-    requires=["STR002", "CMP004"],
+    requires=["CMP004", "CMP012"],
     origin="integrity",
     source="compliance/<test>/audit.config; mlcommons/inference #2672",
     hint="run the test again with its audit.config: LoadGen must find it under the name it is given",
@@ -155,7 +183,7 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "CMP006",
-    requires=["STR002"],
+    requires=["CMP004", "CMP012"],
     origin="integrity",
     source="LoadGen's is_error",
     hint="mend its cause and run the test again",
@@ -168,66 +196,3 @@ def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
         text = shown(error.value)
         if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
             yield Problem("LoadGen logged an error", text, "", str(run.detail_path), error.line)
-
-
-@rule(
-    "CMP007",
-    requires=["STR005", "STR007"],
-    origin="integrity",
-    source="compliance/TEST06/run_verification.py",
-    hint="copy the compliance run's mlperf_log_accuracy.json here, whole",
-)
-def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """TEST06's answers pass when they are verified again here.
-
-    The first token reported is the answer's first (not in Offline), the answer ends with at most one end-of-sequence
-    token, and the number of tokens reported is the answer's. The official checker reads only what the text claims.
-    """
-    if run.test != _TEST06:
-        return
-    path = str(run.answers_path)
-    try:
-        entries = run.answers
-    except Unavailable as problem:
-        missing = run.files.kind(run.answers_path) is None
-        message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
-        yield Problem(message, required=run.answers_path.name, path=path)
-        return
-    if not entries:
-        yield Problem("TEST06 logged no answer", found="0", required="100 answers", path=path)
-    eos = _end_token(run, entries)
-    for number, entry in enumerate(entries, start=2):  # line 1 of the log is its opening bracket
-        for message, found, required in _wrong(entry, run.result.scenario, eos):
-            yield Problem(
-                message, found, required, path, number, f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
-            )
-            return  # one sample shows it
-
-
-def _wrong(entry: AccuracyEntry, scenario: Scenario, eos: bytes | None) -> Iterator[tuple[str, str, str]]:
-    """What TEST06 finds wrong in one answer: message, found, required."""
-    data = entry.data
-    if not data or len(data) % _TOKEN_BYTES:
-        yield "the answer is no list of int32 tokens", f"{len(data)} bytes", f"a multiple of {_TOKEN_BYTES}"
-        return
-    tokens = len(data) // _TOKEN_BYTES
-    if entry.token_count != tokens:
-        yield "the number of tokens reported is not the answer's", str(entry.token_count), str(tokens)
-    if scenario is not Scenario.OFFLINE:
-        first = entry.token_data
-        if first is None:
-            yield "no first token was reported", "none", data[:_TOKEN_BYTES].hex()
-        elif data[: len(first)] != first[: len(data)]:
-            yield "the first token reported is not the answer's", first[:_TOKEN_BYTES].hex(), data[:_TOKEN_BYTES].hex()
-    if eos is not None and tokens > 2 and data[-2 * _TOKEN_BYTES :] == eos * 2:
-        yield "the answer ends with more than one end-of-sequence token", "2 or more", "at most 1"
-
-
-def _end_token(run: ComplianceRun, entries: list[AccuracyEntry]) -> bytes | None:
-    """The end-of-sequence token: the rule book's for closed results, else what most answers end with, if most agree."""
-    known = run.result.benchmark.eos_token_id
-    if run.result.is_closed and known is not None:
-        return known.to_bytes(_TOKEN_BYTES, "little")
-    last = Counter(entry.data[-_TOKEN_BYTES:] for entry in entries if len(entry.data) >= _TOKEN_BYTES)
-    token, count = last.most_common(1)[0] if last else (b"", 0)
-    return token if count * 2 > len(entries) else None

@@ -9,7 +9,7 @@ from submitter.checker.files import Kind
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.manifest import manifest_of, manifest_problem, manifest_result
 from submitter.checker.registry import rule
-from submitter.checker.rules.accuracy import hashes, values
+from submitter.checker.score import hashes, values
 from submitter.checker.tree import Result, SubmitterDir
 from submitter.rulebook import Rulebook
 
@@ -192,7 +192,7 @@ def declared_accuracy(result: Result, book: Rulebook) -> Iterator[Problem]:
         return
     path = str(result.accuracy.score_path)
     for name, target in entry.accuracy_target.items():
-        found = values(result.accuracy.score_text, name, book)
+        found = values(result.accuracy.score_text, name, book.accuracy_patterns)
         if not found:
             yield Problem(f"the score has no {name}", "", f"at least {target:.6g}", path)
         for value, line in found:

@@ -1,0 +1,80 @@
+"""CMP: TEST06 verified again, from the answers that it logged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from submitter.checker.files import Unavailable
+from submitter.checker.finding import Problem
+from submitter.checker.registry import rule
+from submitter.checker.runs import ComplianceRun
+from submitter.logs import AccuracyEntry
+from submitter.model import Scenario
+from submitter.rulebook import Rulebook
+
+_TOKEN_BYTES = 4  # int32, the default of compliance/TEST06/run_verification.py
+_TEST06 = "TEST06"
+
+
+@rule(
+    "CMP007",
+    requires=["STR005", "STR007"],
+    origin="integrity",
+    source="compliance/TEST06/run_verification.py",
+    hint="copy the compliance run's mlperf_log_accuracy.json here, whole",
+)
+def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """TEST06's answers pass when they are verified again here.
+
+    The first token reported is the answer's first (not in Offline), the answer ends with at most one end-of-sequence
+    token, and the number of tokens reported is the answer's. The official checker reads only what the text claims.
+    """
+    if run.test != _TEST06:
+        return
+    path = str(run.answers_path)
+    try:
+        entries = run.answers
+    except Unavailable as problem:
+        missing = run.files.kind(run.answers_path) is None
+        message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
+        yield Problem(message, required=run.answers_path.name, path=path)
+        return
+    if not entries:
+        yield Problem("TEST06 logged no answer", found="0", required="100 answers", path=path)
+    eos = _end_token(run, entries)
+    for number, entry in enumerate(entries, start=2):  # line 1 of the log is its opening bracket
+        for message, found, required in _wrong(entry, run.result.scenario, eos):
+            yield Problem(
+                message, found, required, path, number, f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
+            )
+            return  # one sample shows it
+
+
+def _wrong(entry: AccuracyEntry, scenario: Scenario, eos: bytes | None) -> Iterator[tuple[str, str, str]]:
+    """What TEST06 finds wrong in one answer: message, found, required."""
+    data = entry.data
+    if not data or len(data) % _TOKEN_BYTES:
+        yield "the answer is no list of int32 tokens", f"{len(data)} bytes", f"a multiple of {_TOKEN_BYTES}"
+        return
+    tokens = len(data) // _TOKEN_BYTES
+    if entry.token_count != tokens:
+        yield "the number of tokens reported is not the answer's", str(entry.token_count), str(tokens)
+    if scenario is not Scenario.OFFLINE:
+        first = entry.token_data
+        if first is None:
+            yield "no first token was reported", "none", data[:_TOKEN_BYTES].hex()
+        elif data[: len(first)] != first[: len(data)]:
+            yield "the first token reported is not the answer's", first[:_TOKEN_BYTES].hex(), data[:_TOKEN_BYTES].hex()
+    if eos is not None and tokens > 2 and data[-2 * _TOKEN_BYTES :] == eos * 2:
+        yield "the answer ends with more than one end-of-sequence token", "2 or more", "at most 1"
+
+
+def _end_token(run: ComplianceRun, entries: list[AccuracyEntry]) -> bytes | None:
+    """The end-of-sequence token: the rule book's for closed results, else what most answers end with, if most agree."""
+    known = run.result.benchmark.eos_token_id
+    if run.result.is_closed and known is not None:
+        return known.to_bytes(_TOKEN_BYTES, "little")
+    last = Counter(entry.data[-_TOKEN_BYTES:] for entry in entries if len(entry.data) >= _TOKEN_BYTES)
+    token, count = last.most_common(1)[0] if last else (b"", 0)
+    return token if count * 2 > len(entries) else None
