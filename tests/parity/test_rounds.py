@@ -1,0 +1,128 @@
+"""Every published result of three rounds, judged as the official checker judged it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from submitter.checker import Finding, Report, check
+from submitter.checker.registry import all_rules
+from submitter.rulebook import load_rulebook
+
+ROUNDS = {"v4.1": "v4.1", "v5.1": "v5.1", "v6.0-part": "v6.0"}
+SIX_DIGITS = 5e-7
+
+# Where the official profile differs from the official verdict, with the official defect that makes it so. Never of a
+# result that the official checker accepts.
+LISTED: dict[str, dict[str, str]] = {"v4.1": {}, "v5.1": {}, "v6.0-part": {}}
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A true defect of published results: rule and folder, and what the written rules say."""
+
+    rule: str
+    folder: str
+    why: str
+
+
+DEFECTS: dict[str, tuple[Defect, ...]] = {"v4.1": (), "v5.1": (), "v6.0-part": ()}
+
+
+@functools.cache
+def _judged(root: Path, name: str, profile: str) -> Report:
+    return check(root, load_rulebook(ROUNDS[name]), profile=profile)
+
+
+def _judgable(oracle: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+    """The reference verdicts by path, without those of which a published file is missing here; None is a refusal."""
+    return {path: said for path, said in oracle.items() if not (said and said.get("tainted"))}
+
+
+def _difference(said: dict[str, Any] | None, ours: Any) -> str:
+    """What differs between the official verdict and ours; empty where nothing does."""
+    if ours is None:
+        return "is not judged"
+    if said is None or said.get("metric") is None:
+        return "" if ours.verdict == "invalid" else f"official refuses, we say {ours.verdict}"
+    if ours.verdict != "valid":
+        return f"official accepts, we say {ours.verdict}"
+    if ours.metric is None:
+        return "has no metric"
+    if not math.isclose(ours.metric.value, said["metric"], rel_tol=SIX_DIGITS):
+        return f"metric {ours.metric.value}, official {said['metric']}"
+    if ours.metric.unit != said["units"]:
+        return f"unit {ours.metric.unit}, official {said['units']}"
+    if ours.inferred != (said["inferred"] == "1"):
+        return f"inferred {ours.inferred}, official {said['inferred']}"
+    return ""
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_the_official_profile_says_what_the_official_checker_says(
+    name: str, published: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, oracle = published(name)
+    report = _judged(root, name, "official")
+    assert not report.crashed
+    ours = {verdict.path: verdict for verdict in report.results}
+    judgable = _judgable(oracle)
+    assert set(ours) == set(oracle)
+    differences = {path: said for path in judgable if (said := _difference(judgable[path], ours[path]))}
+    accepted = sum(said is not None for said in judgable.values())
+    with capsys.disabled():
+        print(
+            f"\n{name}: {len(judgable)} paths compared ({accepted} accepted, {len(judgable) - accepted} refused), "
+            f"{len(judgable) - len(differences)} equal, {len(LISTED[name])} listed differences"
+        )
+    assert {path: said for path, said in differences.items() if path not in LISTED[name]} == {}
+    assert set(LISTED[name]) <= set(differences), "a listed difference is gone"
+    assert [path for path in LISTED[name] if judgable[path]] == [], "of accepted results nothing may differ"
+
+
+def concerned(scope: str, path: str) -> bool:
+    """Whether what is wrong in the folder `scope` concerns the result at `path`.
+
+    The folders of measurements and compliance before v6.0 are built as the folder of results is.
+    """
+    there, result = ([part for place, part in enumerate(p.split("/")) if place != 2][:5] for p in (scope, path))
+    return scope in ("", ".") or result[: len(there)] == there
+
+
+def _errors(findings: Iterable[Finding]) -> Iterator[Finding]:
+    spared = {rule.id for rule in all_rules() if rule.spares_results}
+    return (f for f in findings if f.severity == "error" and f.rule not in spared)
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_the_full_profile_raises_no_false_alarm(name: str, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """An accepted result is refused only where the reference disputes it, or for a defect that the list explains."""
+    root, oracle = published(name)
+    report = _judged(root, name, "full")
+    assert not report.crashed
+    accepted = {path: said for path, said in _judgable(oracle).items() if said}
+    errors = list(_errors(report.findings))
+    explained: Counter[str] = Counter()
+    unexplained: dict[str, set[str]] = {}
+    for verdict in report.results:
+        if verdict.verdict == "valid" or verdict.path not in accepted:
+            continue
+        if accepted[verdict.path].get("disputed"):
+            explained["disputed by the reference"] += 1
+            continue
+        for finding in (f for f in errors if concerned(f.scope, verdict.path)):
+            known = [d for d in DEFECTS[name] if d.rule == finding.rule and concerned(d.folder, verdict.path)]
+            if known:
+                explained[f"{finding.rule}: {known[0].why}"] += 1
+            else:
+                unexplained.setdefault(verdict.path, set()).add(f"{finding.rule} {finding.message} ({finding.path})")
+    with capsys.disabled():
+        print(f"\n{name}: {len(accepted)} accepted results under the full profile; refused: {dict(explained)}")
+    assert unexplained == {}
