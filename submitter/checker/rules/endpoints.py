@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance, EndpointsRun
-from submitter.checker.files import Unreadable
+from submitter.checker.endpoints import EndpointsPerformance, EndpointsRun
 from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.registry import rule
 from submitter.model import Scenario
@@ -14,20 +13,20 @@ from submitter.rulebook import EndpointsRules, Rulebook
 
 _PERFORMANCE = "official: checks/performance_check.py "
 _READER = "official: parsers/endpoints_parser.py "
-_FILES = ["EPT001", "STR002"]
-_JUDGED = [*_FILES, "STR005", "STR007"]
+FILES = ["EPT001", "STR002"]
+JUDGED = [*FILES, "STR005", "STR007"]
 _NS_PER_MS = 1e6
 _TTFT_KEY = "result_first_token_99.00_percentile_latency_ns"
 _TPOT_KEY = "result_time_per_output_token_99.00_percentile_ns"
 _LATENCY_KEY = "result_99.00_percentile_latency_ns"
 
 
-def _rules(book: Rulebook) -> EndpointsRules:
+def rules_of(book: Rulebook) -> EndpointsRules:
     assert book.endpoints is not None, "a result is an endpoints result only where the book has its rules"
     return book.endpoints
 
 
-def _summary(run: EndpointsPerformance, message: str, found: object, required: str, hint: str = "") -> Problem:
+def summary(run: EndpointsPerformance, message: str, found: object, required: str, hint: str = "") -> Problem:
     """A problem with a figure of result_summary.json."""
     text = found if isinstance(found, str) else shown(found)
     return Problem(message, text, required, str(run.document_path), None, hint)
@@ -59,7 +58,7 @@ def round_takes_them(run: EndpointsPerformance, book: Rulebook) -> Iterator[Prob
 
     Its official checker refuses them otherwise, whatever they hold.
     """
-    if not _rules(book).metric:
+    if not rules_of(book).metric:
         hint = "measure with LoadGen, or submit to a round that takes them"
         yield Problem("the round takes no results of endpoints", found=run.document_path.name, hint=hint)
 
@@ -67,15 +66,14 @@ def round_takes_them(run: EndpointsPerformance, book: Rulebook) -> Iterator[Prob
 @rule("EPT003", requires=["STR007"], source=_PERFORMANCE + "endpoints_model_check; ENDPOINTS_ALLOWED_MODELS")
 def model_allowed(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
     """The benchmark is one that endpoints may measure."""
-    allowed, name = _rules(book).models, run.result.official_name
+    allowed, name = rules_of(book).models, run.result.official_name
     if name not in allowed:
         hint = "measure it with LoadGen"
-        yield Problem(
-            "the benchmark may not be measured with endpoints", name, "one of " + ", ".join(allowed), hint=hint
-        )
+        message = "the benchmark may not be measured with endpoints"
+        yield Problem(message, name, "one of " + ", ".join(allowed), hint=hint)
 
 
-@rule("EPT004", requires=[*_FILES, "STR005"], source=_PERFORMANCE + "map_endpoints_scenario, inferred_check")
+@rule("EPT004", requires=[*FILES, "STR005"], source=_PERFORMANCE + "map_endpoints_scenario, inferred_check")
 def scenario_is_the_folders(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
     """The configuration's type is the folder's scenario: offline, or online for Server and Interactive.
 
@@ -90,7 +88,7 @@ def scenario_is_the_folders(run: EndpointsPerformance, book: Rulebook) -> Iterat
 
 @rule(
     "EPT005",
-    requires=[*_FILES, "EPT004"],
+    requires=[*FILES, "EPT004"],
     origin="integrity",
     source="mlcommons/endpoints config/schema.py, TestType",
     hint="run again with that type",
@@ -110,7 +108,7 @@ def type_is_known(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
 
 @rule(
     "EPT006",
-    requires=_FILES,
+    requires=FILES,
     source=_PERFORMANCE + "seeds_check; MODEL_CONFIG seeds",
     hint="run again with the round's seeds under settings.runtime",
 )
@@ -130,7 +128,7 @@ def seeds(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "EPT007",
-    requires=_JUDGED,
+    requires=JUDGED,
     source=_PERFORMANCE + "min_duration_check",
     hint="run again with the round's settings.runtime.min_duration_ms",
 )
@@ -145,7 +143,7 @@ def duration_requested(run: EndpointsPerformance, book: Rulebook) -> Iterator[Pr
 
 @rule(
     "EPT008",
-    requires=[*_JUDGED, "EPT007"],
+    requires=[*JUDGED, "EPT007"],
     origin="integrity",
     severity="warning",
     source="inference_policies inference_rules.adoc, section Scenarios",
@@ -158,10 +156,10 @@ def duration_measured(run: EndpointsPerformance, book: Rulebook) -> Iterator[Pro
     """
     found, required = run.number("generated_query_duration"), book.min_duration_ms(run.result.official_name)
     if found is not None and found < required * _NS_PER_MS:
-        yield _summary(run, "the run was shorter than it had to be", _ms(found), f"at least {required} ms")
+        yield summary(run, "the run was shorter than it had to be", _ms(found), f"at least {required} ms")
 
 
-@rule("EPT009", requires=[*_JUDGED, "EPT004"], source=_PERFORMANCE + "latency_check; MODEL_CONFIG latency-constraint")
+@rule("EPT009", requires=[*JUDGED, "EPT004"], source=_PERFORMANCE + "latency_check; MODEL_CONFIG latency-constraint")
 def latency_limit(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
     """The 99th percentile of the latency is within the benchmark's limit.
 
@@ -175,10 +173,10 @@ def latency_limit(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
     if found is None or not found <= limit_ns:
         text = _ms(found) if found is not None else shown(run.figure(_LATENCY_KEY))
         hint = "lower target_qps"
-        yield _summary(run, "latency p99 is over the limit", text, f"at most {_ms(limit_ns)}", hint)
+        yield summary(run, "latency p99 is over the limit", text, f"at most {_ms(limit_ns)}", hint)
 
 
-@rule("EPT010", requires=[*_JUDGED, "EPT004"], source=_PERFORMANCE + "llm_check; LLM_LATENCY_LIMITS")
+@rule("EPT010", requires=[*JUDGED, "EPT004"], source=_PERFORMANCE + "llm_check; LLM_LATENCY_LIMITS")
 def token_latency_limits(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
     """The 99th percentiles of the time to first token and per output token are below the limits."""
     benchmark, scenario = run.result.benchmark, run.result.scenario
@@ -187,19 +185,19 @@ def token_latency_limits(run: EndpointsPerformance, book: Rulebook) -> Iterator[
         return
     limits = benchmark.token_latency.get(scenario)
     if limits is None:
-        yield _summary(run, f"the benchmark has no token latency limits in {scenario}", scenario.value, "a known limit")
+        yield summary(run, f"the benchmark has no token latency limits in {scenario}", scenario.value, "a known limit")
         return
     for what, key, limit_ns in (("TTFT", _TTFT_KEY, limits.ttft_ns), ("TPOT", _TPOT_KEY, limits.tpot_ns)):
         found = run.number(key)
         if found is None or not found < limit_ns:
             text = _ms(found) if found is not None else shown(run.figure(key))
             hint = "lower target_qps; the percentiles are those of early_stopping_percentiles"
-            yield _summary(run, f"{what} p99 is not below the {scenario} limit", text, f"below {_ms(limit_ns)}", hint)
+            yield summary(run, f"{what} p99 is not below the {scenario} limit", text, f"below {_ms(limit_ns)}", hint)
 
 
 @rule(
     "EPT011",
-    requires=[*_JUDGED, "EPT002", "EPT004"],
+    requires=[*JUDGED, "EPT002", "EPT004"],
     source=_PERFORMANCE + "get_performance_metric_check; RESULT_FIELD_ENDPOINTS, RESULT_FIELD_BENCHMARK_OVERWRITE",
     hint="copy result_summary.json of the performance run here; if it has none, run again",
 )
@@ -208,12 +206,12 @@ def metric_positive(run: EndpointsPerformance, book: Rulebook) -> Iterator[Probl
     value = run.value(book)
     if value is None or not value > 0:
         message = "the files have no figure of the result" if value is None else "the result's figure is not above 0"
-        yield _summary(run, message, value, run.metric_key(book) or "a figure")
+        yield summary(run, message, value, run.metric_key(book) or "a figure")
 
 
 @rule(
     "EPT012",
-    requires=_FILES,
+    requires=FILES,
     origin="integrity",
     severity="warning",
     source="mlcommons/endpoints metrics/report.py, n_samples_failed",
@@ -226,7 +224,7 @@ def no_failed_samples(run: EndpointsPerformance, book: Rulebook) -> Iterator[Pro
     """
     failed = run.number("num_errors")
     if failed:
-        yield _summary(run, "requests failed", f"{failed:g}", "0")
+        yield summary(run, "requests failed", f"{failed:g}", "0")
 
 
 @rule(
@@ -256,164 +254,3 @@ def no_power(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
     if run.result.has_power:
         path = str(run.layout.power(run.result.key))
         yield Problem("power cannot be measured with endpoints", found="power/", path=path)
-
-
-def _audited(run: EndpointsPerformance) -> tuple[str, ...]:
-    return run.result.benchmark.compliance
-
-
-@rule(
-    "EPT015",
-    requires=["STR007"],
-    source="official: checks/compliance_check.py compliance_endpoints_check, endpoint_audit_file_required",
-    hint="run the audit of endpoints and copy its verdict here",
-)
-def audits_passed(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
-    """The audits of the benchmark's compliance tests passed, in the open division too.
-
-    Only some must be there; those that are must have passed.
-    """
-    rules = _rules(book)
-    for test in _audited(run):
-        name = rules.audits.get(test)
-        if name is None:
-            continue
-        path = run.audit_path(name)
-        if run.files.kind(path) is None:
-            if test in rules.required_audits and run.result.official_name in rules.models:
-                yield Problem(f"the audit for {test} is missing", required=path.name, path=str(path))
-            continue
-        try:
-            audit = run.audit(name)
-        except Unreadable as problem:
-            yield Problem(f"the audit {problem.reason}", path=problem.path)
-            continue
-        if audit.get("test") != name:
-            yield Problem("the audit is another test's", shown(audit.get("test")), name, str(path))
-        elif not audit.get("passed"):
-            yield Problem(f"the audit for {test} did not pass", shown(audit.get("passed")), "true", str(path))
-
-
-@rule(
-    "EPT016",
-    requires=_JUDGED,
-    source="official: checks/compliance_check.py compliance_endpoints_check; TEST09_LOW, TEST09_HIGH",
-    hint="let the model answer as long as it does by itself",
-)
-def output_length(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem]:
-    """The answers of the performance run are as long as the benchmark's, on average."""
-    for test in _audited(run):
-        if test not in _rules(book).mean_output_tokens:
-            continue
-        low, high = _rules(book).mean_output_tokens[test]
-        found = run.number("mean_output_tokens")
-        if found is None or not low <= found <= high:
-            value = run.figure("mean_output_tokens")
-            yield _summary(run, f"{test}: the mean length of the answers is off", value, f"{low} to {high} tokens")
-
-
-def _scores(
-    run: EndpointsAccuracy, message: str, found: str, required: str, severity: Severity | None = None
-) -> Problem:
-    return Problem(message, found, required, str(run.document_path), severity=severity)
-
-
-@rule(
-    "EPT020", requires=_FILES, source="official: checks/accuracy_check.py accuracy_result_check", hint="score the run"
-)
-def score_present(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """The answers have a score."""
-    if run.score is None:
-        yield _scores(run, "there is no score", "nothing", "a score under accuracy_scores")
-
-
-def _plain(score: object, metric: str) -> float | None:
-    """A score as a number: one, a text that spells one, or what an object has under the metric's name."""
-    if isinstance(score, dict):
-        names = (metric, metric.lower(), metric.rpartition("_")[2].lower(), "f1", "score", "accuracy")
-        values = (_plain(score[name], metric) for name in names if isinstance(score.get(name), (int, float, str)))
-        return next((value for value in values if value is not None), None)
-    if not isinstance(score, (int, float, str)):
-        return None
-    try:
-        return float(score)
-    except (ValueError, OverflowError):
-        return None
-
-
-@rule(
-    "EPT021",
-    requires=[*_JUDGED, "EPT020"],
-    source="official: checks/accuracy_check.py accuracy_result_check; MODEL_CONFIG accuracy-target",
-    hint="a less lossy quantisation, or the open division",
-)
-def score_on_target(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """The score reaches the benchmark's target, where the official checker compares it; in the closed division."""
-    if run.result.is_closed and run.result.official_name in _rules(book).scored:
-        (metric, target), *_ = run.result.benchmark.accuracy_targets(run.result.scenario).items()
-        found = _plain(run.score, metric)
-        if found is None:
-            yield _scores(run, f"the score has no {metric}", shown(run.score), "a number")
-        elif not found >= target.lower:
-            yield _scores(run, f"{metric} misses the target", f"{found:.6g}", f"at least {target.lower:.6g}")
-
-
-@rule(
-    "EPT022",
-    requires=[*_JUDGED, "EPT020"],
-    origin="policy",
-    severity="warning",
-    source="inference_policies inference_rules.adoc, section Benchmarks: quality target",
-    hint="a less lossy quantisation, or the open division",
-)
-def other_scores_on_target(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """The score reaches the benchmark's targets, which the official checker does not compare for most.
-
-    endpoints scores some benchmarks as a fraction where the target is per cent.
-    """
-    if not run.result.is_closed or run.result.official_name in _rules(book).scored:
-        return
-    targets = run.result.benchmark.accuracy_targets(run.result.scenario)
-    for metric, target in targets.items():
-        if isinstance(run.score, dict):
-            found = _plain(next((v for k, v in run.score.items() if k.lower() == metric.lower()), None), metric)
-        else:
-            values = [_plain(entry.get("score"), metric) for entry in run.scores]
-            numbers = [value for value in values if value is not None]
-            found = sum(numbers) / len(numbers) if numbers and len(targets) == 1 else None
-        if found is not None and found <= 1 < target.lower:
-            found *= 100
-        if found is not None and found < target.lower:
-            yield _scores(run, f"{metric} misses the target", f"{found:.6g}", f"at least {target.lower:.6g}")
-
-
-@rule(
-    "EPT023",
-    requires=_JUDGED,
-    source="official: checks/accuracy_check.py dataset_check; MODEL_CONFIG accuracy-sample-count, dataset-size",
-    hint="run the accuracy phase over the whole data set",
-)
-def dataset_covered(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """The scores cover the data set."""
-    required = run.result.benchmark.accuracy_samples(run.result.scenario)
-    if run.samples != required:
-        yield _scores(run, "the scores do not cover the data set", shown(run.samples), f"{required} samples")
-
-
-@rule("EPT024", requires=_FILES, source="official: checks/accuracy_check.py loadgen_errors_check", hint="run it again")
-def no_failed_answers(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """No request of the accuracy run is counted as failed."""
-    failed = run.figure("num_errors")
-    if failed:
-        yield _scores(run, "requests failed", shown(failed), "0")
-
-
-@rule("EPT025", requires=["STR007"], source="official: checks/accuracy_check.py extra_files_check")
-def extra_files(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
-    """The samples that reviewers look at are there, for benchmarks that make pictures or videos."""
-    for folder, stems in run.result.benchmark.accuracy_files.items():
-        there = {name.partition(".")[0] for name in run.files.names(run.path / folder)}
-        missing = [stem for stem in stems if stem not in there]
-        if missing:
-            found = f"{len(stems) - len(missing)} of {len(stems)}"
-            yield Problem(f"{folder} are missing", found, ", ".join(missing), str(run.path / folder))
