@@ -1,0 +1,89 @@
+"""The command line: the only package that prints or exits. Every command imports what it needs when it runs.
+
+Exit codes: 0 nothing wrong, 1 findings, 2 wrong input, 3 something is not installed, 4 a run failed, 70 an internal
+error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from submitter import __version__
+from submitter.cli.campaign import assemble, plan, run, run_all, score
+from submitter.cli.check import check
+from submitter.cli.say import say
+from submitter.cli.setup import describe_system, quantize
+from submitter.errors import InputError, RunError, SubmitterError
+
+app = typer.Typer(
+    help="MLPerf Inference submissions for language models: run, score, assemble and check them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_INTERNAL_ERROR, _INTERRUPTED = 70, 130
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"submitter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    if debug:
+        os.environ["SUBMITTER_DEBUG"] = "1"
+
+
+app.command("run-all")(run_all)
+for _command in (plan, run, score, assemble, check):
+    app.command()(_command)
+app.command("describe-system")(describe_system)
+app.command()(quantize)
+
+
+def main() -> None:
+    """The entry point: every error is one line and a remedy; a traceback only with --debug."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        code = app(standalone_mode=False)
+        if code == _INTERRUPTED:  # typer's own word for a KeyboardInterrupt
+            raise KeyboardInterrupt
+        sys.exit(code if isinstance(code, int) else 0)
+    except SubmitterError as error:
+        if os.environ.get("SUBMITTER_DEBUG"):
+            raise
+        say(f"submitter: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        say("\nsubmitter: interrupted; finished runs are kept, the one under way left nothing")
+        sys.exit(_INTERRUPTED)
+    except typer.TyperException as error:  # a wrong option or argument
+        say(f"submitter: {error.format_message()}\n  see submitter --help")
+        sys.exit(InputError.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("SUBMITTER_DEBUG"):
+            raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" at {error.filename}" if error.filename else ""
+            say(f"submitter: the disk is full{where}\n  free some space and run it again: finished runs are kept")
+            sys.exit(RunError.exit_code)
+        say(
+            f"submitter: internal error: {type(error).__name__}: {error}\n"
+            "  run it again with --debug and report what it says"
+        )
+        sys.exit(_INTERNAL_ERROR)
