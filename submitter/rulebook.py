@@ -202,7 +202,6 @@ class PowerRules(_Table, frozen=True, kw_only=True):
     `analyzers` maps names of analyzers to PTDaemon's device numbers, `two_channels` is the one that must be given two
     channels. `sources` has the checksums of the power workflow's code. `amps_restored_by` counts the commands that set
     the range of current: all of these must be there, and one of them must restore the analyzer's own range.
-    `measurement_files` begin so, and lie beside user.conf or above it.
     """
 
     ptdaemon_versions: tuple[str, ...]
@@ -213,7 +212,6 @@ class PowerRules(_Table, frozen=True, kw_only=True):
     clock_tolerance_ms: int
     max_power_drop_percent: float
     max_shortening: float
-    measurement_files: tuple[str, ...]
     sources: dict[str, str]
 
 
@@ -324,8 +322,8 @@ class Rulebook(_Table, frozen=True, kw_only=True):
 
 
 def round_names() -> list[str]:
-    """The rounds a rule book is there for."""
-    return plugins.names(_PACKAGE, ".toml")
+    """The rounds a rule book is there for, the newest last."""
+    return sorted(plugins.names(_PACKAGE, ".toml"), key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
 
 
 @cache

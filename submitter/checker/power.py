@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Metric, shown
-from submitter.checker.ptd import Malformed, PtdLog, Samples, Window, moment_us, read_ptd_log, read_samples, window_of_log
+from submitter.checker.ptd import (
+    Malformed,
+    PtdLog,
+    Samples,
+    Window,
+    moment_us,
+    read_ptd_log,
+    read_samples,
+    window_of_log,
+)
 from submitter.checker.runs import JSON_LIMIT_BYTES, Node, Run
 from submitter.model import Scenario
 
@@ -92,14 +100,6 @@ class Session:
 def _spelled(keys: tuple[str | int, ...]) -> str:
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return f"'{text.removeprefix('.')}'"
-
-
-@dataclass(frozen=True)
-class Energy:
-    """What a result costs: mean power, or energy a query; and its inverse, samples a joule."""
-
-    metric: Metric
-    samples_per_joule: float | None
 
 
 class PowerRun(Node):
@@ -183,11 +183,15 @@ class PowerRun(Node):
             *(lambda run=run: self.samples(run) for run in (self.testing, self.ranging)),
         ]
 
-    def energy(self, performance: Metric | None = None) -> Energy:
-        """The power figure of the result. Unavailable where the logs do not give one.
+    @property
+    def metric(self) -> Metric:
+        """The power figure: W in Offline, Server and Interactive, mJ a query in the streams.
 
-        Offline, Server and Interactive report W, the streams mJ a query.
+        Unavailable where the logs do not give one, Unmeasured if they can be read nevertheless.
         """
+        return self.load("metric", self._metric)
+
+    def _metric(self) -> Metric:
         run, scenario = self.testing, self.result.scenario
         spl = run.path / self.SPL
         try:
@@ -201,16 +205,15 @@ class PowerRun(Node):
         if watts is None:
             raise Unmeasured(spl, f"has no sample above 0 W from {window}")
         if scenario not in _STREAMS:
-            return Energy(Metric(watts, WATTS), performance.value / watts if performance else None)
-        samples = _STREAMS[scenario]
+            return Metric(watts, WATTS)
         queries = int(run.number("result_query_count"))
         if queries == 0:
             raise Unmeasured(run.detail_path, "counts no query")
         energy_mj = watts * window.duration_s * _MJ_PER_J / queries
         # A query of MultiStream that was inferred is eight of the SingleStream queries that were run.
         if scenario is Scenario.MULTI_STREAM and run.text("effective_scenario") == Scenario.SINGLE_STREAM:
-            energy_mj *= samples
-        return Energy(Metric(energy_mj, MILLIJOULES), samples * _MJ_PER_J / energy_mj)
+            energy_mj *= _STREAMS[scenario]
+        return Metric(energy_mj, MILLIJOULES)
 
 
 def power_metric(result: Result) -> Metric | None:
@@ -218,16 +221,16 @@ def power_metric(result: Result) -> Metric | None:
     if result.power is None:
         return None
     try:
-        return result.power.energy().metric
+        return result.power.metric
     except Unavailable:
         return None
 
 
 def samples_per_joule(result: Result, performance: Metric) -> float | None:
-    """The efficiency of a result with this performance; None as for `power_metric`."""
-    if result.power is None:
+    """The efficiency of a result of this performance; None as for `power_metric`."""
+    power = power_metric(result)
+    if power is None:
         return None
-    try:
-        return result.power.energy(performance).samples_per_joule
-    except Unavailable:
-        return None
+    if power.unit == MILLIJOULES:
+        return _STREAMS[result.scenario] * _MJ_PER_J / power.value
+    return performance.value / power.value

@@ -7,17 +7,19 @@ Official: tools/submission/power/power_checker.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 US_PER_S = 1_000_000
 _US_PER_MS = 1_000
 _FORMAT = "%m-%d-%Y %H:%M:%S.%f"
+_MINUTE_FORMAT = "%m-%d-%Y %H:%M:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STAMP = re.compile(r"(\d\d-\d\d-\d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{3})", re.ASCII)
 _STAMP_LENGTH = len("01-31-2026 00:00:00.000")
+_MINUTE_LENGTH = len("01-31-2026 00:00:")
 _STAMP_SHAPE = re.compile(r"\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
 _LOADGEN_STAMP = re.compile(r"\d*-\d*-\d* \d*:\d*:\d*\.\d*")
 
@@ -26,23 +28,31 @@ class Malformed(ValueError):
     """A line, or a value, that is not what the power workflow writes; the message says what it is instead."""
 
 
-@lru_cache(maxsize=64)
-def _midnight_us(date: str) -> int:
-    day = datetime.strptime(date, "%m-%d-%Y").replace(tzinfo=UTC)
-    return (day - _EPOCH) // timedelta(microseconds=1)
+@lru_cache(maxsize=4096)
+def _minute_us(stamp: str) -> int:
+    return (datetime.strptime(stamp, _MINUTE_FORMAT).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def moment_us(stamp: str) -> int:
     """The time of a stamp such as `07-25-2025 15:27:44.482`; Malformed if it is none."""
-    match = _STAMP.fullmatch(stamp)
     try:
-        if match is None:
-            return (datetime.strptime(stamp, _FORMAT).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-        date, hours, minutes, seconds, milliseconds = match.groups()
-        clock_s = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        return _midnight_us(date) + clock_s * US_PER_S + int(milliseconds) * _US_PER_MS
+        # Logs have thousands of stamps and few minutes, and strptime is slow.
+        milliseconds = stamp[_MINUTE_LENGTH : _MINUTE_LENGTH + 2] + stamp[_MINUTE_LENGTH + 3 :]
+        if _is_usual(stamp, milliseconds):
+            return _minute_us(stamp[:_MINUTE_LENGTH]) + int(milliseconds) * _US_PER_MS
+        return (datetime.strptime(stamp, _FORMAT).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
     except ValueError:
         raise Malformed(f"'{stamp[:40]}' is no time") from None
+
+
+def _is_usual(stamp: str, milliseconds: str) -> bool:
+    return (
+        len(stamp) == _STAMP_LENGTH
+        and stamp[_MINUTE_LENGTH + 2] == "."
+        and milliseconds.isascii()
+        and milliseconds.isdecimal()
+        and milliseconds < "60"
+    )
 
 
 def shown_moment(moment: int) -> str:
@@ -139,8 +149,7 @@ def read_samples(lines: Iterable[str]) -> Samples:
     return samples
 
 
-@dataclass(frozen=True, slots=True)
-class PtdEntry:
+class PtdEntry(NamedTuple):
     """An error or a warning of PTDaemon. `moment_us` is None where the line has no time."""
 
     line: int
@@ -153,7 +162,7 @@ class PtdEntry:
 class PtdLog:
     """What ptd_logs.txt says. `ranging` is None where its start or its end is not told.
 
-    `uncertainty_checked` is the entry that says so, the first of them.
+    Of lines that are the same `entries` has the first. `uncertainty_checked` is the first entry that says so.
     """
 
     ranging: Window | None
@@ -172,30 +181,35 @@ def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
     end_us: int | None = None
     checked: PtdEntry | None = None
     entries: list[PtdEntry] = []
+    # PTDaemon repeats itself, for each channel: a line that is there already has nothing to add.
+    seen: set[str] = set()
     for number, line in enumerate(lines, start=1):
-        if begin_us is None:
-            if ranging_begins in line and line[_STAMP_LENGTH:].strip() == ranging_begins:
-                begin_us = _moment(line, number)
-        elif end_us is None and _RANGING_ENDS in line and line[_STAMP_LENGTH:].strip() == _RANGING_ENDS:
-            end_us = _moment(line, number)
+        if ("WARNING:" in line or "ERROR:" in line) and line not in seen:
+            seen.add(line)
+            moment = _moment(line, number)
+            if message := line.partition("WARNING:")[2]:
+                entries.append(PtdEntry(number, False, message.strip(), moment))
+            if message := line.partition("ERROR:")[2]:
+                entries.append(PtdEntry(number, True, message.strip(), moment))
+        if end_us is None:
+            mark = ranging_begins if begin_us is None else _RANGING_ENDS
+            if mark in line and line[_STAMP_LENGTH:].strip() == mark:
+                moment = _moment(line, number)
+                begin_us, end_us = (moment, None) if begin_us is None else (begin_us, moment)
         if checked is None and "Uncertainty" in line and (match := _UNCERTAINTY.search(line)):
             checked = PtdEntry(number, False, match[0], _moment(line, number))
-        entries += _entries(line, number)
     ranging = None if begin_us is None or end_us is None else Window(begin_us, end_us)
     return PtdLog(ranging, checked, tuple(entries))
 
 
-def _entries(line: str, number: int) -> Iterator[PtdEntry]:
-    for word, is_error in (("WARNING:", False), ("ERROR:", True)):
-        if word in line and (message := line.partition(word)[2]):
-            yield PtdEntry(number, is_error, message.strip(), _moment(line, number))
-
-
 def _moment(line: str, number: int) -> int | None:
-    stamp = line[:_STAMP_LENGTH]
-    if _STAMP_SHAPE.fullmatch(stamp) is None:
-        return None
+    """When a line was written; None where it has no time, Malformed where that is none that exists."""
     try:
-        return moment_us(stamp)
+        return _stamp_us(line[:_STAMP_LENGTH])
     except Malformed as error:
         raise Malformed(f"line {number}: {error}") from None
+
+
+@lru_cache(maxsize=16)
+def _stamp_us(stamp: str) -> int | None:
+    return moment_us(stamp) if _STAMP_SHAPE.fullmatch(stamp) else None

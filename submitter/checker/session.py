@@ -19,8 +19,10 @@ from submitter.checker.finding import (
 )
 from submitter.checker.manifest import manifest_of
 from submitter.checker.metric import result_metric
+from submitter.checker.power import power_metric
 from submitter.checker.registry import FULL, OFFICIAL, Rule
 from submitter.checker.runs import Node
+from submitter.checker.summary import summary_row
 from submitter.checker.tree import BenchmarkDir, Result, SubmitterDir, Tree
 
 CRASHED = "INT001"
@@ -202,7 +204,8 @@ class Session:
         bad = any(str(node.path) in self.refused for node in nodes)
         metric, inferred = result_metric(result, self.tree.book)
         verdict = "invalid" if bad else "preview" if self.judged.smoke else "valid"
-        return ResultVerdict(result.key, verdict, metric, inferred)
+        row = summary_row(result, self.tree.book) if verdict == "valid" else {}
+        return ResultVerdict(result.key, verdict, metric, inferred, row=row)
 
 
 def _official_name(node: Node) -> str | None:

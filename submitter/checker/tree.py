@@ -37,7 +37,7 @@ class Result(Node):
         self.system: System = benchmark.system
         self.submitter: SubmitterDir = benchmark.system.submitter
         self.division = self.submitter.division
-        self.key = ResultKey(self.division, self.submitter.name, self.system.name, benchmark.name, name)
+        self.key: ResultKey = ResultKey(self.division, self.submitter.name, self.system.name, benchmark.name, name)
 
     @cached_property
     def scenario(self) -> Scenario:

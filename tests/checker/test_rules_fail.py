@@ -88,7 +88,6 @@ case("STR015", _write("x\n", "src", "a name.txt"))
 case("STR016", _write("{}", "systems", "other.json"))
 case("STR017", lambda tree: (tree.submitter / "results" / "unused").mkdir())
 case("STR018", lambda tree: (tree.root / "colsed").mkdir())
-case("STR019", lambda tree: (tree.result() / "performance" / "power").mkdir())
 
 case("SYS001", lambda tree: tree.system_json().unlink())
 case("SYS002", _system(status="soon"))

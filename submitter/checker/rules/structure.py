@@ -336,16 +336,5 @@ def divisions_known(submission: Submission, book: Rulebook) -> Iterator[Problem]
             yield Problem("the folder is no division, so nothing in it was judged", found=name, path=name, hint=hint)
 
 
-@rule("STR019", origin="policy", severity="note", source="official: checks/power_check.py")
-def power_not_judged(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """Power measurements are judged.
-
-    Not by this version: the official checker's power check must be run for them.
-    """
-    path = result.performance.path.parent / "power"
-    if result.files.exists(path):
-        yield Problem("the power measurement was not judged", path=str(path), hint="run the official checker for it")
-
-
 def _everything(submitter: SubmitterDir) -> list[tuple[PurePosixPath, Kind]]:
     return submitter.files.walk(submitter.path, _WALK_LIMIT)
