@@ -11,7 +11,7 @@ from submitter import plugins
 from submitter.checker.files import Files
 from submitter.checker.finding import Finding, Report, Severity, Waived
 from submitter.checker.partial import partial_of
-from submitter.checker.place import find_root
+from submitter.checker.place import find_root, from_here
 from submitter.checker.registry import FULL, Rule, all_rules, selected
 from submitter.checker.session import Judged, Session
 from submitter.checker.tree import SubmitterDir, Tree
@@ -134,4 +134,5 @@ def _report(
         profile,
         partial_of(verdicts, findings, by_id) if partial else None,
         fail_on,
+        from_here(tree.files.root),
     )

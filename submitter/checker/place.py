@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from submitter.errors import InputError
@@ -33,6 +34,15 @@ def find_root(path: Path) -> tuple[Path, PurePosixPath]:
         if folder.name in _DIVISIONS:
             return folder.parent, PurePosixPath(absolute.relative_to(folder.parent).as_posix())
     raise InputError(f"{path} holds no submission", "the folder of a submission holds closed/, open/ or network/")
+
+
+def from_here(root: Path) -> str:
+    """A folder as it is spelled from the working directory; empty where it is that, or lies outside of it."""
+    try:
+        spelled = Path(os.path.relpath(root)).as_posix()
+    except ValueError:  # another drive
+        return ""
+    return "" if spelled == "." or spelled.split("/")[0] == ".." else spelled
 
 
 def _holds_divisions(folder: Path) -> bool:

@@ -205,7 +205,7 @@ class Session:
         metric, inferred = result_metric(result, self.tree.book)
         verdict = "invalid" if bad else "preview" if self.judged.smoke else "valid"
         row = summary_row(result, self.tree.book) if verdict == "valid" else {}
-        return ResultVerdict(result.key, verdict, metric, inferred, row=row)
+        return ResultVerdict(result.key, verdict, metric, inferred, power_metric(result), row)
 
 
 def _official_name(node: Node) -> str | None:
