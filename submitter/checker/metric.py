@@ -66,6 +66,8 @@ def run_metric(run: Run, book: Rulebook) -> tuple[Metric, bool]:
     """
     result = run.result
     scenario, ran, name = result.scenario, ran_scenario(run), result.official_name
+    if scenario not in book.unit or ran not in book.metric:
+        raise Unavailable(result.path, f"round {book.name} has no figure for {ran} as {scenario}")
     own = run.figure(book.metric_key(name, ran)) / book.metric_divisor_of(name, ran)
     unit = book.metric_unit(name, scenario)
     if (ran, scenario) not in INFERABLE:
