@@ -76,8 +76,8 @@ def _told(rule: Rule, book: Rulebook) -> Iterator[str]:
     for field in msgspec.structs.fields(OfficialChecker):
         table = getattr(book.checker, field.name)
         if isinstance(table, dict) and rule.id in table:
-            kind = field.name.replace("_", " ")
-            yield table[rule.id] if kind == ABSENT else f"{kind}: {table[rule.id]}"
+            told = table[rule.id] if isinstance(table[rule.id], str) else ", ".join(table[rule.id])
+            yield told if field.name == ABSENT else f"{field.name.replace('_', ' ')}: {told}"
 
 
 def _facts(rule: Rule) -> Iterator[str]:

@@ -17,6 +17,7 @@ import typer
 from submitter import __version__
 from submitter.cli.campaign import assemble, plan, run, run_all, score
 from submitter.cli.check import check
+from submitter.cli.rules import rules
 from submitter.cli.say import say
 from submitter.cli.setup import describe_system, quantize
 from submitter.errors import InputError, RunError, SubmitterError
@@ -47,7 +48,7 @@ def _top(
 
 
 app.command("run-all")(run_all)
-for _command in (plan, run, score, assemble, check):
+for _command in (plan, run, score, assemble, check, rules):
     app.command()(_command)
 app.command("describe-system")(describe_system)
 app.command()(quantize)

@@ -10,7 +10,7 @@ from submitter.errors import InputError
 
 
 def rules(
-    rule_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="All about this one, such as PRF004.")] = None,
+    rule_id: Annotated[str | None, typer.Argument(metavar="ID", help="All about this one, such as PRF004.")] = None,
     round_name: Annotated[str | None, typer.Option("--round", help="The round to show; by default the newest.")] = None,
     diff: Annotated[
         tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="What changed between rounds.")

@@ -1,4 +1,4 @@
-"""What a reader sees: the text and the JSON report, and the list of rules."""
+"""What a reader sees: the text and the JSON report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 from submission_tree import Tree, write_tree
 from test_rules_provenance import COMMAND, write_manifest
 
-from submitter import plugins
-from submitter.checker.catalogue import _FAMILIES, markdown
 from submitter.checker.registry import all_rules
 from submitter.checker.reporters import json as json_report
 from submitter.checker.reporters import text
@@ -105,19 +103,3 @@ def test_names_from_strangers_are_printed_safely(tree: Tree) -> None:
     rendered.encode("utf-8")
     assert "\x1b" not in rendered
     assert max(map(len, rendered.splitlines())) < 400
-
-
-def test_the_list_of_rules_is_fresh() -> None:
-    assert (REPOSITORY / "docs" / "rules.md").read_text() == markdown(), (
-        "run: python -m submitter.checker.catalogue > docs/rules.md"
-    )
-
-
-def test_every_family_of_rules_has_its_place_in_the_list() -> None:
-    assert set(plugins.names("submitter.checker.rules")) == set(_FAMILIES)
-    listed = markdown()
-    for rule in all_rules():
-        assert rule.source
-        assert rule.id[:3].isalpha()
-        assert rule.id[3:].isdigit()
-        assert f"### {rule.id}: {rule.title}" in listed

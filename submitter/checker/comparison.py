@@ -1,0 +1,88 @@
+"""What changed from one round to another: benchmarks, values by their path in the rule book, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from submitter.checker.catalogue import origin_in
+from submitter.checker.registry import all_rules
+from submitter.rulebook import Rulebook
+
+_LONG = 60
+
+
+def difference(old: Rulebook, new: Rulebook) -> str:
+    """The text of `submitter rules --diff`: what `new` has otherwise than `old`."""
+    sections = [
+        ("Benchmarks", list(_benchmarks(old, new))),
+        ("Values", list(_values(old, new))),
+        ("Rules", list(_rules(old, new))),
+    ]
+    lines = [f"From round {old.name} to round {new.name}"]
+    for title, told in sections:
+        lines += ["", title, *(f"  {line}" for line in told or ["no difference"])]
+    return "\n".join(lines)
+
+
+def _benchmarks(old: Rulebook, new: Rulebook) -> Iterator[str]:
+    for word, these, those in (("removed", old, new), ("added", new, old)):
+        names = sorted(these.benchmarks.keys() - those.benchmarks.keys())
+        if names:
+            yield f"{word:<8} {', '.join(names)}"
+
+
+def _values(old: Rulebook, new: Rulebook) -> Iterator[str]:
+    """The changed values, below the table they stand in; those of benchmarks that only one round has are left out."""
+    both = old.benchmarks.keys() & new.benchmarks.keys()
+    before, after = _flat(old, both), _flat(new, both)
+    changed = sorted(path for path in before | after if before.get(path) != after.get(path))
+    for table, paths in groupby(changed, lambda path: path[: 2 if path[0] == "benchmarks" else 1]):
+        yield ".".join(table)
+        for path in paths:
+            yield f"  {'.'.join(path[len(table) :])}: {_change(before.get(path), after.get(path))}"
+
+
+def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
+    """Every value of the book by its path; lists are values, and what is empty, off or not set is left out."""
+    found: dict[tuple[str, ...], Any] = {}
+
+    def descend(value: Any, path: tuple[str, ...]) -> None:
+        if isinstance(value, dict):
+            for key, below in value.items():
+                descend(below, (*path, key))
+        elif value is not None and value is not False and value != ():
+            found[path] = value
+
+    content = msgspec.to_builtins(book)
+    # The rules have a section of their own, and the name is the heading.
+    del content["checker"], content["round"]["name"]
+    content["benchmarks"] = {name: content["benchmarks"][name] for name in benchmarks}
+    descend(content, ())
+    return found
+
+
+def _change(before: Any, after: Any) -> str:
+    if isinstance(before, tuple) and isinstance(after, tuple) and max(len(_shown(before)), len(_shown(after))) > _LONG:
+        gone = [f"-{_shown(item)}" for item in before if item not in after]
+        come = [f"+{_shown(item)}" for item in after if item not in before]
+        return ", ".join(gone + come) or "in another order"
+    off = "no" if True in (before, after) else "none"
+    return f"{_shown(before, off)} -> {_shown(after, off)}"
+
+
+def _shown(value: Any, off: str = "none") -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    return off if value is None else "yes" if value is True else str(value)
+
+
+def _rules(old: Rulebook, new: Rulebook) -> Iterator[str]:
+    """The rules that are of another origin in the new round, or that one of the two does not have."""
+    for rule in sorted(all_rules(), key=lambda rule: rule.id):
+        before, after = origin_in(rule, old), origin_in(rule, new)
+        if before != after:
+            yield f"{rule.id}  {before} -> {after}: {rule.title}"
