@@ -37,8 +37,9 @@ def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     required = run.result.benchmark.accuracy_samples(run.result.scenario)
     found = run.log[key]
     if found != required:
-        message = "the accuracy run did not cover the data set"
-        yield Problem(message, shown(found), f"{required} samples", str(run.detail_path), run.line(key))
+        message, path, line = "the accuracy run did not cover the data set", str(run.detail_path), run.line(key)
+        severity = open_severity(run, book, "ACC003")
+        yield Problem(message, shown(found), f"{required} samples", path, line, severity=severity)
 
 
 @rule("ACC005", requires=_SCORED, source=_CHECK + "accuracy_result_check; truncate_accuracy_log.py")

@@ -167,18 +167,23 @@ def logs_present(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
 def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """The compliance run was made under the test's audit settings.
 
-    Where LoadGen does not find the audit file, it silently makes a plain performance run.
+    Where LoadGen does not find the audit file, it silently makes a plain performance run. That is plain where most of
+    the settings are off; one or two are worth a warning.
     """
     test = book.compliance.get(run.test)
     if test is None or run.files.kind(run.detail_path) is None:
         return
+    wrong = []
     for name, value in test.audit.items():
         key = _LOGGED.get(name, f"effective_{name}")
         required: object = _MODES[value] if name == "mode" else value
         found = run.log[key]
         if found is None or found != required:
-            problem = f"{name} is not the audit's"
-            yield Problem(problem, shown(found), str(required), str(run.detail_path), run.line(key))
+            wrong.append((name, shown(found), str(required), run.line(key)))
+    plain = 2 * len(wrong) > len(test.audit.keys() - {"mode"})
+    severity = None if plain and demanded(run) else Severity.WARNING
+    for name, said, wanted, line in wrong:
+        yield Problem(f"{name} is not the audit's", said, wanted, str(run.detail_path), line, severity=severity)
 
 
 @rule(
@@ -195,4 +200,5 @@ def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     for error in run.log.errors:
         text = shown(error.value)
         if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
-            yield Problem("LoadGen logged an error", text, "", str(run.detail_path), error.line)
+            severity = None if demanded(run) else Severity.WARNING
+            yield Problem("LoadGen logged an error", text, "", str(run.detail_path), error.line, severity=severity)

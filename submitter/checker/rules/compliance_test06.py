@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from submitter.checker.files import Unavailable
-from submitter.checker.finding import Problem
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.checker.rules.compliance import demanded
 from submitter.checker.runs import ComplianceRun
-from submitter.logs import AccuracyEntry
+from submitter.logs import TRUNCATION_MARK, AccuracyEntry
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 
@@ -33,48 +34,66 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     if run.test != _TEST06:
         return
     path = str(run.answers_path)
+    severity = None if demanded(run) else Severity.WARNING
     try:
         entries = run.answers
     except Unavailable as problem:
         missing = run.files.kind(run.answers_path) is None
         message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
-        yield Problem(message, required=run.answers_path.name, path=path)
+        if _is_truncated(run, book.round.accuracy_log_max_bytes):
+            # Needless, and nobody can verify them again, but no rule forbids it.
+            message, severity = "the answers that TEST06 judged are truncated", Severity.WARNING
+        yield Problem(message, required=run.answers_path.name, path=path, severity=severity)
         return
     if not entries:
-        yield Problem("TEST06 logged no answer", found="0", required="100 answers", path=path)
-    eos = _end_token(run, entries)
+        message = "TEST06 logged no answer, so it shows nothing"
+        yield Problem(message, "0", "100 answers", path, severity=Severity.WARNING)
+    width = _token_bytes(entries)
+    eos = _end_token(run, entries, width)
     for number, entry in enumerate(entries, start=2):  # line 1 of the log is its opening bracket
-        for message, found, required in _wrong(entry, run.result.scenario, eos):
-            yield Problem(
-                message, found, required, path, number, f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
-            )
+        for message, found, required in _wrong(entry, run.result.scenario, eos, width):
+            hint = f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
+            yield Problem(message, found, required, path, number, hint, severity)
             return  # one sample shows it
 
 
-def _wrong(entry: AccuracyEntry, scenario: Scenario, eos: bytes | None) -> Iterator[tuple[str, str, str]]:
+def _is_truncated(run: ComplianceRun, limit_bytes: int) -> bool:
+    try:
+        return TRUNCATION_MARK in run.files.read(run.answers_path, limit_bytes)
+    except Unavailable:
+        return False
+
+
+def _token_bytes(entries: list[AccuracyEntry]) -> int:
+    """How wide a token is: int32, unless every answer's length says int64, which the verification takes as well."""
+    wide = all(entry.token_count and len(entry.data) == 2 * _TOKEN_BYTES * entry.token_count for entry in entries)
+    return 2 * _TOKEN_BYTES if wide else _TOKEN_BYTES
+
+
+def _wrong(entry: AccuracyEntry, scenario: Scenario, eos: bytes | None, width: int) -> Iterator[tuple[str, str, str]]:
     """What TEST06 finds wrong in one answer: message, found, required."""
     data = entry.data
-    if not data or len(data) % _TOKEN_BYTES:
-        yield "the answer is no list of int32 tokens", f"{len(data)} bytes", f"a multiple of {_TOKEN_BYTES}"
+    if not data or len(data) % width:
+        yield f"the answer is no list of int{8 * width} tokens", f"{len(data)} bytes", f"a multiple of {width}"
         return
-    tokens = len(data) // _TOKEN_BYTES
+    tokens = len(data) // width
     if entry.token_count != tokens:
         yield "the number of tokens reported is not the answer's", str(entry.token_count), str(tokens)
     if scenario is not Scenario.OFFLINE:
         first = entry.token_data
         if first is None:
-            yield "no first token was reported", "none", data[:_TOKEN_BYTES].hex()
+            yield "no first token was reported", "none", data[:width].hex()
         elif data[: len(first)] != first[: len(data)]:
-            yield "the first token reported is not the answer's", first[:_TOKEN_BYTES].hex(), data[:_TOKEN_BYTES].hex()
-    if eos is not None and tokens > 2 and data[-2 * _TOKEN_BYTES :] == eos * 2:
+            yield "the first token reported is not the answer's", first[:width].hex(), data[:width].hex()
+    if eos is not None and tokens > 2 and data[-2 * width :] == eos * 2:
         yield "the answer ends with more than one end-of-sequence token", "2 or more", "at most 1"
 
 
-def _end_token(run: ComplianceRun, entries: list[AccuracyEntry]) -> bytes | None:
+def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> bytes | None:
     """The end-of-sequence token: the rule book's for closed results, else what most answers end with, if most agree."""
     known = run.result.benchmark.eos_token_id
     if run.result.is_closed and known is not None:
-        return known.to_bytes(_TOKEN_BYTES, "little")
-    last = Counter(entry.data[-_TOKEN_BYTES:] for entry in entries if len(entry.data) >= _TOKEN_BYTES)
+        return known.to_bytes(width, "little")
+    last = Counter(entry.data[-width:] for entry in entries if len(entry.data) >= width)
     token, count = last.most_common(1)[0] if last else (b"", 0)
     return token if count * 2 > len(entries) else None
