@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,6 +57,10 @@ class Node:
         """What reads this object's files, so that STR002 can report each that is unreadable."""
         return []
 
+    def own_readers(self) -> list[Callable[[], object]]:
+        """The same for files that the official checker does not read, for STR035."""
+        return []
+
 
 class Run(Node):
     """One LoadGen run: the folder that holds its logs."""
@@ -66,7 +71,7 @@ class Run(Node):
         super().__init__(result.tree, path, result)
         self.result = result
 
-    @property
+    @cached_property
     def detail_path(self) -> PurePosixPath:
         return self.path / layout.DETAIL_LOG
 
@@ -128,11 +133,11 @@ class PerformanceRun(Run):
 class AccuracyRun(Run):
     """The run over the whole data set, and the score made of its answers."""
 
-    @property
+    @cached_property
     def score_path(self) -> PurePosixPath:
         return self.path / layout.ACCURACY_TEXT
 
-    @property
+    @cached_property
     def answers_path(self) -> PurePosixPath:
         return self.path / layout.ACCURACY_LOG
 
@@ -152,7 +157,7 @@ class ComplianceRun(Run):
         self.test = test
         self.folder = folder
 
-    @property
+    @cached_property
     def answers_path(self) -> PurePosixPath:
         return self.folder / "accuracy" / layout.ACCURACY_LOG
 
