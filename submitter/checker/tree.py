@@ -23,6 +23,7 @@ from submitter.checker.runs import (
     Node,
     PerformanceRun,
 )
+from submitter.checker.survey import Survey, survey
 from submitter.layout import Layout
 from submitter.model import Division, ResultKey, Scenario
 from submitter.rulebook import Benchmark, Rulebook
@@ -115,7 +116,7 @@ class Result(Node):
         names = (n for n in self.files.names(folder) if self.layout.describes_measurement(self.key, n))
         return folder / next(names, layout.MEASUREMENTS_JSON if self.layout.nested else f"{self.key.system}.json")
 
-    @property
+    @cached_property
     def user_conf_path(self) -> PurePosixPath:
         return self.layout.measurements(self.key) / layout.USER_CONF
 
@@ -128,7 +129,10 @@ class Result(Node):
         return self.load("user.conf", lambda: self.files.text(self.user_conf_path, JSON_LIMIT_BYTES))
 
     def readers(self) -> list[Callable[[], object]]:
-        return [lambda: self.measurements, lambda: self.user_conf]
+        return [lambda: self.measurements]
+
+    def own_readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.user_conf]
 
 
 class BenchmarkDir(Node):
@@ -168,7 +172,7 @@ class System(Node):
     def benchmarks(self) -> list[BenchmarkDir]:
         return [BenchmarkDir(self, name) for name in self.files.folders(self.path)]
 
-    @property
+    @cached_property
     def description_path(self) -> PurePosixPath:
         return self.layout.system(self.submitter.division, self.submitter.name, self.name)
 
@@ -203,7 +207,12 @@ class SubmitterDir(Node):
     def result_count(self) -> int:
         return sum(len(benchmark.results) for system in self.systems for benchmark in system.benchmarks)
 
-    @property
+    @cached_property
+    def survey(self) -> Survey:
+        """What lies anywhere in the folder."""
+        return survey(self.files, self.path, self.tree.book.round.file_max_bytes)
+
+    @cached_property
     def model_mapping_path(self) -> PurePosixPath:
         return self.layout.model_mapping(self.division, self.name)
 
@@ -222,7 +231,7 @@ class SubmitterDir(Node):
         except Unavailable:
             return {}
 
-    @property
+    @cached_property
     def manifest_path(self) -> PurePosixPath:
         return self.layout.manifest(self.division, self.name)
 
@@ -235,8 +244,10 @@ class SubmitterDir(Node):
         return self.load("manifest", lambda: self.files.text(self.manifest_path, MANIFEST_LIMIT_BYTES))
 
     def readers(self) -> list[Callable[[], object]]:
-        readers: list[Callable[[], object]] = [lambda: self.model_mapping]
-        return [*readers, lambda: self.manifest_text] if self.has_manifest else readers
+        return [lambda: self.model_mapping]
+
+    def own_readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.manifest_text] if self.has_manifest else []
 
 
 class DivisionDir(Node):

@@ -1,0 +1,235 @@
+"""STR: the folders as a whole, from the tree's root to a submitter's: what may lie there, and what must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from submitter import plugins
+from submitter.checker.finding import Problem, Severity
+from submitter.checker.registry import rule
+from submitter.checker.survey import Survey
+from submitter.checker.tree import DivisionDir, Submission, SubmitterDir
+from submitter.model import Division
+from submitter.rulebook import Rulebook
+
+_RULES = "policies submission_rules.adoc, section Inference"
+_OLD_CHECK = "official: submission_checker.py, check_results_dir"
+_SHOWN = 3
+
+
+@rule("STR011", origin="policy", severity="warning", source=_RULES + "; mlcommons/policies #209")
+def calibration_documented(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed submission documents its calibration and its bandwidth.
+
+    Mandatory by the rules since the postmortem of v5.0; the official checker no longer looks.
+    """
+    if submitter.division == Division.OPEN or not submitter.systems:
+        return
+    folder = submitter.layout.documentation(submitter.division, submitter.name)
+    for topic in ("calibration", "bandwidth"):
+        if not any(name.lower().startswith(topic) for name in submitter.files.names(folder)):
+            yield Problem(
+                f"the {topic} document is missing",
+                required=f"{topic}.adoc",
+                path=str(folder / f"{topic}.adoc"),
+                hint=f"describe the {topic} in {folder.name}/{topic}.adoc",
+            )
+
+
+@rule(
+    "STR012", origin="integrity", source="submitter: a tree stands alone", hint="replace the link by what it leads to"
+)
+def no_link_leaves(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No symbolic link leads out of the tree, or nowhere.
+
+    What a link leads to is not part of what is uploaded. Such links are not followed; in the source they are
+    only litter.
+    """
+    source = submitter.layout.code(submitter.division, submitter.name)
+    for path, kind in submitter.survey.foreign:
+        severity = Severity.WARNING if PurePosixPath(path).is_relative_to(source) else None
+        yield Problem(f"this is {kind.value}", path=path, severity=severity)
+
+
+@rule("STR013", origin="policy", source=_RULES + ": content aligns to the directory structure", hint="remove it")
+def no_stray_files(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """Nothing lies in the tree that tools left behind: secrets, job logs, editor files."""
+    for path, what in submitter.survey.strays:
+        severity = None if what == "secret" else Severity.WARNING
+        message = f"a {what.replace('_', ' ')} is part of the submission"
+        yield Problem(message, found=path.rpartition("/")[2], path=path, severity=severity)
+
+
+@rule(
+    "STR014",
+    origin="policy",
+    severity="warning",
+    source="compliance/README.md: remove audit.config afterwards",
+    hint="remove it; give LoadGen the audit file's path for the compliance run only",
+)
+def no_audit_config(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No audit.config lies among the results.
+
+    LoadGen reads it from the working directory, so one that was left behind turns the next run into an audit.
+    """
+    results = submitter.layout.results(submitter.division, submitter.name)
+    for text in submitter.survey.audits:
+        path = PurePosixPath(text)
+        if path.is_relative_to(results) and not any(part.startswith("TEST") for part in path.parts):
+            near_run = path.parent.name.startswith("run_") or path.parent.name == "accuracy"
+            severity = Severity.ERROR if near_run else Severity.WARNING
+            yield Problem("an audit file lies among the results", found=path.name, path=text, severity=severity)
+
+
+@rule("STR015", origin="policy", severity="warning", source="official: repository_checks.sh, FILE_SIZE_LIMIT_MB")
+def names_and_sizes(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No name has a space, no file is too large for the results repository."""
+    for path in submitter.survey.spaced:
+        yield Problem("the name has a space", found=path.rpartition("/")[2], path=path, hint="rename it")
+    for path, size in submitter.survey.large:
+        required = f"at most {book.round.file_max_bytes} bytes"
+        yield Problem("the file is too large", f"{size} bytes", required, path, hint="remove it")
+
+
+@rule("STR016", origin="policy", severity="warning", source=_RULES, hint="remove it, or add its results")
+def systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """Every system description belongs to a system that has results."""
+    yield from _without_results(submitter)
+
+
+@rule("STR017", origin="policy", severity="warning", source=_RULES)
+def folders_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No submitter, system or benchmark is empty.
+
+    Folders without a result are where a result was meant to be.
+    """
+    hint = "remove the folder, or put the results there"
+    if not submitter.systems:
+        yield Problem("the submitter has no results", path=str(submitter.path), hint=hint)
+    for system in submitter.systems:
+        if not system.benchmarks:
+            yield Problem("the system has no results", path=str(system.path), hint=hint)
+        for benchmark in system.benchmarks:
+            if not benchmark.results:
+                yield Problem("the benchmark has no results", path=str(benchmark.path), hint=hint)
+
+
+@rule("STR018", origin="policy", severity="warning", source=_RULES)
+def divisions_known(submission: Submission, book: Rulebook) -> Iterator[Problem]:
+    """The top of the tree holds the divisions.
+
+    A misspelt division is passed over by the official checker, with all its results.
+    """
+    known = [division.value for division in Division]
+    for name in submission.files.folders(PurePosixPath()):
+        hint = plugins.did_you_mean(name, known)
+        if name not in known and hint.startswith("did you mean"):
+            yield Problem("the folder is no division, so nothing in it was judged", found=name, path=name, hint=hint)
+
+
+@rule("STR020", source=f"{_OLD_CHECK}: files outside division folder", hint="move it into a submitter's folder")
+def root_holds_divisions(submission: Submission, book: Rulebook) -> Iterator[Problem]:
+    """The tree's root holds no file but documents (.md, .pdf).
+
+    The official checker judges nothing then.
+    """
+    names = [name for name in submission.files.names(PurePosixPath()) if not name.endswith((".md", ".pdf"))]
+    yield from _several("a file lies outside the divisions", "files lie outside the divisions", names)
+
+
+@rule("STR021", source=f"{_OLD_CHECK}: files outside submitter folder", hint="move it into the submitter's folder")
+def division_holds_submitters(division: DivisionDir, book: Rulebook) -> Iterator[Problem]:
+    """A division holds no file outside the submitters' folders.
+
+    The official checker judges nothing in the division then.
+    """
+    names = division.files.names(division.path)
+    yield from _several("a file lies outside the submitters", "files lie outside the submitters", names)
+
+
+@rule("STR022", source=f"{_OLD_CHECK}: broken symbolic links", hint="replace the link by what it leads to")
+def links_lead_somewhere(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No symbolic link to a file is broken.
+
+    The official checker follows a relative link from the tree's root, so most of them are broken for it.
+    """
+    yield from _several("a symbolic link is broken", "symbolic links are broken", _judged(submitter).adrift)
+
+
+@rule("STR023", source=f"{_OLD_CHECK}: FILE_SIZE_LIMIT_MB", hint="remove it: the results repository cannot take it")
+def no_large_files(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No file is too large for the results repository."""
+    paths, required = [path for path, _ in _judged(submitter).large], f"at most {book.round.file_max_bytes} bytes"
+    yield from _several("a file is too large", "files are too large", paths, required)
+
+
+@rule("STR024", source=f"{_OLD_CHECK}: git unfriendly name", hint="rename or remove it")
+def no_hidden_names(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No name begins with a dot."""
+    yield from _several("a name begins with a dot", "names begin with a dot", _judged(submitter).dotted)
+
+
+@rule("STR025", source=f"{_OLD_CHECK}: spaces in their names", hint="rename it")
+def no_spaces(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No name has a space."""
+    yield from _several("a name has a space", "names have a space", _judged(submitter).spaced)
+
+
+@rule("STR026", source=f"{_OLD_CHECK}: __pycache__ directories", hint="remove it")
+def no_bytecode(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No folder is one of Python's caches."""
+    yield from _several("a folder is Python's cache", "folders are Python's caches", _judged(submitter).caches)
+
+
+@rule("STR027", source=f"{_OLD_CHECK}: empty directories", hint="remove it, or put there what was meant to be there")
+def no_empty_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No folder is empty."""
+    yield from _several("a folder is empty", "folders are empty", _judged(submitter).empty)
+
+
+@rule("STR028", source=f"{_OLD_CHECK}: with no results", hint="remove it, or add its results", spares_results=True)
+def everything_has_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """Every system description, and every system's folder of measurements, belongs to a system that has results."""
+    yield from _without_results(submitter)
+    folder = submitter.layout.top_folder(submitter.division, submitter.name, "measurements")
+    if folder is None:
+        return
+    for name in submitter.files.folders(folder):
+        if name not in _with_results(submitter):
+            yield Problem("the measured system has no results", found=name, path=str(folder / name))
+
+
+@rule("STR029", source=f"{_OLD_CHECK}: calibration.md", spares_results=True)
+def calibration_there(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed submission documents its calibration, in calibration.md."""
+    if submitter.division == Division.OPEN or not submitter.systems:
+        return
+    name = "calibration.md"
+    documents = submitter.layout.documentation(submitter.division, submitter.name)
+    if not any(submitter.files.exists(folder / name) for folder in (submitter.path, documents)):
+        hint = f"describe the calibration in {documents.name}/{name}"
+        yield Problem("the calibration document is missing", required=name, path=str(documents / name), hint=hint)
+
+
+def _judged(submitter: SubmitterDir) -> Survey:
+    """What lies in the folder, where the official checker looks at it: where it holds results."""
+    return submitter.survey if submitter.systems else Survey()
+
+
+def _several(one: str, many: str, paths: Sequence[str], required: str = "") -> Iterator[Problem]:
+    """One problem with the whole folder, whatever the number of paths that are wrong in it."""
+    if paths:
+        shown = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
+        yield Problem(one if len(paths) == 1 else f"{len(paths)} {many}", found=shown, required=required)
+
+
+def _with_results(submitter: SubmitterDir) -> set[str]:
+    return {system.name for system in submitter.systems}
+
+
+def _without_results(submitter: SubmitterDir) -> Iterator[Problem]:
+    folder = submitter.layout.systems(submitter.division, submitter.name)
+    for name in submitter.files.names(folder):
+        if name.endswith(".json") and name.replace(".json", "") not in _with_results(submitter):
+            yield Problem("the described system has no results", found=name, path=str(folder / name))

@@ -1,0 +1,179 @@
+"""STR: which benchmarks and scenarios a submission holds, and what their folders are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from submitter import layout, plugins
+from submitter.checker.files import Unavailable
+from submitter.checker.finding import Problem
+from submitter.checker.registry import rule
+from submitter.checker.tree import BenchmarkDir, Result
+from submitter.model import Division, Scenario
+from submitter.rulebook import Rulebook, ScenarioSet
+
+_RULES = "policies submission_rules.adoc, section Inference"
+_CHECK = "official: loader.py check_scenarios"
+_OLD_CHECK = "official: submission_checker.py, check_results_dir"
+_TYPED = ["STR007", "SYS001", "SYS003"]
+
+
+@rule("STR005", source=f"{_CHECK}; {_OLD_CHECK}; constants.py SCENARIO_MAPPING, UNIT_DICT; {_RULES}")
+def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """The folder is named after a scenario of the round.
+
+    As the rules spell it, or in lower case: the official checker stumbles over any other spelling.
+    """
+    known = [scenario.value for scenario in Scenario if scenario in book.unit]
+    name = result.key.scenario
+    if result.is_endpoints and name.lower() == "online":
+        return
+    if name not in known and name not in (scenario.lower() for scenario in known):
+        hint = plugins.did_you_mean(name, known)
+        yield Problem("the folder is no scenario's", found=name, required="one of " + ", ".join(known), hint=hint)
+
+
+@rule("STR006", origin="policy", severity="warning", requires=["STR005"], source=_RULES)
+def scenario_spelled(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """The scenario is spelled as the rules spell it.
+
+    The official checker takes lower case in some places and not in others, so results were lost to it.
+    """
+    if result.key.scenario != result.scenario.value:
+        yield Problem(
+            "the scenario is spelled in another case",
+            found=result.key.scenario,
+            required=result.scenario.value,
+            hint=f"rename the folder to {result.scenario.value}",
+        )
+
+
+@rule("STR007", source="official: configuration.py get_mlperf_model; MODEL_CONFIG models")
+def benchmark_known(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """The benchmark is one of the round's, or the open division's model_mapping.json names one for it."""
+    try:
+        _ = benchmark.official_name
+    except Unavailable:
+        submitter = benchmark.system.submitter
+        hint = plugins.did_you_mean(benchmark.name, book.benchmarks)
+        target = submitter.known_model_mapping.get(benchmark.name)
+        if target is not None:
+            hint = f"model_mapping.json maps it to '{target}': {plugins.did_you_mean(target[:100], book.benchmarks)}"
+        elif submitter.division == Division.OPEN:
+            hint += f"; a model of your own needs an entry in {layout.MODEL_MAPPING}"
+        yield Problem("the round has no benchmark of this name", found=benchmark.name, required=book.name, hint=hint)
+
+
+def _is_open(benchmark: BenchmarkDir) -> bool:
+    return benchmark.system.submitter.division == Division.OPEN
+
+
+def _system_type(benchmark: BenchmarkDir) -> str:
+    return benchmark.system.field("system_type")
+
+
+def _needed(benchmark: BenchmarkDir) -> ScenarioSet | None:
+    """What the closed division asks of the benchmark; None in the open one, and where it is not for such a system."""
+    if _is_open(benchmark) or not benchmark.results:
+        return None
+    return benchmark.benchmark.scenarios_for(_system_type(benchmark))
+
+
+@rule("STR030", requires=_TYPED, source=f"{_CHECK}; {_OLD_CHECK}, get_required")
+def benchmark_for_system_type(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed benchmark is one for the system's type."""
+    if not _is_open(benchmark):
+        yield from _wrong_type(benchmark)
+
+
+@rule("STR031", requires=_TYPED, source=f"{_OLD_CHECK}, get_required")
+def open_benchmark_for_system_type(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """An open benchmark is one for the system's type, too."""
+    if _is_open(benchmark):
+        yield from _wrong_type(benchmark)
+
+
+def _wrong_type(benchmark: BenchmarkDir) -> Iterator[Problem]:
+    if benchmark.benchmark.scenarios_for(_system_type(benchmark)) is None:
+        yield Problem(
+            f"{benchmark.official_name} is no benchmark for this system type",
+            found=_system_type(benchmark),
+            required=", ".join(benchmark.benchmark.scenarios),
+            hint="correct system_type in the system description",
+        )
+
+
+@rule("STR008", requires=_TYPED, source=_CHECK)
+def required_scenarios(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed benchmark has all scenarios its system type demands, and no other.
+
+    From v6.0 on no result of the benchmark counts otherwise.
+    """
+    needed = _needed(benchmark)
+    if needed is not None:
+        yield from _missing(benchmark, needed)
+        yield from _neither(benchmark, needed)
+        for result in benchmark.results:
+            yield from _unasked(result, needed)
+
+
+@rule("STR032", requires=_TYPED, source=_OLD_CHECK, spares_results=True)
+def scenarios_complete(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed benchmark has all scenarios its system type demands.
+
+    Those that are there count nevertheless, until v5.1.
+    """
+    needed = _needed(benchmark)
+    if needed is not None:
+        yield from _missing(benchmark, needed)
+
+
+@rule("STR033", requires=_TYPED, source=_OLD_CHECK)
+def scenario_asked(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """A closed result's scenario is one that its system type demands or allows."""
+    needed = _needed(result.benchmark_dir)
+    if needed is not None:
+        yield from _unasked(result, needed)
+
+
+@rule("STR034", requires=_TYPED, source=_OLD_CHECK)
+def server_or_interactive(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed benchmark that offers Server and Interactive has one of them.
+
+    The official checker takes away the result that it looked at last, which is Offline's where no other is there.
+    """
+    needed = _needed(benchmark)
+    if needed is not None:
+        yield from _neither(benchmark, needed)
+
+
+def _there(benchmark: BenchmarkDir) -> set[str]:
+    return {result.key.scenario.lower() for result in benchmark.results}
+
+
+def _missing(benchmark: BenchmarkDir, needed: ScenarioSet) -> Iterator[Problem]:
+    for scenario in needed.required:
+        if scenario.value.lower() not in _there(benchmark):
+            yield _missing_scenario(benchmark, scenario.value)
+
+
+def _neither(benchmark: BenchmarkDir, needed: ScenarioSet) -> Iterator[Problem]:
+    if needed.one_of and not any(scenario.value.lower() in _there(benchmark) for scenario in needed.one_of):
+        yield _missing_scenario(benchmark, " or ".join(scenario.value for scenario in needed.one_of))
+
+
+def _missing_scenario(benchmark: BenchmarkDir, names: str) -> Problem:
+    there = ", ".join(result.key.scenario for result in benchmark.results)
+    hint = f"run {names}, or submit to the open division"
+    return Problem("a required scenario is missing", found=there, required=names, hint=hint)
+
+
+def _unasked(result: Result, needed: ScenarioSet) -> Iterator[Problem]:
+    if result.key.scenario.lower() not in {scenario.value.lower() for scenario in needed.allowed}:
+        yield Problem(
+            f"{result.key.scenario} is no scenario of {result.official_name} on such a system",
+            found=result.key.scenario,
+            required="one of " + ", ".join(sorted(scenario.value for scenario in needed.allowed)),
+            path=str(result.path),
+            hint="remove the folder, or move it to the open division",
+        )
