@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE))
 
 from mutations import Unfit, mutations, write  # noqa: E402
 
-from submitter.checker import check  # noqa: E402
+from submitter.checker import Finding, check  # noqa: E402
 from submitter.rulebook import Rulebook, load_rulebook  # noqa: E402
 
 # The archive that a round's results are taken from, and the commit and the files of its official checker.
@@ -113,6 +113,7 @@ def units_of(root: Path) -> list[Unit]:
 def place(unit: Unit, tree: Path, name: str, division: str) -> Path:
     """Copy a unit into a tree as the submitter `name` of `division`, its files linked."""
     target = tree / division / name
+    target.mkdir(parents=True)
     for top in sorted(unit.submitter.iterdir()):
         if top.name in ("results", "measurements", "compliance"):
             source = top / unit.system / unit.benchmark
@@ -167,6 +168,15 @@ def damage(units: list[Unit], tree: Path, book: Rulebook, count: int, seed: int)
     return copies
 
 
+def concerned(scope: str, path: str) -> bool:
+    """Whether what is wrong in the folder `scope` concerns the result at `path`.
+
+    The folders of measurements and compliance before v6.0 are built as the folder of results is.
+    """
+    there, result = ([part for place, part in enumerate(p.split("/")) if place != 2][:5] for p in (scope, path))
+    return scope in ("", ".") or result[: len(there)] == there
+
+
 def judge_officially(tools: Path, round_name: str, tree: Path) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, str(HERE / "official_side.py"), str(tools), round_name, str(tree)],
@@ -181,13 +191,12 @@ def judge_officially(tools: Path, round_name: str, tree: Path) -> dict[str, dict
 def compare(copies: list[Copy], said: dict[str, dict[str, Any]], tree: Path, book: Rulebook) -> Outcome:
     report = check(tree, book, profile="official", jobs=2)
     ours: dict[str, dict[str, Any]] = defaultdict(dict)
-    because: dict[str, list[str]] = defaultdict(list)
+    errors: dict[str, list[Finding]] = defaultdict(list)
     for verdict in report.results:
         ours[verdict.key.submitter][verdict.path] = verdict
     for finding in report.findings:
         if finding.severity == "error":
-            text = f"{finding.rule} {finding.message} [{finding.found}] {finding.path}"
-            because[finding.path.split("/")[1] if "/" in finding.path else ""].append(text[:300])
+            errors[finding.scope.split("/")[1] if "/" in finding.scope else ""].append(finding)
     outcome = Outcome(copies=len(copies))
     for copy in copies:
         there = said.get(copy.name, {"crash": None, "errors": [], "results": {}})
@@ -207,7 +216,10 @@ def compare(copies: list[Copy], said: dict[str, dict[str, Any]], tree: Path, boo
             told = f"{verdict.verdict} {verdict.metric} {verdict.inferred}" if verdict else "not judged"
             if official is not None and valid and _same(official, verdict):
                 continue
-            why = because[copy.name] + because[""] if official else there["errors"]
+            why = there["errors"]
+            if official:
+                found = [f for f in errors[copy.name] + errors[""] if concerned(f.scope, path)]
+                why = [f"{f.rule} {f.message} [{f.found}] {f.path}"[:300] for f in found]
             outcome.disagreements.append(Disagreement(copy, path, official, told, why[:12]))
     return outcome
 
@@ -217,7 +229,7 @@ def _same(official: dict[str, Any], verdict: Any) -> bool:
         verdict.metric is not None
         and math.isclose(verdict.metric.value, official["metric"], rel_tol=_SIX_DIGITS)
         and official["units"] in (None, verdict.metric.unit)
-        and official["inferred"] in (None, "1" if verdict.inferred else "0")
+        and (not verdict.row or official["inferred"] == verdict.row.get("inferred", str(int(verdict.inferred))))
     )
 
 
