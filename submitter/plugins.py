@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable
-from importlib import resources
+from pathlib import Path
 from types import ModuleType
 
 from submitter.errors import InputError
@@ -13,8 +13,13 @@ from submitter.errors import InputError
 
 def names(package: str, suffix: str = ".py") -> list[str]:
     """The names of the files of `package` that end in `suffix`, sorted, private ones left out."""
-    files = (entry.name for entry in resources.files(package).iterdir())
+    files = (entry.name for entry in folder(package).iterdir())
     return sorted(name[: -len(suffix)] for name in files if name.endswith(suffix) and not name.startswith("_"))
+
+
+def folder(package: str) -> Path:
+    """Where the package's files are. importlib.resources would say so too, but its import alone costs 5 ms."""
+    return Path(importlib.import_module(package).__path__[0])
 
 
 def load(package: str, name: str, what: str) -> ModuleType:

@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import msgspec
@@ -218,8 +217,9 @@ class PowerRules(_Table, frozen=True, kw_only=True):
 class SummaryRules(_Table, frozen=True, kw_only=True):
     """The official summary.csv.
 
-    `power_alone`: a system may ask for the row of its power only. `verbatim`: scenario and availability as the submitter spells them, the run's folder as the location,
-    the division as the compliance, and as inferred whatever LoadGen's scenario does not spell as the folder does.
+    `power_alone`: a system may ask for the row of its power only. `verbatim`: scenario and availability as the
+    submitter spells them, the run's folder as the location, the division as the compliance, and as inferred whatever
+    LoadGen's scenario does not spell as the folder does.
     """
 
     columns: tuple[str, ...] = ()
@@ -330,7 +330,7 @@ def round_names() -> list[str]:
 def load_rulebook(name: str) -> Rulebook:
     """The rule book of a round such as `v6.1`; InputError if there is none of that name."""
     plugins.require(name, round_names(), "round")
-    return parse(resources.files(_PACKAGE).joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+    return parse((plugins.folder(_PACKAGE) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
 
 
 def parse(text: str, file: str) -> Rulebook:
