@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import jsonschema
 import pytest
+from reports import report_of, round_report, verdict_of
 from submission_tree import Tree, write_tree
 from test_rules_provenance import COMMAND, write_manifest
 
-from submitter.checker.registry import all_rules
+from submitter.checker.finding import Metric, Partial
 from submitter.checker.reporters import json as json_report
 from submitter.checker.reporters import text
 from submitter.model import Scenario
 
 REPOSITORY = Path(__file__).parents[2]
+SCHEMA = json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text())
 
 FAILING = """\
 closed/Acme/results/2xH200/llama2-70b-99.9
@@ -25,15 +28,18 @@ closed/Acme/results/2xH200/llama2-70b-99.9
              found 44.3, required at least 44.3868
              Offline/accuracy/accuracy.txt:1
              → a less lossy quantisation, or the open division
+             {ACC002}
      PRF013  TTFT p99 is not below the Interactive limit
              found 1019.2 ms, required below 450 ms
              Interactive/performance/run_1/mlperf_log_detail.txt:36
              → lower target_qps until both 99th percentiles are below their limits
+             {PRF013}
 
 around the results
      PRV001  note: there is no manifest, so where the runs come from was not checked
              closed/Acme/documentation/submitter_manifest.json
              → trees of submitter assemble have one
+             integrity: submitter: manifest.py
 
 FAIL  2 errors, 0 warnings, 1 note in 2 results (2 invalid); {rules} rules of round v6.1 on 19 files
 """
@@ -43,7 +49,10 @@ def test_a_failing_check_reads_like_this(tmp_path: Path) -> None:
     tree = write_tree(tmp_path, scenarios=(Scenario.OFFLINE, Scenario.INTERACTIVE))
     tree.replace(tree.accuracy() / "accuracy.txt", "44.4495", "44.30")
     tree.set(tree.performance_log("Interactive"), result_first_token_99__00_percentile_latency_ns=1_019_241_339)
-    assert text.render(tree.check(), colour=False) == FAILING.format(rules=len(all_rules()))
+    report = tree.check()
+    asked = {f.rule: f"{f.origin}: {f.source.removeprefix(f'{f.origin}: ')}" for f in report.findings}
+    shown = {rule: told if len(told) <= 110 else told[:107] + "..." for rule, told in asked.items()}
+    assert text.render(report, colour=False) == FAILING.format(rules=report.summary["rules"], **shown)
 
 
 def test_colour_comes_only_when_asked(tree: Tree) -> None:
@@ -76,10 +85,9 @@ def test_a_smoke_run_says_so_first(tmp_path: Path) -> None:
 def test_the_json_report_follows_its_schema(tree: Tree, broken: bool) -> None:
     if broken:
         tree.set(tree.performance_log(), effective_qsl_rng_seed=1, result_tokens_per_second=None)
-    schema = json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = json.loads(json_report.render(tree.check(), colour=False))
-    jsonschema.validate(document, schema)
+    jsonschema.validate(document, SCHEMA)
     assert document["verdict"] == ("fail" if broken else "pass")
     offline, server = document["results"]
     assert offline["path"] == "closed/Acme/results/2xH200/llama2-70b-99.9/Offline"
@@ -92,9 +100,75 @@ def test_the_json_report_of_a_smoke_run_follows_its_schema(tmp_path: Path) -> No
     tree.set(tree.performance_log(), effective_min_duration_ms=2000)
     write_manifest(tree, smoke=True)
     document = json.loads(json_report.render(tree.check(), colour=False))
-    jsonschema.validate(document, json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text()))
+    jsonschema.validate(document, SCHEMA)
     assert document["verdict"] == "preview"
     assert [waived["rule"] for waived in document["waived"]] == ["MEA004", "PRF006"]
+
+
+@pytest.mark.parametrize("profile", ["full", "official"])
+def test_the_json_report_tells_the_profile_the_waivers_and_what_is_missing(tree: Tree, profile: str) -> None:
+    tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
+    broken = {finding.rule for finding in tree.check(profile=profile).findings if finding.severity == "error"}
+    assert len(broken) == 1
+    waive = dict.fromkeys(broken, "last round's seed, by agreement")
+    document = json.loads(json_report.render(tree.check(profile=profile, waive=waive, partial=True), colour=False))
+    jsonschema.validate(document, SCHEMA)
+    assert document["profile"] == profile
+    assert {waived["rule"]: waived["why"] for waived in document["waived"]} == waive
+    assert document["waived"][0]["findings"][0]["found"].endswith("1")
+    assert document["summary"]["waived"] == 1
+    assert list(document["partial"]) == ["right", "wrong", "missing"]
+    assert document["partial"]["right"]
+
+
+def test_the_schema_is_strict(tree: Tree) -> None:
+    document = json.loads(json_report.render(tree.check(), colour=False))
+    jsonschema.validate(document, SCHEMA)
+    for spoil in (
+        lambda d: d.update(version=2),
+        lambda d: d.update(more=1),
+        lambda d: d.pop("profile"),
+        lambda d: d["results"][0].update(verdict="fail"),
+        lambda d: d["results"][0].pop("inferred"),
+        lambda d: d["findings"][0].update(line=0),
+        lambda d: d["summary"].update(errors="none"),
+        lambda d: d.update(partial={"right": []}),
+    ):
+        spoiled = json.loads(json.dumps(document))
+        spoil(spoiled)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoiled, SCHEMA)
+
+
+def test_a_whole_round_stays_readable() -> None:
+    report = round_report(systems=120, benchmarks=4, broken_systems=3, warnings_each=3)
+    rendered = text.render(report, colour=False)
+    lines = rendered.splitlines()
+    assert len(report.results) == 1440
+    assert len(report.findings) > 4000
+    assert len(lines) < 300
+    clean = [line for line in lines if line.startswith("✓ ")]
+    assert len(clean) == 117
+    assert clean[0] == "✓ closed/Acme/results/system-003  12 results valid"
+    # Every broken result is named with what is wrong with it, and the warning of all is told once.
+    assert sum("✗ Offline" in line for line in lines) == 3 * 4
+    assert sum("PRF013" in line for line in lines) == 3 * 4 + 1
+    assert rendered.count("MEA004") == 1
+    assert "(4,320 times in 480 benchmarks)" in rendered
+    assert lines[-1].startswith("FAIL  12 errors, 4,320 warnings, 0 notes in 1,440 results (1,428 valid, 12 invalid)")
+
+
+def test_power_and_inferred_figures_stand_at_their_result() -> None:
+    powered = dataclasses.replace(verdict_of(), power=Metric(4613.6, "Watts"), inferred=True)
+    rendered = text.render(report_of([powered], []), colour=False)
+    assert "  ✓ Offline  100 Samples/s  valid  inferred  4,614 Watts" in rendered
+
+
+def test_what_is_right_wrong_and_missing_is_listed() -> None:
+    partial = Partial(("closed/Acme/results/a/b/Offline",), (), ("Server of closed/Acme/results/a/b\x1b[0m",))
+    rendered = text.render(dataclasses.replace(round_report(), partial=partial), colour=False)
+    assert "right (1)\n  ✓ closed/Acme/results/a/b/Offline\nwrong (0)\nmissing (1)\n" in rendered
+    assert "\x1b" not in rendered
 
 
 def test_names_from_strangers_are_printed_safely(tree: Tree) -> None:
