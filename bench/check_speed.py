@@ -1,0 +1,175 @@
+"""How fast `submitter check` is beside the official checker: whole rounds, one system, the start of the interpreter.
+
+    python bench/check_speed.py CHECKOUT ROUND=FOLDER [ROUND=FOLDER ...] [--repeat 3] [--jobs 2]
+
+    python bench/check_speed.py ~/inference v5.1=rounds/v5.1 v4.1=rounds/v4.1
+
+CHECKOUT is a git checkout of mlcommons/inference with its tags; of each round its own official checker is taken and run
+with its default flags. FOLDER holds the round's `closed/` and `open/`. The contenders take turns, `--repeat` times;
+wall times are medians and include the interpreter's start. Memory is the largest sum, over a contender's processes, of
+their proportional set sizes, from a run of its own that is not timed. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+_OLD_FILES = ("submission_checker.py", "log_parser.py", "power")
+# Commit and files of each round's official checker.
+OFFICIAL = {
+    "v4.1": ("v4.1", _OLD_FILES),
+    "v5.0": ("v5.0.1", _OLD_FILES),
+    "v5.1": ("v5.1.1", _OLD_FILES),
+    "v6.0": ("b66003e1", ("submission_checker",)),
+    "v6.1": ("b66003e1", ("submission_checker",)),
+}
+_SAMPLE_S = 0.02
+_SHORT_REPEAT = 10
+
+
+def official_command(checkout: Path, round_name: str, folder: Path, scratch: Path) -> list[str]:
+    """The command line of the round's official checker, taken out of the checkout's history."""
+    commit, names = OFFICIAL[round_name]
+    tools = scratch / f"official-{round_name}"
+    tools.mkdir()
+    archive = subprocess.run(
+        ["git", "-C", str(checkout), "archive", f"{commit}:tools/submission", *names], capture_output=True, check=True
+    )
+    subprocess.run(["tar", "x", "-C", str(tools)], input=archive.stdout, check=True)
+    script = tools / ("submission_checker.py" if names is _OLD_FILES else "submission_checker/main.py")
+    csv = scratch / "summary.csv"
+    return [sys.executable, str(script), "--input", str(folder), "--version", round_name, "--csv", str(csv)]
+
+
+def our_command(round_name: str, folder: Path, profile: str, jobs: int, scratch: Path) -> list[str]:
+    report = f"json={scratch / 'report.json'}"
+    options = ["--round", round_name, "--profile", profile, "--jobs", str(jobs), "--format", report]
+    return [submitter(), "check", str(folder), *options]
+
+
+def submitter() -> str:
+    """The installed command, beside this interpreter if it is there."""
+    beside = Path(sysconfig.get_path("scripts")) / "submitter"
+    found = str(beside) if beside.exists() else shutil.which("submitter")
+    if found is None:
+        sys.exit("submitter is not installed")
+    return found
+
+
+def wall_s(command: list[str]) -> float:
+    started_s = time.perf_counter()
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    if done.returncode not in (0, 1):
+        sys.exit(f"exit code {done.returncode}: {' '.join(command)}")
+    return time.perf_counter() - started_s
+
+
+def peak_mb(command: list[str]) -> float:
+    """The largest proportional set size of a command and its children together, in MB of 2**20 bytes."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak_kb = 0
+
+    def watch() -> None:
+        nonlocal peak_kb
+        while process.poll() is None:
+            peak_kb = max(peak_kb, sum(map(_pss_kb, _family(process.pid))))
+            time.sleep(_SAMPLE_S)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    process.wait()
+    watcher.join()
+    return peak_kb / 1024
+
+
+def _family(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _pss_kb(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def in_turns(contenders: dict[str, list[str]], repeat: int) -> dict[str, float]:
+    """Median wall times; who goes first changes from turn to turn."""
+    times_s: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for turn in range(repeat):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            times_s[name].append(wall_s(contenders[name]))
+    return {name: statistics.median(some) for name, some in times_s.items()}
+
+
+def whole_round(checkout: Path, round_name: str, folder: Path, repeat: int, jobs: int, scratch: Path) -> None:
+    official = official_command(checkout, round_name, folder, scratch)
+    contenders = {f"official, {OFFICIAL[round_name][0]}": official}
+    for profile in ("official", "full"):
+        contenders[f"submitter, {profile}"] = our_command(round_name, folder, profile, jobs, scratch)
+    for command in contenders.values():
+        wall_s(command)  # the files' pages are in memory for all of them
+    times_s = in_turns(contenders, repeat)
+    official_s = next(iter(times_s.values()))
+    for name, command in contenders.items():
+        ratio = official_s / times_s[name]
+        print(f"| {round_name} | {name} | {times_s[name]:.2f} | {ratio:.1f}x | {peak_mb(command):.0f} |", flush=True)
+
+
+def one_system(folder: Path) -> Path:
+    """The results folder with the median number of files: neither the smallest system nor the largest."""
+    systems = [path for path in folder.glob("*/*/results/*") if path.is_dir()]
+    return sorted(systems, key=lambda path: (sum(1 for _ in path.rglob("*")), str(path)))[len(systems) // 2]
+
+
+def short_times(round_name: str, folder: Path, scratch: Path) -> None:
+    system = one_system(folder)
+    results = sum(1 for path in system.glob("*/*") if path.is_dir())
+    commands: dict[str, list[str]] = {
+        f"one system of {round_name}, {results} results": our_command(round_name, system, "full", 1, scratch),
+        "`submitter --help`": [submitter(), "--help"],
+        "the interpreter alone": [sys.executable, "-c", ""],
+    }
+    for name, command in commands.items():
+        print(f"| {name} | {statistics.median(wall_s(command) for _ in range(_SHORT_REPEAT)):.3f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("checkout", type=Path)
+    parser.add_argument("rounds", nargs="+", metavar="ROUND=FOLDER")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    rounds = {name: Path(folder) for name, _, folder in (text.partition("=") for text in options.rounds)}
+    for name, folder in rounds.items():
+        if name not in OFFICIAL or not folder.is_dir():
+            parser.error(f"{name}={folder}: give a round of {', '.join(OFFICIAL)} and its folder")
+    with tempfile.TemporaryDirectory(prefix="check-speed-") as temporary:
+        scratch = Path(temporary)
+        print(f"{options.jobs} processes, medians of {options.repeat}\n")
+        print("| round | checker | wall, s | faster | memory, MB |\n|---|---|---|---|---|")
+        for name, folder in rounds.items():
+            whole_round(options.checkout, name, folder, options.repeat, options.jobs, scratch)
+        print(f"\nMedians of {_SHORT_REPEAT}, one process\n\n| command | wall, s |\n|---|---|")
+        short_times(*next(iter(rounds.items())), scratch)
+
+
+if __name__ == "__main__":
+    main()
