@@ -10,7 +10,7 @@ from submitter.model import ResultKey
 SCENARIOS = ("Offline", "Server", "Interactive")
 # Everything that means something to a terminal, a spreadsheet, XML, HTML, Markdown or a workflow's runner.
 HOSTILE = (
-    "=a|b`c``d<script>x</script>&amp;\n::error::pwned\r\x1b[31m%0A,:@all [l](u) *s* _i_ $m$ ]]> --> \x00\ud800\u202e"
+    "=a|b`c``d<script>&amp;<img src=x>\n::error::pwned\r\x1b[31m%0A,:@all [l](u) *s* _i_ $m$ ]]> --> \x00\ud800\u202e"
 )
 
 
@@ -44,10 +44,10 @@ def report_of(results: list[ResultVerdict], findings: list[Finding], **changed: 
 
 
 def verdict_of(
-    system: str = "s", benchmark: str = "b", scenario: str = "Offline", verdict: str = "valid"
+    system: str = "s", benchmark: str = "b", scenario: str = "Offline", verdict: str = "valid", **changed: Any
 ) -> ResultVerdict:
     key = ResultKey("closed", "Acme", system, benchmark, scenario)
-    return ResultVerdict(key, verdict, Metric(100.0, "Samples/s"))
+    return ResultVerdict(key, verdict, Metric(100.0, "Samples/s"), **changed)
 
 
 def round_report(
