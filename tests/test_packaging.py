@@ -63,7 +63,7 @@ def test_the_lock_holds_what_the_package_asks_for_and_no_gpu() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [*project["dependencies"], *(item for extra in project["optional-dependencies"].values() for item in extra)]
     for requirement in asked:
-        name = requirement.split(">=")[0].split("==")[0]
+        name = requirement.split(">=")[0].split("==")[0].lower()
         assert name in locked, f"requirements/cpu.txt lacks {name}"
     assert not {name for name in locked if "cuda" in name or "nvidia" in name or name == "triton"}
     assert not locked & {"torchvision", "torchaudio", "torchcodec"}
