@@ -131,17 +131,21 @@ class Files:
         except UnicodeDecodeError as error:
             raise Unreadable(path, f"is not UTF-8 text (byte {error.start})") from None
 
-    def json_object(self, path: PurePosixPath, limit_bytes: int) -> dict[str, Any]:
-        """The JSON object of a file; Unreadable where it holds anything else."""
+    def json(self, path: PurePosixPath, limit_bytes: int) -> Any:
+        """The JSON of a file; Unreadable where it holds anything else."""
         text = self.text(path, limit_bytes)
         if not text.strip():
             raise Unreadable(path, "is empty")
         try:
-            value = json.loads(text)
+            return json.loads(text)
         except RecursionError:
             raise Unreadable(path, "is nested too deeply") from None
         except ValueError as error:
             raise Unreadable(path, f"is not JSON: {error}") from None
+
+    def json_object(self, path: PurePosixPath, limit_bytes: int) -> dict[str, Any]:
+        """The JSON object of a file; Unreadable where it holds anything else."""
+        value = self.json(path, limit_bytes)
         if not isinstance(value, dict):
             raise Unreadable(path, f"holds no JSON object but a {type(value).__name__}")
         return value

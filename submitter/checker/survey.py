@@ -26,9 +26,9 @@ _AUDITS = frozenset({layout.AUDIT_CONFIG, "audit.conf"})
 class Survey:
     """Paths relative to the tree's root, sorted; links to folders are not entered.
 
-    `dotted` and `spaced` have names that begin with a dot or hold a space, `large` files with their bytes,
-    `adrift` links with a target that does not exist from the tree's root on, `foreign` what is outside the tree or
-    neither file nor folder. `filled` are the submitter's own folders that hold a file at any depth.
+    `dotted` and `spaced` have names that begin with a dot or hold a space, `large` files with their bytes, `adrift`
+    links with a target that does not exist, from where they lie or from the tree's root on, `foreign` what is outside
+    the tree or neither file nor folder. `filled` are the submitter's own folders that hold a file at any depth.
     """
 
     dotted: list[str] = field(default_factory=list)
@@ -108,6 +108,8 @@ def _link(found: Survey, files: Files, path: str) -> None:
     _name(found, path, path.rpartition("/")[2])
     if kind is not Kind.FILE:
         found.foreign.append((path, kind or Kind.OUTSIDE))
-    # The official checks of old rounds resolve a link's target from the folder they work in, the tree's root.
-    if not os.path.exists(files.root / os.readlink(files.root / path)):
+    # The official checks of old rounds resolve a link's target from the folder they work in, the tree's root, and then
+    # ask for its size.
+    link = files.root / path
+    if not os.path.exists(link) or not os.path.exists(files.root / os.readlink(link)):
         found.adrift.append(path)
