@@ -47,8 +47,8 @@ def test_errors_and_warnings_are_kept_with_their_lines() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "line 1 does not begin"),
-        (b"Results\n", "line 1 does not begin"),
+        (b"", "no line begins"),
+        (b"Results\n", "no line begins"),
         (_line("a", 1).encode() + _line("b", 2).encode()[:40], "line 2 is not a LoadGen entry"),
         (b":::MLLOG []\n", "line 1 is not a LoadGen entry"),
         (b':::MLLOG {"key": "a"}\n', "line 1 is not a LoadGen entry"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -70,7 +71,14 @@ class _Task:
         own = Tree(Files(whole.files.root), whole.book, whole.layout, whole.below)
         path = PurePosixPath(division, name)
         submitter = next(node for node in own.submitters if node.path == path)
-        return Session(own, own.nodes_of(submitter), self.rules, self.waive, self.summit, self.profile).run()
+        # Nothing of a session can be freed before its end, so looking for garbage meanwhile is in vain.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return Session(own, own.nodes_of(submitter), self.rules, self.waive, self.summit, self.profile).run()
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 _task: _Task
