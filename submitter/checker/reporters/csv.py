@@ -15,7 +15,7 @@ import math
 from submitter.checker.finding import Metric, Report, ResultVerdict
 from submitter.rulebook import load_rulebook
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\n")
 
 
 def render(report: Report, *, colour: bool) -> str:
@@ -46,8 +46,12 @@ def _row(result: ResultVerdict, metric: Metric | None) -> dict[str, str]:
 
 
 def _cell(text: str) -> str:
-    """A stranger's text as a cell: no formula, and nothing that cannot be written as UTF-8 or ends a text early."""
-    text = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+    """A stranger's text as a cell: no formula, and nothing that cannot be written as UTF-8 or ends a text early.
+
+    Line breaks are told in one way: before Python 3.13 the csv module leaves a lone carriage return without quotes.
+    """
+    text = text.replace("\0", "\\x00").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if not text.startswith(_FORMULA):
         return text
     try:
