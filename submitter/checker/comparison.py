@@ -39,7 +39,7 @@ def _values(old: Rulebook, new: Rulebook) -> Iterator[str]:
     """The changed values, below the table they stand in; those of benchmarks that only one round has are left out."""
     both = old.benchmarks.keys() & new.benchmarks.keys()
     before, after = _flat(old, both), _flat(new, both)
-    changed = sorted(path for path in before | after if before.get(path) != after.get(path))
+    changed = sorted(path for path in before | after if not _same(before.get(path), after.get(path)))
     for table, paths in groupby(changed, lambda path: path[: 2 if path[0] == "benchmarks" else 1]):
         yield ".".join(table)
         for path in paths:
@@ -65,11 +65,18 @@ def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
     return found
 
 
+def _same(before: Any, after: Any) -> bool:
+    """Whether two values say the same; another order of a list is no news."""
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return sorted(map(repr, before)) == sorted(map(repr, after))
+    return bool(before == after)
+
+
 def _change(before: Any, after: Any) -> str:
     if isinstance(before, tuple) and isinstance(after, tuple) and max(len(_shown(before)), len(_shown(after))) > _LONG:
         gone = [f"-{_shown(item)}" for item in before if item not in after]
         come = [f"+{_shown(item)}" for item in after if item not in before]
-        return ", ".join(gone + come) or "in another order"
+        return ", ".join(gone + come)
     off = "no" if True in (before, after) else "none"
     return f"{_shown(before, off)} -> {_shown(after, off)}"
 
