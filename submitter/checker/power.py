@@ -67,17 +67,14 @@ class Session:
 
     def number(self, *keys: str | int) -> float:
         value = self.get(*keys)
-        try:
-            if isinstance(value, (int, float)):
-                return float(value)
-        except OverflowError:
-            pass
-        raise Malformed(f"{_spelled(keys)} is no number but {shown(value)}")
+        if not isinstance(value, (int, float)):
+            raise Malformed(f"{_spelled(keys)} is no number but {shown(value)}")
+        return value
 
     def count(self, *keys: str | int) -> int:
-        """How many items the list has."""
+        """How many items there are: 0 is as good of an object as of a list."""
         value = self.get(*keys)
-        if not isinstance(value, list):
+        if not isinstance(value, (list, dict, str)):
             raise Malformed(f"{_spelled(keys)} is no list but {shown(value)}")
         return len(value)
 

@@ -20,6 +20,7 @@ _MINUTE_FORMAT = "%m-%d-%Y %H:%M:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP_LENGTH = len("01-31-2026 00:00:00.000")
 _MINUTE_LENGTH = len("01-31-2026 00:00:")
+_TEN_SECONDS_LENGTH = _MINUTE_LENGTH + 1
 _STAMP_SHAPE = re.compile(r"\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
 _LOADGEN_STAMP = re.compile(r"\d*-\d*-\d* \d*:\d*:\d*\.\d*")
 
@@ -175,7 +176,7 @@ _RANGING_ENDS = ": Completed test"
 
 
 def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
-    """Read the log of a session; Malformed if the time of a line that counts cannot be read."""
+    """Read the log of a session; Malformed if a line before the end of ranging has a time that does not exist."""
     ranging_begins = f": Go with mark {f'{session_name}_ranging'!r}"
     begin_us: int | None = None
     end_us: int | None = None
@@ -183,10 +184,16 @@ def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
     entries: list[PtdEntry] = []
     # PTDaemon repeats itself, for each channel: a line that is there already has nothing to add.
     seen: set[str] = set()
+    ten_seconds = ""
     for number, line in enumerate(lines, start=1):
+        # The official check reads every time up to the end of ranging. One of each ten seconds tells as much.
+        if end_us is None and line[:_TEN_SECONDS_LENGTH] != ten_seconds:
+            ten_seconds = line[:_TEN_SECONDS_LENGTH]
+            if _STAMP_SHAPE.match(line):
+                moment_us(line[:_STAMP_LENGTH])
         if ("WARNING:" in line or "ERROR:" in line) and line not in seen:
             seen.add(line)
-            moment = _moment(line, number)
+            moment = _moment(line[:_STAMP_LENGTH])
             if message := line.partition("WARNING:")[2]:
                 entries.append(PtdEntry(number, False, message.strip(), moment))
             if message := line.partition("ERROR:")[2]:
@@ -194,22 +201,18 @@ def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
         if end_us is None:
             mark = ranging_begins if begin_us is None else _RANGING_ENDS
             if mark in line and line[_STAMP_LENGTH:].strip() == mark:
-                moment = _moment(line, number)
+                moment = _moment(line[:_STAMP_LENGTH])
                 begin_us, end_us = (moment, None) if begin_us is None else (begin_us, moment)
         if checked is None and "Uncertainty" in line and (match := _UNCERTAINTY.search(line)):
-            checked = PtdEntry(number, False, match[0], _moment(line, number))
+            checked = PtdEntry(number, False, match[0], _moment(line[:_STAMP_LENGTH]))
     ranging = None if begin_us is None or end_us is None else Window(begin_us, end_us)
     return PtdLog(ranging, checked, tuple(entries))
 
 
-def _moment(line: str, number: int) -> int | None:
-    """When a line was written; None where it has no time, Malformed where that is none that exists."""
-    try:
-        return _stamp_us(line[:_STAMP_LENGTH])
-    except Malformed as error:
-        raise Malformed(f"line {number}: {error}") from None
-
-
 @lru_cache(maxsize=16)
-def _stamp_us(stamp: str) -> int | None:
-    return moment_us(stamp) if _STAMP_SHAPE.fullmatch(stamp) else None
+def _moment(stamp: str) -> int | None:
+    """The time at the beginning of a line; None where there is none, or one that does not exist."""
+    try:
+        return moment_us(stamp) if _STAMP_SHAPE.fullmatch(stamp) else None
+    except Malformed:
+        return None

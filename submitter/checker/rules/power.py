@@ -87,19 +87,19 @@ def clocks_agree(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     for phase in _PHASES:
         try:
             client, server = _phase_starts_s(power.client, phase), _phase_starts_s(power.server, phase)
-        except Malformed as error:
+            apart_s = [float(abs(one - other)) for one, other in zip(client, server, strict=False)]
+        except (Malformed, OverflowError) as error:
             yield Problem(str(error), path=str(power.server.path))
             continue
         if len(client) != len(server):
             found, required = f"{len(server)} phases", f"{len(client)} phases, as in {power.CLIENT}"
             yield Problem(f"{phase} has other phases", found, required, str(power.server.path))
             continue
-        for number, (one, other) in enumerate(zip(client, server, strict=True), start=1):
-            apart_s = abs(one - other)
-            if not apart_s <= limit_ms / 1000:
+        for number, difference_s in enumerate(apart_s, start=1):
+            if not difference_s <= limit_ms / 1000:
                 yield Problem(
                     f"the clocks differ at phase {number} of {phase}",
-                    found=f"{apart_s * 1000:.0f} ms apart",
+                    found=f"{difference_s * 1000:.0f} ms apart",
                     required=f"at most {limit_ms} ms",
                     path=str(power.server.path),
                 )
