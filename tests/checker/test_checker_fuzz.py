@@ -1,4 +1,8 @@
-"""Broken trees of every kind give findings: never an exception, never an internal error."""
+"""Broken trees of every kind give findings: never an exception, never an internal error.
+
+`fixtures/published.tar.xz` holds small results of three published rounds (mlcommons/inference_results_v4.1, v5.1 and
+v6.0, Apache-2.0; of the code only names), `submission_tree` writes one of v6.1. `make fuzz` asks for more mutations.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,29 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
+import tarfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from submission_tree import BOOK, Tree, write_tree
+from mutations import Unfit, mutations, write
+from submission_tree import Tree, write_tree
 from test_rules_provenance import write_manifest
 
+from submitter import plugins
 from submitter.checker import check
-from submitter.checker.reporters import json as json_report
-from submitter.checker.reporters import text as text_report
 from submitter.errors import InputError
+from submitter.rulebook import load_rulebook
 
-MUTATIONS = 300
+MUTATIONS = int(os.environ.get("SUBMITTER_FUZZ", "2100"))
+COMMANDS = 14
+PUBLISHED = Path(__file__).resolve().parents[1] / "fixtures/published.tar.xz"
+REPORTERS = plugins.names("submitter.checker.reporters")
 
 NASTY: list[Any] = [
     *[None, True, -1, 0, 1e308, float("nan"), float("inf"), 10**400, 2**63],
@@ -29,68 +41,61 @@ NASTY: list[Any] = [
 ]
 
 
-def _delete(path: Path, dice: random.Random) -> None:
+def _anything(root: Path, dice: random.Random) -> Path:
+    return dice.choice(sorted(path for path in root.rglob("*") if not path.is_symlink()))
+
+
+def _file(root: Path, dice: random.Random) -> Path:
+    path = _anything(root, dice)
+    if not path.is_file():
+        raise Unfit
+    return path
+
+
+def _flip(root: Path, dice: random.Random) -> str:
+    path = _file(root, dice)
+    data = bytearray(path.read_bytes() or b" ")
+    for _ in range(dice.randrange(1, 20)):
+        data[dice.randrange(len(data))] = dice.randrange(256)
+    write(path, bytes(data))
+    return f"flipped bytes of {path}"
+
+
+def _nest(root: Path, dice: random.Random) -> str:
+    path = _file(root, dice)
+    depth = dice.choice([50, 900, 100_000])
+    key = "effective_scenario" if path.name.endswith("detail.txt") else "status"
+    start = f':::MLLOG {{"key": "{key}", "value": ' if path.name.endswith("detail.txt") else f'{{"{key}": '
+    write(path, start + "[" * depth + "]" * depth + "}")
+    return f"nested {path} {depth} deep"
+
+
+def _link(root: Path, dice: random.Random) -> str:
+    path = _anything(root, dice)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _empty(path: Path, dice: random.Random) -> None:
-    if path.is_file():
-        path.write_bytes(b"")
-
-
-def _truncate(path: Path, dice: random.Random) -> None:
-    if path.is_file():
-        data = path.read_bytes()
-        path.write_bytes(data[: dice.randrange(len(data) + 1)])
-
-
-def _garbage(path: Path, dice: random.Random) -> None:
-    if path.is_file():
-        path.write_bytes(dice.randbytes(dice.randrange(1, 4000)))
-
-
-def _flip(path: Path, dice: random.Random) -> None:
-    if path.is_file():
-        data = bytearray(path.read_bytes() or b" ")
-        for _ in range(dice.randrange(1, 20)):
-            data[dice.randrange(len(data))] = dice.randrange(256)
-        path.write_bytes(data)
-
-
-def _nest(path: Path, dice: random.Random) -> None:
-    if path.is_file():
-        depth = dice.choice([50, 900, 100_000])
-        nested = "[" * depth + "]" * depth
-        prefix = (
-            ':::MLLOG {"key": "effective_scenario", "value": ' if path.name.endswith("detail.txt") else '{"status": '
-        )
-        path.write_text(prefix + nested + "}")
-
-
-def _swap_for_folder(path: Path, dice: random.Random) -> None:
-    _delete(path, dice)
-    path.mkdir()
-
-
-def _link(path: Path, dice: random.Random) -> None:
-    _delete(path, dice)
     path.symlink_to(dice.choice(["/etc/passwd", "nowhere", ".", "..", "/"]))
+    return f"link for {path}"
 
 
-def _fifo(path: Path, dice: random.Random) -> None:
-    _delete(path, dice)
+def _fifo(root: Path, dice: random.Random) -> str:
+    path = _file(root, dice)
+    path.unlink()
     os.mkfifo(path)
+    return f"pipe for {path}"
 
 
-def _rename(path: Path, dice: random.Random) -> None:
-    name = dice.choice(
-        [path.name.upper(), path.name + " ", "\udcff" + path.name, "TEST99", "Offline", "run_1", "x" * 200]
-    )
-    if not path.with_name(name).exists():
-        path.rename(path.with_name(name))
+def _odd_name(root: Path, dice: random.Random) -> str:
+    path = _anything(root, dice)
+    name = dice.choice([path.name + " ", "\udcff" + path.name, "\n", "x" * 200, "TEST99", "Offline", "run_1"])
+    if path.with_name(name).exists():
+        raise Unfit
+    path.rename(path.with_name(name))
+    return f"renamed {path} to {name!r}"
 
 
-def _wrong_value(path: Path, dice: random.Random) -> None:
+def _nasty_value(root: Path, dice: random.Random) -> str:
+    """A value that no one writes, somewhere in a log or in JSON."""
+    path = _file(root, dice)
     value = dice.choice(NASTY)
     if path.name.endswith("detail.txt"):
         lines = path.read_text().splitlines()
@@ -98,14 +103,16 @@ def _wrong_value(path: Path, dice: random.Random) -> None:
         entry = json.loads(lines[number].removeprefix(":::MLLOG"))
         entry[dice.choice(["value", "value", "value", "key", "metadata"])] = value
         lines[number] = ":::MLLOG " + json.dumps(entry)
-        path.write_text("\n".join(lines))
+        write(path, "\n".join(lines))
     elif path.suffix == ".json":
         content = json.loads(path.read_text())
-        if isinstance(content, dict) and content:
-            _put(content, value, dice)
-            path.write_text(json.dumps(content))
-    elif path.name == "accuracy.txt":
-        path.write_text(path.read_text().replace("44.4495", str(value).encode("utf-8", "replace").decode()))
+        _put(content, value, dice)
+        write(path, json.dumps(content))
+    else:
+        words = path.read_text().split(" ")
+        words[dice.randrange(len(words))] = str(value)
+        write(path, " ".join(words))
+    return f"{str(value)[:20]!r} in {path}"
 
 
 def _put(content: Any, value: Any, dice: random.Random) -> None:
@@ -118,43 +125,83 @@ def _put(content: Any, value: Any, dice: random.Random) -> None:
         content[key] = value
 
 
-KINDS: list[Callable[[Path, random.Random], None]] = [
-    *[_delete, _empty, _truncate, _garbage, _flip, _nest, _swap_for_folder, _link, _fifo, _rename],
-    *[_wrong_value] * 4,
+HOSTILE: list[Callable[[Path, random.Random], str]] = [
+    *[_flip, _flip, _nest, _link, _fifo, _odd_name],
+    *[_nasty_value] * 6,
 ]
 
 
-def _mutated(pristine: Path, root: Path, dice: random.Random) -> None:
-    """A copy of `pristine` at `root` with one to three mutations."""
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, str]]:
+    """Whole trees, each with the round that judges it."""
+    root = tmp_path_factory.mktemp("published")
+    with tarfile.open(PUBLISHED) as tar:
+        tar.extractall(root, filter="data")
+    trees = [(path, path.name.partition("-")[0]) for path in sorted(root.iterdir())]
+    for division in ("closed", "open"):
+        tree: Tree = write_tree(root / f"v6.1-{division}", division)
+        write_manifest(tree, smoke=division == "open")
+        trees.append((tree.root, "v6.1"))
+    return trees
+
+
+def _mutated(pristine: Path, root: Path, round_name: str, dice: random.Random) -> list[str]:
+    """A copy of `pristine` at `root`, its files linked, with one to three mutations; says which."""
     shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(pristine, root)
-    for _ in range(dice.choice([1, 1, 2, 3])):
-        everything = sorted(path for path in root.rglob("*") if not path.is_symlink())
+    shutil.copytree(pristine, root, copy_function=os.link)
+    submitter = next(path for path in root.glob("*/*") if path.is_dir())
+    kinds = mutations(sorted(load_rulebook(round_name).benchmarks))
+    done: list[str] = []
+    wanted = dice.choice([1, 1, 2, 3])
+    for _ in range(20):
+        if len(done) == wanted:
+            break
+        if dice.random() < 0.4:
+            mutate = dice.choice(HOSTILE)
+        else:
+            mutate = dice.choices([kind for _, kind in kinds.values()], [weight for weight, _ in kinds.values()])[0]
         try:
-            dice.choice(KINDS)(dice.choice(everything), dice)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, IndexError):
+            done.append(mutate(submitter, dice))
+        except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, IndexError):
             continue  # an earlier mutation left nothing for this one
+    return done
 
 
-@pytest.mark.parametrize("division", ["closed", "open"])
-def test_mutated_trees_give_findings(tmp_path: Path, division: str) -> None:
-    pristine = tmp_path / "pristine"
-    tree: Tree = write_tree(pristine, division)
-    write_manifest(tree, smoke=division == "open")
-    failed = 0
-    for seed in range(MUTATIONS // 2):
-        root = tmp_path / "mutated"
-        _mutated(pristine, root, random.Random(seed))
+def test_mutated_trees_give_findings(
+    tmp_path: Path, pristine: list[tuple[Path, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes: Counter[int] = Counter()
+    root = tmp_path / "mutated"
+    for seed in range(MUTATIONS):
+        dice = random.Random(seed)
+        whole, round_name = pristine[seed % len(pristine)]
+        done = _mutated(whole, root, round_name, dice)
+        profile = dice.choice(["full", "full", "official"])
         try:
-            report = check(root, BOOK)
+            report = check(root, load_rulebook(round_name), profile=profile, jobs=1)
         except InputError:
+            codes[2] += 1
             continue
-        assert not report.crashed, (seed, [f.message for f in report.findings if f.rule.startswith("INT001")])
-        assert report.exit_code in (0, 1)
-        failed += report.exit_code
-        text_report.render(report, colour=True).encode("utf-8")
-        json.loads(json_report.render(report, colour=False))
-    assert failed > MUTATIONS // 4
+        crashes = [finding.message for finding in report.findings if finding.rule == "INT001"]
+        assert not report.crashed, (seed, whole.name, done, crashes)
+        codes[report.exit_code] += 1
+        reporter = plugins.load("submitter.checker.reporters", REPORTERS[seed % len(REPORTERS)], "format")
+        reporter.render(report, colour=False).encode("utf-8")
+    with capsys.disabled():
+        print(f"\n{sum(codes.values())} mutated trees, exit codes {dict(sorted(codes.items()))}, none else")
+    assert set(codes) <= {0, 1, 2}
+    assert codes[1] > MUTATIONS // 3
+
+
+@pytest.mark.parametrize("seed", range(COMMANDS))
+def test_the_command_ends_well(tmp_path: Path, pristine: list[tuple[Path, str]], seed: int) -> None:
+    whole, round_name = pristine[seed % len(pristine)]
+    done = _mutated(whole, tmp_path / "mutated", round_name, random.Random(f"command {seed}"))
+    form = REPORTERS[seed % len(REPORTERS)]
+    command = [sys.executable, "-m", "submitter.cli", "check", str(tmp_path / "mutated"), "--format", form]
+    ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert ended.returncode in (0, 1, 2), (done, ended.stderr)
+    assert b"Traceback" not in ended.stderr, done
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "checker"))
 
 from mutations import Unfit, mutations, write  # noqa: E402
 
@@ -119,9 +119,11 @@ def place(unit: Unit, tree: Path, name: str, division: str) -> Path:
             source = top / unit.system / unit.benchmark
             if source.is_dir():
                 shutil.copytree(source, target / top.name / unit.system / unit.benchmark, copy_function=os.link)
-            for beside in top.glob("*"):
-                if beside.is_file() and (target / top.name).is_dir():
-                    os.link(beside, target / top.name / beside.name)
+            for folder in (top, top / unit.system):
+                for beside in folder.glob("*"):
+                    inside = target / top.name / folder.relative_to(top)
+                    if beside.is_file() and inside.is_dir():
+                        os.link(beside, inside / beside.name)
         elif top.name == "systems":
             (target / "systems").mkdir(parents=True, exist_ok=True)
             for file in top.glob(f"{unit.system}.*"):
