@@ -181,12 +181,16 @@ class MeasurementRules(_Table, frozen=True, kw_only=True):
 
 
 class RoundFacts(_Table, frozen=True, kw_only=True):
-    """The round itself; `loadgen_versions` have its seeds, equal issue is asked in `equal_issue_divisions`,
-    the smallest Offline query in `offline_minimum_divisions`."""
+    """The round itself.
+
+    `loadgen_versions` have its seeds; those whose version begins as one of `loadgen_versions_tolerated` could be given
+    them. Equal issue is asked in `equal_issue_divisions`, the smallest Offline query in `offline_minimum_divisions`.
+    """
 
     name: str
     source: str
     loadgen_versions: tuple[str, ...]
+    loadgen_versions_tolerated: tuple[str, ...] = ()
     min_duration_ms: int
     accuracy_log_max_bytes: int
     accuracy_run_files: tuple[str, ...] = ()
@@ -233,10 +237,11 @@ class OfficialChecker(_Table, frozen=True, kw_only=True):
     A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round, as one is for the benchmarks
     of `not_enforced_for`. One that is `absent` is not asked at all: the round has no such demand. One that
     `spares_results` refuses the folder it is about, but not the results in it. One that is `forgiven_in_open` is a
-    warning in the open division.
+    warning in the open division. Where a detail log has the `error_count_key`, its errors count by that.
     """
 
     source: str
+    error_count_key: str | None = None
     not_enforced: dict[str, str] = {}
     not_enforced_for: dict[str, tuple[str, ...]] = {}
     spares_results: dict[str, str] = {}

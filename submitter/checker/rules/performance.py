@@ -9,7 +9,7 @@ from submitter.checker.finding import Problem, Severity, shown
 from submitter.checker.metric import INFERABLE, is_early_stopped, is_interactive, ran_scenario
 from submitter.checker.registry import rule
 from submitter.checker.rules.performance_result import TPOT_KEY, TTFT_KEY, entry
-from submitter.checker.runs import PerformanceRun, Run
+from submitter.checker.runs import ComplianceRun, PerformanceRun, Run
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 
@@ -134,22 +134,24 @@ def seeds(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule("PRF005", requires=_LOG, origin="policy", source="inference_policies inference_rules.adoc, section LoadGen")
 def loadgen_version(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """LoadGen is of the round."""
+    """LoadGen is of the round.
+
+    A newer build than the rule book knows, or an older one that can be given the round's seeds, is only doubtful:
+    whether it had them is judged by PRF004.
+    """
     version = run.text("loadgen_version").partition(" ")[0]
     known = book.round.loadgen_versions
     if version in known:
         return
+    message, severity = "LoadGen is of another round", Severity.ERROR
+    if version.startswith(book.round.loadgen_versions_tolerated):
+        message, severity = "LoadGen is of an older round, given this round's seeds", Severity.WARNING
     same_series = version.rpartition(".")[0] in {other.rpartition(".")[0] for other in known}
-    newer = same_series and _patch(version) > max(map(_patch, known))
-    yield Problem(
-        "LoadGen is of a version that the rule book does not know" if newer else "LoadGen is of another round",
-        version,
-        " or ".join(known),
-        str(run.detail_path),
-        run.line("loadgen_version"),
-        f"run with mlcommons-loadgen {known[-1]}",
-        Severity.WARNING if newer else None,
-    )
+    if same_series and _patch(version) > max(map(_patch, known)):
+        message, severity = "LoadGen is of a version that the rule book does not know", Severity.WARNING
+    newest = f"run with mlcommons-loadgen {known[-1]}"
+    path, line = str(run.detail_path), run.line("loadgen_version")
+    yield Problem(message, version, " or ".join(known), path, line, newest, severity)
 
 
 def _patch(version: str) -> int:
@@ -309,7 +311,13 @@ def network_sut(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     hint="restore the file from the run that wrote it: something was put before its first line",
 )
 def log_begins(run: Run, book: Rulebook) -> Iterator[Problem]:
-    """A detail log begins with LoadGen's first line."""
+    """A detail log begins with LoadGen's first line.
+
+    Asked of the logs that the official checker opens, which those of some compliance tests are not.
+    """
+    opened = [name for name, test in book.compliance.items() if test.performance_judged]
+    if isinstance(run, ComplianceRun) and run.test not in opened:
+        return
     if run.files.kind(run.detail_path) is not None and run.log.begins_at != 1:
-        begins = f"line {run.log.begins_at}"
+        begins = f"line {run.log.begins_at}" if run.log.begins_at else "nowhere"
         yield Problem("the log does not begin with LoadGen's first line", begins, "line 1", str(run.detail_path), 1)
