@@ -41,7 +41,7 @@ def _ms(value_ns: float) -> str:
     return f"{value_ns / _NS_PER_MS:.1f} ms"
 
 
-@rule("EPT001", source=_READER + "EndpointsParser", hint="copy it from the report folder of the run")
+@rule("EPT001", absence=True, source=_READER + "EndpointsParser", hint="copy it from the report folder of the run")
 def files_present(run: EndpointsRun, book: Rulebook) -> Iterator[Problem]:
     """The configuration, the summary of the measurement and the scores are there.
 

@@ -19,6 +19,7 @@ _OLD_CHECK = "official: submission_checker.py, check_results_dir"
 
 @rule(
     "STR001",
+    absence=True,
     source="official: constants.py REQUIRED_PERF_FILES; " + _RULES,
     hint="copy LoadGen's log of this run here; if it was lost, the run must be repeated",
 )
@@ -66,7 +67,7 @@ def _unreadable(readers: list[Callable[[], object]]) -> Iterator[Problem]:
             continue
 
 
-@rule("STR003", source="official: constants.py REQUIRED_ACC_FILES; " + _RULES)
+@rule("STR003", absence=True, source="official: constants.py REQUIRED_ACC_FILES; " + _RULES)
 def accuracy_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy run's log, answers and score are there.
 
@@ -84,6 +85,7 @@ def accuracy_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem
 
 @rule(
     "STR004",
+    absence=True,
     origin="policy",
     source=_RULES + ", list of mandatory files",
     hint="copy LoadGen's summary of the run here",
@@ -116,6 +118,7 @@ def performance_files_listed(run: PerformanceRun, book: Rulebook) -> Iterator[Pr
 
 @rule(
     "STR009",
+    absence=True,
     source="official: checks/measurements_checks.py directory_exist_check; " + _RULES,
     hint="put the code that was run, or a README that says where it is, there",
 )
@@ -128,6 +131,7 @@ def source_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]
 
 @rule(
     "STR010",
+    absence=True,
     origin="policy",
     requires=["STR009"],
     source=_RULES + ", list of mandatory files",

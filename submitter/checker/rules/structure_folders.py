@@ -18,7 +18,7 @@ _OLD_CHECK = "official: submission_checker.py, check_results_dir"
 _SHOWN = 3
 
 
-@rule("STR011", origin="policy", severity="warning", source=_RULES + "; mlcommons/policies #209")
+@rule("STR011", absence=True, origin="policy", severity="warning", source=_RULES + "; mlcommons/policies #209")
 def calibration_documented(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """A closed submission documents its calibration and its bandwidth.
 
@@ -200,7 +200,7 @@ def everything_has_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[
             yield Problem("the measured system has no results", found=name, path=str(folder / name))
 
 
-@rule("STR029", source=f"{_OLD_CHECK}: calibration.md", spares_results=True)
+@rule("STR029", absence=True, source=f"{_OLD_CHECK}: calibration.md", spares_results=True)
 def calibration_there(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """A closed submission documents its calibration, in calibration.md."""
     if submitter.division == Division.OPEN or not submitter.systems:

@@ -103,9 +103,9 @@ def _wrong_type(benchmark: BenchmarkDir) -> Iterator[Problem]:
         )
 
 
-@rule("STR008", requires=_TYPED, source=_CHECK)
+@rule("STR008", requires=_TYPED, absence=True, source=_CHECK)
 def required_scenarios(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
-    """A closed benchmark has all scenarios its system type demands, and no other.
+    """A closed benchmark has all scenarios its system type demands.
 
     From v6.0 on no result of the benchmark counts otherwise.
     """
@@ -113,11 +113,21 @@ def required_scenarios(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Prob
     if needed is not None:
         yield from _missing(benchmark, needed)
         yield from _neither(benchmark, needed)
+
+
+@rule("STR037", requires=_TYPED, source=_CHECK)
+def no_other_scenario(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed benchmark has no scenario but those that its system type demands or allows.
+
+    From v6.0 on no result of the benchmark counts otherwise.
+    """
+    needed = _needed(benchmark)
+    if needed is not None:
         for result in benchmark.results:
             yield from _unasked(result, needed)
 
 
-@rule("STR032", requires=_TYPED, source=_OLD_CHECK, spares_results=True)
+@rule("STR032", requires=_TYPED, absence=True, source=_OLD_CHECK, spares_results=True)
 def scenarios_complete(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark has all scenarios its system type demands.
 
@@ -136,7 +146,7 @@ def scenario_asked(result: Result, book: Rulebook) -> Iterator[Problem]:
         yield from _unasked(result, needed)
 
 
-@rule("STR034", requires=_TYPED, source=_OLD_CHECK)
+@rule("STR034", requires=_TYPED, absence=True, source=_OLD_CHECK)
 def server_or_interactive(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark that offers Server and Interactive has one of them.
 
