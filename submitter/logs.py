@@ -22,6 +22,10 @@ class LogFormatError(ValueError):
     """A log that is not what LoadGen writes; the message says where."""
 
 
+class NoEntries(LogFormatError):
+    """A text without a single line of LoadGen's, such as an empty one."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     """One line of a detail log; `line` counts from 1."""
@@ -70,8 +74,8 @@ class DetailLog:
 
     @property
     def begins_at(self) -> int:
-        """The line of the log's first entry."""
-        return min(line for line, _ in self._first.values())
+        """The line of the log's first entry; 0 where it has none."""
+        return min((line for line, _ in self._first.values()), default=0)
 
     def __contains__(self, key: str) -> bool:
         return key in self._first
@@ -93,10 +97,15 @@ _SHALLOW_BYTES = 500
 
 
 def parse_detail(data: bytes) -> DetailLog:
-    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, or there is none.
+    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, NoEntries if there is none.
 
-    Lines without LoadGen's mark are no part of the log.
+    Lines without LoadGen's mark are no part of the log, but text they must be.
     """
+    try:
+        if not data.isascii():
+            data.decode()
+    except UnicodeDecodeError as error:
+        raise LogFormatError(f"it is not UTF-8 text (byte {error.start})") from None
     try:
         return _parse_at_once(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -152,7 +161,7 @@ def _parse_lines(data: bytes) -> DetailLog:
         elif entry.is_warning:
             warnings.append(entry)
     if not first:
-        raise LogFormatError("no line begins with ':::MLLOG'")
+        raise NoEntries("no line begins with ':::MLLOG'")
     return DetailLog(first, tuple(errors), tuple(warnings))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from submitter import layout
 from submitter.checker.files import Unavailable, Unreadable
-from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, parse_detail, read_accuracy
+from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, NoEntries, parse_detail, read_accuracy
 
 if TYPE_CHECKING:
     from submitter.checker.tree import Result, Tree
@@ -83,6 +83,8 @@ class Run(Node):
         data = self.files.read(self.detail_path, _LOG_LIMIT_BYTES)
         try:
             return parse_detail(data)
+        except NoEntries:
+            return DetailLog({}, (), ())  # the official checkers until v5.1 read it so; a rule tells of it
         except LogFormatError as error:
             raise Unreadable(self.detail_path, str(error)) from None
 

@@ -32,13 +32,13 @@ def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem | 
 
     The same rules hold of it as of the result's performance run: its seeds, its duration, its latency.
     """
-    if not _judged(run, book) or (_is_later(run, book) and _stops_the_official_checker(run, book)):
+    if not _judged(run, book):
         return
-    twin = PerformanceRun(run.result, run.path)
-    twin.cache = run.cache
-    book = _with_seeds(book, run.test)
-    for one in _performance_rules(book.name):
-        yield from one.body(twin, book)
+    problems, stopped = _verdict(run, book)
+    if not stopped:
+        yield from problems
+    elif not _is_later(run, book):
+        raise stopped
 
 
 @rule("CMP009", requires=["STR005", "STR007", "SYS001", "CMP011"], source=_CHECK + "performance_check", hint=_HINT)
@@ -48,9 +48,9 @@ def later_performance_judged(run: ComplianceRun, book: Rulebook) -> Iterator[Pro
     Of the tests after a benchmark's first; where the official checkers until v5.1 stumble over such a log, they give
     the test the verdict of the one before.
     """
-    if _judged(run, book) and _is_later(run, book) and _stops_the_official_checker(run, book):
-        message = f"the log of {run.test} lacks what its performance is judged by"
-        yield Problem(message, path=str(run.detail_path))
+    if _judged(run, book) and _is_later(run, book) and (stopped := _verdict(run, book)[1]):
+        message = f"{stopped.reason}, so the performance of {run.test} could not be judged"
+        yield Problem(message, path=stopped.path)
 
 
 @rule("CMP011", source="official: loader.py, load_single_log", hint="restore the file from the run that wrote it")
@@ -83,6 +83,10 @@ def log_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     Of most tests the official checker does not open it.
     """
     yield from _unreadable(lambda: run.log)
+    if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
+        yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
+    if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
+        yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
 
 
 def _unreadable(read: Callable[[], object]) -> Iterator[Problem]:
@@ -104,15 +108,21 @@ def _is_later(run: ComplianceRun, book: Rulebook) -> bool:
     return run.test != judged[0]
 
 
-def _stops_the_official_checker(run: ComplianceRun, book: Rulebook) -> bool:
-    """Whether the log lacks a number that is compared or converted before the performance has a verdict."""
-    try:
-        run.number(book.metric_key(run.result.official_name, run.result.scenario))
-        run.number("effective_performance_sample_count")
-        run.number("effective_min_duration_ms")
-    except Unavailable:
-        return True
-    return False
+def _verdict(run: ComplianceRun, book: Rulebook) -> tuple[list[Problem | str], Unavailable | None]:
+    """What the rules of a performance run say of the test's, and what one of them did not find in its log."""
+    return run.load("performance judged", lambda: _judge(run, book))
+
+
+def _judge(run: ComplianceRun, book: Rulebook) -> tuple[list[Problem | str], Unavailable | None]:
+    twin = PerformanceRun(run.result, run.path)
+    twin.cache = run.cache
+    problems: list[Problem | str] = []
+    for one in _performance_rules(book.name):
+        try:
+            problems += one.body(twin, _with_seeds(book, run.test))
+        except Unavailable as absence:
+            return problems, absence
+    return problems, None
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from submitter.checker.finding import Problem, shown
+from submitter.checker.log_errors import counted_errors
 from submitter.checker.metric import is_early_stopped, ran_scenario, run_metric
 from submitter.checker.registry import rule
 from submitter.checker.runs import PerformanceRun
@@ -165,7 +166,7 @@ def no_errors(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
     From v6.0 on the official check of it never fails.
     """
-    for error in run.log.errors:
+    for error in counted_errors(run.log, book):
         text = shown(error.value)
         if any(ignored in text for ignored in book.ignored_errors):
             continue
@@ -176,6 +177,19 @@ def no_errors(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
             line=error.line,
             hint="mend its cause and run again",
         )
+
+
+@rule(
+    "PRF026",
+    requires=["PRF015"],
+    origin="integrity",
+    source="LoadGen's is_error",
+    hint="copy the run's log again; its own count denies what it tells",
+)
+def no_error_denied(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The log tells of no error that its own count of errors leaves out."""
+    for error in run.log.errors if book.checker.error_count_key else ():
+        yield Problem("LoadGen logged an error", shown(error.value), "", str(run.detail_path), error.line)
 
 
 @rule(
