@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import shown
 from submitter.checker.rules.accuracy import accuracy_facts
-from submitter.checker.tree import Result
+from submitter.checker.tree import Result, System
 from submitter.rulebook import Rulebook
 
 T = TypeVar("T")
@@ -39,23 +39,16 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
     Beside the columns `power_alone` is there where the official summary has no row but the power's.
     """
     key, rules = result.key, book.summary
-    description: dict[str, Any] = _or(lambda: result.system.description, {})
     measurements: dict[str, Any] = _or(lambda: result.measurements, {})
-    row = {field: _text(description.get(field)) for field in _FROM_DESCRIPTION}
-    status = _text(description.get("status"))
-    row |= {
+    row = result.system.load("summary", lambda: _system_cells(result.system, book)) | {
         "Organization": key.submitter,
-        "Availability": status if rules.verbatim else status.lower(),
         "Division": key.division,
-        "SystemType": _text(description.get("system_type")),
-        "SystemName": _text(description.get("system_name")),
         "Platform": key.system,
         "Model": key.benchmark,
         "MlperfModel": _or(lambda: result.official_name, ""),
         "Scenario": _scenario(result, rules.verbatim),
         "Accuracy": _accuracy(result, book),
         "Location": result.performance.path.as_posix() if rules.verbatim else str(key),
-        "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
         # Only the valid have rows, so nothing failed; the older checkers count failures of other scenarios here.
         "compliance": key.division if rules.verbatim else "1",
         "errors": "0",
@@ -63,13 +56,28 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
         "weight_data_types": _text(measurements.get("weight_data_types")),
     }
     if rules.verbatim:
-        row["total_accelerators"] = _product(row["number_of_nodes"], row["accelerators_per_node"])
         # It compares folder and log letter by letter, so Interactive and `offline` count as inferred.
         row["inferred"] = str(int(_ran(result) != row["Scenario"]))
-        row["design_power_watts"] = _text(description.get("system_power_capacity")) if result.has_power else ""
-    if rules.power_alone and str(description.get("system_power_only")).lower() == "true":
-        row["power_alone"] = "1"
+        if not result.has_power:
+            row["design_power_watts"] = ""
     return row
+
+
+def _system_cells(system: System, book: Rulebook) -> dict[str, str]:
+    """The cells that all results of a system share."""
+    description: dict[str, Any] = _or(lambda: system.description, {})
+    status = _text(description.get("status"))
+    cells = {field: _text(description.get(field)) for field in _FROM_DESCRIPTION} | {
+        "Availability": status if book.summary.verbatim else status.lower(),
+        "SystemType": _text(description.get("system_type")),
+        "SystemName": _text(description.get("system_name")),
+        "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
+        "design_power_watts": _text(description.get("system_power_capacity")),
+    }
+    cells["total_accelerators"] = _product(cells["number_of_nodes"], cells["accelerators_per_node"])
+    if book.summary.power_alone and str(description.get("system_power_only")).lower() == "true":
+        cells["power_alone"] = "1"
+    return cells
 
 
 def _scenario(result: Result, verbatim: bool) -> str:
