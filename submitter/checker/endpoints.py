@@ -208,12 +208,15 @@ class EndpointsAccuracy(EndpointsRun):
         return next((entry["score"] for entry in self.scores if entry.get("score") is not None), None)
 
     @property
+    def accuracy_scores(self) -> list[dict[str, Any]]:
+        """The scores of the accuracy run; the performance run may have been scored beside it."""
+        return [entry for entry in self.scores if entry.get("dataset_type") in (None, "accuracy")]
+
+    @property
     def samples(self) -> Any:
         """How many samples the scores are made of; where they do not say, what the run says; None if nothing does."""
         counts = []
-        for entry in self.scores:
-            if entry.get("dataset_type", "accuracy") not in ("accuracy", None):
-                continue
+        for entry in self.accuracy_scores:
             count = entry.get("total_samples")
             if count is None:
                 count = _find(entry, ["response_counts", "issued"])

@@ -127,12 +127,13 @@ def other_scores_on_target(run: EndpointsAccuracy, book: Rulebook) -> Iterator[P
     """
     if not run.result.is_closed or run.result.official_name in rules_of(book).scored:
         return
-    targets = run.result.benchmark.accuracy_targets(run.result.scenario)
+    all_targets = run.result.benchmark.accuracy_targets(run.result.scenario)
+    targets = {metric: target for metric, target in all_targets.items() if not target.optional}
     for metric, target in targets.items():
         if isinstance(run.score, dict):
             found = _plain(next((v for k, v in run.score.items() if k.lower() == metric.lower()), None), metric)
         else:
-            values = [_plain(entry.get("score"), metric) for entry in run.scores]
+            values = [_plain(entry.get("score"), metric) for entry in run.accuracy_scores]
             numbers = [value for value in values if value is not None]
             found = sum(numbers) / len(numbers) if numbers and len(targets) == 1 else None
         if found is not None and found <= 1 < target.lower:
