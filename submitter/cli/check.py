@@ -70,18 +70,17 @@ def check(
     )
     for name, file in outputs:
         if file is None:
-            sys.stdout.write(render(report, name))
+            sys.stdout.write(render(report, name, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
         else:
             _write(file, render(report, name))
     raise typer.Exit(report.exit_code)
 
 
-def render(report: Report, name: str) -> str:
-    """A report in a format, coloured where stdout is a terminal that may be."""
+def render(report: Report, name: str, *, colour: bool = False) -> str:
+    """A report in a format; `colour` is for terminals."""
     from submitter import plugins
 
-    reporter = plugins.load(_REPORTERS, name, "format")
-    text: str = reporter.render(report, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    text: str = plugins.load(_REPORTERS, name, "format").render(report, colour=colour)
     return text
 
 
