@@ -184,7 +184,7 @@ def _engines(plan: CampaignPlan) -> str:
     used = {session.engine.engine: session.engine for b in plan.benchmarks for session in b.sessions}
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
-            engines.check_settings(session.engine.engine, session.engine.settings)
+            engines.check_settings(session.engine.engine, session.engine.settings, session.engine.sampling)
     parts = []
     for name in used:
         versions = engines.versions(name)

@@ -46,7 +46,7 @@ class Session:
             dataset = dataset.subset(plan.sample_limit)
         began_s = time.perf_counter()
         self._say("loading", engine=plan.engine.engine)
-        engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan)
+        engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
             await self._warm_up(engine, dataset)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from submitter.harness.engines import EnginePlan
+from submitter.harness.sampling import GREEDY, Sampling
 from submitter.model import Mode, Scenario
 
 
@@ -28,6 +29,7 @@ class EngineSettings(_Part):
     warm_up_prompts: int = Field(16, ge=0)
     offline_order: Literal["as_issued", "longest_first"] = "as_issued"
     settings: dict[str, Any] = Field(default_factory=dict)
+    sampling: Sampling = GREEDY
     env: dict[str, str] = Field(default_factory=dict)
 
 

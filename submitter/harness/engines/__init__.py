@@ -1,8 +1,8 @@
 """Engines: one file each, named as in `engine.toml`. An engine turns prompts into tokens and knows no LoadGen.
 
-An engine module holds `Settings`, a pydantic model or a function that checks the `[settings]` table of
-`engine.toml`, and `create(settings, plan) -> Engine`. It imports its library inside `create` or later, so that
-looking at a campaign costs nothing.
+An engine module holds `check(settings)` and `check_sampling(sampling)` for the tables `[settings]` and `[sampling]` of
+`engine.toml`, `create(settings, plan, sampling) -> Engine`, and `versions()`. It imports its library inside them, so
+that looking at a campaign costs nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from submitter import plugins
+from submitter.harness.sampling import GREEDY, Sampling
 
 
 class EnginePlan(BaseModel):
@@ -42,13 +43,15 @@ class Engine(Protocol):
         """Release everything; safe to call after a failure."""
 
 
-def check_settings(name: str, settings: dict[str, Any]) -> None:
-    """InputError if the engine does not know one of its settings; NotInstalledError if it cannot be loaded here."""
-    plugins.load(__name__, name, "engine").check(settings)
+def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GREEDY) -> None:
+    """InputError if the engine lacks a setting or a way of sampling; NotInstalledError if it cannot be loaded here."""
+    engine = plugins.load(__name__, name, "engine")
+    engine.check(settings)
+    engine.check_sampling(sampling)
 
 
-def create(name: str, settings: dict[str, Any], plan: EnginePlan) -> Engine:
-    engine: Engine = plugins.load(__name__, name, "engine").create(settings, plan)
+def create(name: str, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
+    engine: Engine = plugins.load(__name__, name, "engine").create(settings, plan, sampling)
     return engine
 
 

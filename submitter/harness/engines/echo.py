@@ -1,32 +1,45 @@
 """An engine without a model, for tests and rehearsals: it answers after a settable time, or fails as told.
 
-It repeats the prompt's own tokens.
+It repeats the prompt's own tokens, or replays recorded answers. With `tokens_per_s` it has a capacity: requests are
+served in turn by something that makes so many tokens a second, so that they wait for each other the longer the nearer
+the load comes to it. Its clock is computed, not slept, so that the capacity is exact on a busy machine, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from array import array
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from submitter import plugins
 from submitter.errors import InputError, RunError
+from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
+from submitter.harness.sampling import GREEDY, Sampling
 
 
 class Settings(BaseModel):
-    """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included."""
+    """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included.
+
+    `replay_prompts` and `replay_answers` are data set folders: sample i of the one is answered by sample i of the
+    other, and any other prompt as without them.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     first_token_ms: float = Field(0.0, ge=0)
     per_token_ms: float = Field(0.0, ge=0)
+    tokens_per_s: float | None = Field(None, gt=0)
     output_tokens: int = Field(16, ge=0)
     spread_tokens: int = Field(0, ge=0)
     end_with_eos: bool = True
+    replay_prompts: Path | None = None
+    replay_answers: Path | None = None
     fail_at_start: bool = False
     fail_after: int | None = None
     hang_after: int | None = None
@@ -34,15 +47,22 @@ class Settings(BaseModel):
 
 def check(settings: dict[str, Any]) -> Settings:
     try:
-        return Settings.model_validate(settings)
+        checked = Settings.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = plugins.did_you_mean(key, Settings.model_fields) if first["type"] == "extra_forbidden" else first["msg"]
         raise InputError(f"engine.toml: bad setting '{key}' of the echo engine", hint) from None
+    if (checked.replay_prompts is None) != (checked.replay_answers is None):
+        raise InputError("engine.toml: replay_prompts and replay_answers go together", "set both, or none")
+    return checked
 
 
-def create(settings: dict[str, Any], plan: EnginePlan) -> Engine:
+def check_sampling(sampling: Sampling) -> None:
+    """Any: there is no model to sample from."""
+
+
+def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     return EchoEngine(check(settings), plan)
 
 
@@ -55,10 +75,19 @@ class EchoEngine:
         self._settings = settings
         self._plan = plan
         self._requests = 0
+        self._free_at_s = 0.0
+        self._recorded: dict[bytes, int] = {}
+        self._answers: Dataset | None = None
 
     async def start(self) -> None:
         if self._settings.fail_at_start:
             raise RunError("the echo engine was told to fail at its start", "remove fail_at_start from engine.toml")
+        if self._settings.replay_prompts and self._settings.replay_answers:
+            prompts = Dataset.open(self._settings.replay_prompts)
+            self._answers = Dataset.open(self._settings.replay_answers)
+            if len(prompts) != len(self._answers):
+                raise InputError(f"{len(prompts)} prompts and {len(self._answers)} answers to replay", "record anew")
+            self._recorded = {_key(prompts.prompt(index)): index for index in range(len(prompts))}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         settings = self._settings
@@ -68,16 +97,27 @@ class EchoEngine:
         if settings.hang_after is not None and self._requests > settings.hang_after:
             await asyncio.Event().wait()
         answer = self._answer(prompt)
-        if settings.first_token_ms:
-            await asyncio.sleep(settings.first_token_ms / 1000)
+        first_s = self._turn_s(len(answer)) + settings.first_token_ms / 1000
+        await _until(first_s)
         if stream:
             yield answer[:1]
-        if settings.per_token_ms:
-            await asyncio.sleep(settings.per_token_ms * (len(answer) - 1) / 1000)
+        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / 1000)
         yield answer[1:] if stream else answer
+
+    def _turn_s(self, tokens: int) -> float:
+        """The time at which the request's turn comes; whoever comes next waits for its tokens, too."""
+        now_s = asyncio.get_running_loop().time()
+        if self._settings.tokens_per_s is None:
+            return now_s
+        turn_s = max(now_s, self._free_at_s)
+        self._free_at_s = turn_s + tokens / self._settings.tokens_per_s
+        return turn_s
 
     def _answer(self, prompt: Sequence[int]) -> list[int]:
         """A length that depends on the prompt alone, so that two runs give the same answers."""
+        index = self._recorded.get(_key(prompt)) if self._recorded else None
+        if self._answers is not None and index is not None:
+            return self._answers.prompt(index)[: self._plan.max_new_tokens]
         length = self._settings.output_tokens
         if self._settings.spread_tokens:
             length += zlib.crc32(repr(list(prompt)).encode()) % (self._settings.spread_tokens + 1)
@@ -90,3 +130,14 @@ class EchoEngine:
 
     async def stop(self) -> None:
         return None
+
+
+async def _until(at_s: float) -> None:
+    """Sleep until the event loop's clock shows it; a time that has come costs nothing."""
+    left_s = at_s - asyncio.get_running_loop().time()
+    if left_s > 0:
+        await asyncio.sleep(left_s)
+
+
+def _key(prompt: Sequence[int]) -> bytes:
+    return array("i", prompt).tobytes()

@@ -1,0 +1,37 @@
+"""`[sampling]` of engine.toml: how the next token is chosen. The language models' rules ask for greedy decoding.
+
+So all keys are for the open division; `campaign/closed.py` has the clauses that forbid them in the closed one. An
+engine refuses those that it lacks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Sampling(BaseModel):
+    """A key that is not set leaves the engine greedy. Beams and their penalties are named as in transformers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float | None = Field(None, ge=0)
+    top_k: int | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    seed: int | None = None
+    repetition_penalty: float | None = Field(None, gt=0)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    num_beams: int | None = Field(None, ge=1)
+    length_penalty: float | None = None
+    early_stopping: bool | None = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The keys that are set, with their values."""
+        return self.model_dump(exclude_none=True)
+
+
+GREEDY = Sampling()
