@@ -9,9 +9,11 @@ import msgspec
 
 from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Origin, Problem
+from submitter.checker.metric import ran_scenario, run_metric
 from submitter.checker.registry import Rule, all_rules, in_round, rule
 from submitter.checker.rules.compliance import demanded
 from submitter.checker.runs import ComplianceRun, PerformanceRun
+from submitter.model import Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 
 _CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
@@ -32,13 +34,12 @@ def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem | 
 
     The same rules hold of it as of the result's performance run: its seeds, its duration, its latency.
     """
-    if not _judged(run, book):
+    if not _judged(run, book) or (_is_later(run, book) and _stumbling_block(run, book)):
         return
-    problems, stopped = _verdict(run, book)
-    if not stopped:
-        yield from problems
-    elif not _is_later(run, book):
-        raise stopped
+    twin = PerformanceRun(run.result, run.path)
+    twin.cache = run.cache
+    for one in _performance_rules(book.name):
+        yield from one.body(twin, _with_seeds(book, run.test))
 
 
 @rule("CMP009", requires=["STR005", "STR007", "SYS001", "CMP011"], source=_CHECK + "performance_check", hint=_HINT)
@@ -48,9 +49,9 @@ def later_performance_judged(run: ComplianceRun, book: Rulebook) -> Iterator[Pro
     Of the tests after a benchmark's first; where the official checkers until v5.1 stumble over such a log, they give
     the test the verdict of the one before.
     """
-    if _judged(run, book) and _is_later(run, book) and (stopped := _verdict(run, book)[1]):
-        message = f"{stopped.reason}, so the performance of {run.test} could not be judged"
-        yield Problem(message, path=stopped.path)
+    if _judged(run, book) and _is_later(run, book) and (block := _stumbling_block(run, book)):
+        message = f"{block.reason}, so the performance of {run.test} could not be judged"
+        yield Problem(message, path=block.path)
 
 
 @rule("CMP011", source="official: loader.py, load_single_log", hint="restore the file from the run that wrote it")
@@ -108,21 +109,22 @@ def _is_later(run: ComplianceRun, book: Rulebook) -> bool:
     return run.test != judged[0]
 
 
-def _verdict(run: ComplianceRun, book: Rulebook) -> tuple[list[Problem | str], Unavailable | None]:
-    """What the rules of a performance run say of the test's, and what one of them did not find in its log."""
-    return run.load("performance judged", lambda: _judge(run, book))
-
-
-def _judge(run: ComplianceRun, book: Rulebook) -> tuple[list[Problem | str], Unavailable | None]:
-    twin = PerformanceRun(run.result, run.path)
-    twin.cache = run.cache
-    problems: list[Problem | str] = []
-    for one in _performance_rules(book.name):
-        try:
-            problems += one.body(twin, _with_seeds(book, run.test))
-        except Unavailable as absence:
-            return problems, absence
-    return problems, None
+def _stumbling_block(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
+    """What a log lacks that the official check of a performance run computes with or compares, if anything."""
+    try:
+        run_metric(run, book)
+        ran = ran_scenario(run)
+        keys = ["effective_performance_sample_count", "effective_min_duration_ms"]
+        if ran is Scenario.OFFLINE:
+            keys += ["effective_samples_per_query", "effective_min_query_count"]
+        elif ran in run.result.benchmark.latency_ns:
+            keys.append("effective_target_latency_ns")
+        for key in keys:
+            if not isinstance(run.log[key], (int, float)):
+                return Unavailable(run.detail_path, f"has no number under '{key}'")
+    except Unavailable as absence:
+        return absence
+    return None
 
 
 @cache
