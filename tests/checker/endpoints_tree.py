@@ -78,12 +78,13 @@ class EndpointsTree:
         scenarios: tuple[str, ...] = ("Offline", "Server"),
         division: str = "closed",
         system_type: str = "datacenter",
+        submitter: str = SUBMITTER,
     ) -> None:
         self.root = root
-        self.submitter = root / division / SUBMITTER
+        self.submitter = root / division / submitter
         self.base = self.submitter / "results" / SYSTEM / benchmark
         self.scenarios = scenarios
-        description = system_description(division) | {"system_type": system_type}
+        description = system_description(division) | {"system_type": system_type, "submitter": submitter}
         self.write(self.submitter / "systems" / f"{SYSTEM}.json", description)
         self.write(self.submitter / "src" / "README.md", "The code.\n")
         for topic in ("calibration", "bandwidth"):

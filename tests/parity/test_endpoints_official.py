@@ -1,0 +1,67 @@
+"""Endpoints' results, generated and edited, judged by the official checker of v6.x and by ours.
+
+No published round has such results yet. MLCOMMONS_INFERENCE names a checkout of mlcommons/inference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "checker")]
+
+from endpoints_tree import EndpointsTree  # noqa: E402
+from test_rules_endpoints import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write  # noqa: E402
+
+from submitter.checker import check  # noqa: E402
+from submitter.rulebook import load_rulebook  # noqa: E402
+
+CHECKOUT = os.environ.get("MLCOMMONS_INFERENCE")
+# The reference verdicts of v6.x were made without its check of pictures and videos.
+UNCHECKED = {"EPT025"}
+ENDLESS = {"alias bomb", "merge bomb", "long"}  # for the official checker
+
+
+@pytest.mark.skipif(not CHECKOUT, reason="MLCOMMONS_INFERENCE names no checkout of mlcommons/inference")
+@pytest.mark.parametrize("round_name", ["v6.0", "v6.1"])
+def test_verdicts_and_figures_are_the_official_checkers(tmp_path: Path, round_name: str) -> None:
+    edits = [(kind, None) for kind in KINDS.values()]
+    edits += [(kind, change) for rule, kind, change in CASES if rule not in UNCHECKED]
+    edits += HARMLESS
+    edits += [(LLAMA, write("config", text)) for name, text in HOSTILE.items() if name not in ENDLESS]
+    names = [f"E{number:03}" for number in range(len(edits))]
+    for name, (kind, change) in zip(names, edits, strict=True):
+        tree = EndpointsTree(tmp_path, submitter=name, **kind)
+        if change is not None:
+            change(tree)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "official_side.py"), f"{CHECKOUT}/tools/submission", round_name, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    report = check(tmp_path, load_rulebook(round_name), profile="official")
+    assert not report.crashed
+    differences = []
+    compared = 0
+    for name in names:
+        ours = {result.path: result for result in report.results if result.key.submitter == name}
+        if said[name]["crash"]:  # its traceback costs all results of the submitter, ours only the one
+            if all(result.verdict == "valid" for result in ours.values()):
+                differences.append((name, "crash", said[name]["crash"]))
+            continue
+        for path, official in said[name]["results"].items():
+            compared += 1
+            metric = ours[path].metric if ours[path].verdict == "valid" else None
+            told = metric and {"metric": pytest.approx(metric.value, rel=1e-6), "units": metric.unit}
+            if (official and {key: official[key] for key in ("metric", "units")}) != told:
+                differences.append((path, official, told))
+    assert differences == []
+    assert compared > len(edits)
