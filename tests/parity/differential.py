@@ -2,9 +2,9 @@
 
 usage: differential.py CHECKOUT ROUNDS [--round v5.1] [--count 300] [--seed 1] [--out FILE]
 
-CHECKOUT is a git checkout of mlcommons/inference with its tags, ROUNDS a folder with the published rounds unpacked or
-packed. Each damaged copy is a submitter of its own in one tree (closed/M0001/...), so one process of the official
-checker judges all. Exit code 1 where there is a disagreement.
+CHECKOUT is a git checkout of mlcommons/inference with its tags, ROUNDS a folder with the published rounds, unpacked. Each
+damaged copy is a submitter of its own in one tree (closed/M0001/...), so one process of the official checker judges
+all. Exit code 1 where there is a disagreement.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from mutations import Unfit, mutations, write  # noqa: E402
 from submitter.checker import Finding, check  # noqa: E402
 from submitter.rulebook import Rulebook, load_rulebook  # noqa: E402
 
-# The archive that a round's results are taken from, and the commit and the files of its official checker.
+# Of each round: the archives whose results are damaged, and the commit and the files of its official checker. A round
+# that was not published here takes its neighbours' results, with its own seeds in their logs.
 _OLD_FILES = ("submission_checker.py", "log_parser.py", "power")
-_NEW = ("v6.0-part", "b66003e1", ("submission_checker",))
-OFFICIAL = {
-    "v4.1": ("v4.1", "v4.1", _OLD_FILES),
-    "v5.0": ("v5.1", "v5.0.1", _OLD_FILES),
-    "v5.1": ("v5.1", "v5.1.1", _OLD_FILES),
-    "v6.0": _NEW,
-    "v6.1": _NEW,
+_NEW = ("b66003e1", ("submission_checker",))
+OFFICIAL: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
+    "v4.1": ({"v4.1": "v4.1"}, "v4.1", _OLD_FILES),
+    "v5.0": ({"v4.1": "v4.1", "v5.1": "v5.1"}, "v5.0.1", _OLD_FILES),
+    "v5.1": ({"v5.1": "v5.1"}, "v5.1.1", _OLD_FILES),
+    "v6.0": ({"v6.0-part": "v6.0"}, *_NEW),
+    "v6.1": ({"v6.0-part": "v6.0"}, *_NEW),
 }
 # A copy is cheap if its logs are: of each benchmark the smallest few systems are taken.
 _SYSTEMS_OF_BENCHMARK = 3
@@ -120,8 +121,8 @@ def place(unit: Unit, tree: Path, name: str, division: str) -> Path:
             if source.is_dir():
                 shutil.copytree(source, target / top.name / unit.system / unit.benchmark, copy_function=os.link)
             for folder in (top, top / unit.system):
-                for beside in folder.glob("*"):
-                    inside = target / top.name / folder.relative_to(top)
+                inside = target / top.name / folder.relative_to(top)
+                for beside in folder.iterdir() if folder.is_dir() else ():
                     if beside.is_file() and inside.is_dir():
                         os.link(beside, inside / beside.name)
         elif top.name == "systems":
@@ -235,17 +236,54 @@ def _same(official: dict[str, Any], verdict: Any) -> bool:
     )
 
 
-def run(tools: Path, root: Path, round_name: str, count: int, seed: int, scratch: Path) -> Outcome:
-    """Damage, judge by both, compare. `root` holds the divisions of the published round."""
+def reseed(unit: Unit, source: Rulebook, book: Rulebook) -> None:
+    """Give the logs of another round's results the seeds of this one."""
+    if source.seeds == book.seeds:
+        return
+    new = dict(book.seeds)
+    for top in ("results", "compliance"):
+        for log in (unit.submitter / top / unit.system / unit.benchmark).rglob("mlperf_log_detail.txt"):
+            data = log.read_bytes()
+            for name, seed in source.seeds:
+                data = data.replace(b'"value": %d,' % seed, b'"value": %d,' % new[name])
+            write(log, data)
+
+
+def run(tools: Path, rounds: Path, round_name: str, count: int, seed: int, scratch: Path) -> Outcome:
+    """Damage, judge by both, compare. `rounds` holds the published rounds, unpacked."""
     book = load_rulebook(round_name)
-    local = scratch / "round"
-    if not local.exists():  # links do not reach over file systems
-        shutil.copytree(root, local)
+    units: list[Unit] = []
+    for archive, source in OFFICIAL[round_name][0].items():
+        local = scratch / archive  # links do not reach over file systems
+        chosen = units_of(rounds / archive)
+        for unit in chosen:
+            own = Unit(local / unit.submitter.relative_to(rounds / archive), unit.system, unit.benchmark, unit.size)
+            bring(unit, own)
+            reseed(own, load_rulebook(source), book)
+            units.append(own)
     tree = scratch / "tree"
-    copies = damage(units_of(local), tree, book, count, seed)
+    copies = damage(units, tree, book, count, seed)
     outcome = compare(copies, judge_officially(tools, round_name, tree), tree, book)
     shutil.rmtree(tree)
     return outcome
+
+
+def bring(unit: Unit, target: Unit) -> None:
+    """Copy what belongs to a unit, and the rest of its submitter's folder if it is not there yet."""
+    target.submitter.mkdir(parents=True, exist_ok=True)
+    for top in unit.submitter.iterdir():
+        inside = target.submitter / top.name
+        if top.name in ("results", "measurements", "compliance"):
+            source = top / unit.system / unit.benchmark
+            if source.is_dir():
+                shutil.copytree(source, inside / unit.system / unit.benchmark)
+            for folder in (top, top / unit.system):
+                for beside in folder.iterdir() if folder.is_dir() else ():
+                    if beside.is_file() and (inside / folder.relative_to(top)).is_dir():
+                        shutil.copy(beside, inside / folder.relative_to(top) / beside.name)
+        elif not inside.exists():
+            copy = shutil.copytree if top.is_dir() else shutil.copy
+            copy(top, inside)
 
 
 def show(round_name: str, outcome: Outcome) -> None:
@@ -276,12 +314,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="all disagreements as JSON")
     options = parser.parse_args()
     everything: list[dict[str, Any]] = []
-    for round_name in options.round or ["v4.1", "v5.1", "v6.0"]:
+    for round_name in options.round or OFFICIAL:
         with tempfile.TemporaryDirectory(prefix="differential-") as folder:
             scratch = Path(folder)
             tools = official_tools(options.checkout, round_name, scratch / "tools")
-            root = options.rounds / OFFICIAL[round_name][0]
-            outcome = run(tools, root, round_name, options.count, options.seed, scratch)
+            outcome = run(tools, options.rounds, round_name, options.count, options.seed, scratch)
         show(round_name, outcome)
         everything += [asdict(one) | {"round": round_name} for one in outcome.disagreements]
     if options.out:
