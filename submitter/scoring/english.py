@@ -7,29 +7,32 @@ installed files of llama-index-core, one distribution that carries a copy.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from submitter.errors import NotInstalledError
 
 _MODEL = "tokenizers/punkt_tab/english/"
 _CARRIER = "llama-index-core"
 _CARRIER_CACHE = "llama_index/core/_static/nltk_cache"
+_CONTEXTS_KEPT = 1 << 16
+
+# A word of letters, the sign that may end a sentence, and the next word: most places where a sentence may end.
+_PLAIN_CONTEXT = re.compile(r"([A-Za-z]{2,})(?:\.|([?!]))[ \n]+[!-~]").match
 
 
-_STEMS_KEPT = 1 << 18  # more words than a data set has; garbage cannot fill the memory
-
-
-class CachingStemmer:
-    """nltk's Porter stemmer, which works out each word once."""
-
-    def __init__(self) -> None:
+def load_stemmer() -> Any:
+    """nltk's Porter stemmer: `stem(word)`. NotInstalledError without nltk."""
+    try:
         from nltk.stem.porter import PorterStemmer
-
-        self.stem = lru_cache(_STEMS_KEPT)(PorterStemmer().stem)
+    except ImportError:
+        raise _no_nltk() from None
+    return PorterStemmer()
 
 
 def load_splitter() -> Callable[[str], list[str]]:
@@ -37,15 +40,38 @@ def load_splitter() -> Callable[[str], list[str]]:
     try:
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
     except ImportError:
-        raise NotInstalledError("scoring needs the package nltk", "in the checkout: pip install '.[score]'") from None
+        raise _no_nltk() from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nltk warns of folders it does not trust, and we look further
-            return PunktTokenizer("english").tokenize  # type: ignore[no-any-return]
+            splitter = PunktTokenizer("english")
     except LookupError:
         splitter = PunktSentenceTokenizer()
         splitter._params = _read_model(_carried_model())
-        return splitter.tokenize  # type: ignore[no-any-return]
+    splitter.text_contains_sentbreak = _sentence_end_test(splitter)
+    return splitter.tokenize  # type: ignore[no-any-return]
+
+
+def _sentence_end_test(splitter: Any) -> Callable[[str], bool]:
+    """nltk's test whether a sentence ends in `context`, which asks nltk only where the answer is in doubt.
+
+    After a plain word that is no abbreviation and begins no collocation, nltk's two passes call every full stop an
+    end, whatever follows, and every "?" and "!" is one anyway.
+    """
+    in_doubt = {first for first, _ in splitter._params.collocations} | set(splitter._params.abbrev_types)
+    ask_nltk = lru_cache(_CONTEXTS_KEPT)(splitter.text_contains_sentbreak)
+
+    def ends_sentence(context: str) -> bool:
+        plain = _PLAIN_CONTEXT(context)
+        if plain and (plain[2] or plain[1].lower() not in in_doubt):
+            return True
+        return bool(ask_nltk(context))
+
+    return ends_sentence
+
+
+def _no_nltk() -> NotInstalledError:
+    return NotInstalledError("scoring needs the package nltk", "in the checkout: pip install '.[score]'")
 
 
 def _carried_model() -> Path:

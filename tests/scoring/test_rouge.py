@@ -66,6 +66,36 @@ def test_sentences_are_those_of_nltk(sentences):
     assert split("Dr. Smith left. He ran.") == ["Dr. Smith left.", "He ran."]
 
 
+def test_sentences_are_those_of_nltk_where_the_answer_is_in_doubt(sentences):
+    """Abbreviations, collocations, initials, numbers, ellipses, quotes, odd white space: all that nltk knows of."""
+    rng = random.Random(11)
+    split = english.load_splitter()
+    parameters = split.__self__._params
+    abbreviations = sorted(parameters.abbrev_types)
+    collocations = sorted(parameters.collocations)
+    assert abbreviations
+    assert collocations
+
+    def piece() -> str:
+        kind = rng.randrange(8)
+        if kind == 0:
+            return f"{rng.choice(abbreviations)}."
+        if kind == 1:
+            return "{}. {}".format(*rng.choice(collocations))
+        if kind == 2:
+            return rng.choice(["J.", "x.", "12.", "3.5.", "1990.", "...", "..", "?!", "!!!", "-", "--", "B-12."])
+        if kind == 3:
+            return rng.choice(
+                ['"He', 'it."', "(so.)", "”", "it.”", "‘No’.", "[x].", "a.b", "é.", "Ünder.", "of,", "it's."]
+            )
+        return rng.choice(WORDS) + rng.choice(["", "", ".", "?", "!", ". The", "? the", ".The", '."', ".)", ". 12"])
+
+    for _ in range(1500):
+        spaces = rng.choice([" ", " ", " ", "  ", "\n", "\n\n", "\t", "\u00a0", "\x1c", "\u2028", "\r\n"])
+        text = spaces.join(rng.choice([str.capitalize, str])(piece()) for _ in range(rng.randint(1, 12))).strip()
+        assert split(text) == sentences(text)
+
+
 def test_a_model_that_nltk_distrusts_is_read_from_the_carrier(monkeypatch, tmp_path):
     """Under umask 002 an installation is writable by its group, and nltk refuses to read from it."""
     shutil.copytree(english._carried_model(), tmp_path / english._MODEL)

@@ -1,16 +1,24 @@
 """ROUGE-1/2/L/Lsum F-measures with stemming, equal to the last bit to `rouge_score.rouge_scorer`; its only importer.
 
-Words, stems and the F-measure are rouge_score's own. Two things are ours, for speed (the library fills a table of
-words x words in Python for each pair): each text is tokenised once for all four metrics, and the longest common
-subsequence is found with one machine word for many table cells (H. Hyyro, "Bit-parallel LCS-length computation
-revisited", 2004). `tests/scoring` holds the equality against the library itself.
+The F-measure is rouge_score's own and a word's stem too. Three things are ours, for speed (the library fills a table of
+words x words in Python for each pair, and for each pair of sentences):
+
+- each text is tokenised once for all four metrics, and a word is stemmed once;
+- the longest common subsequence is found with one bit for each cell of a column (H. Hyyro, "Bit-parallel LCS-length
+  computation revisited", 2004);
+- for ROUGE-Lsum all sentences of the reference lie side by side in one integer, so that one pass over a sentence of
+  the prediction serves them all.
+
+`tests/scoring` holds the equality against the library itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain, pairwise
+from typing import TypeVar
 
 from submitter.errors import NotInstalledError
 from submitter.scoring import english
@@ -18,10 +26,29 @@ from submitter.scoring.metrics import Metric
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
+T = TypeVar("T", bound=Hashable)
+
+_WORDS = re.compile("[a-z0-9]+").findall
+_STEMS_KEPT = 1 << 18  # more words than a data set has; garbage cannot fill the memory
+
 
 def create() -> Metric:
     """NotInstalledError if rouge_score, nltk or nltk's sentence model is missing."""
     return _Rouge()
+
+
+class _Stems(dict[str, str]):
+    """Stem by word: what `rouge_score.tokenize` makes of one word, worked out once."""
+
+    def __init__(self, tokenize: Callable[[str, object], list[str]], stemmer: object) -> None:
+        self._tokenize, self._stemmer = tokenize, stemmer
+
+    def __missing__(self, word: str) -> str:
+        stem = "".join(self._tokenize(word, self._stemmer))
+        if len(self) >= _STEMS_KEPT:
+            self.clear()
+        self[word] = stem
+        return stem
 
 
 class _Rouge:
@@ -35,8 +62,7 @@ class _Rouge:
                 "scoring needs the package rouge-score", "in the checkout: pip install '.[score]'"
             ) from None
         self._split = english.load_splitter()
-        self._stemmer = english.CachingStemmer()
-        self._tokenize = tokenize.tokenize
+        self._stems = _Stems(tokenize.tokenize, english.load_stemmer())
         self._fmeasure = scoring.fmeasure
 
     def prepare(self, text: str) -> str:
@@ -47,98 +73,144 @@ class _Rouge:
         found = self._sentences(prediction)
         wanted = self._sentences(reference)
         # A line's end always ends a word, so the text's words are its sentences' words.
-        found_words = [word for sentence in found for word in sentence]
-        wanted_words = [word for sentence in wanted for word in sentence]
+        found_words = list(chain.from_iterable(found))
+        wanted_words = list(chain.from_iterable(wanted))
         if not found_words or not wanted_words:
             return (0.0,) * len(NAMES)
         n_found, n_wanted = len(found_words), len(wanted_words)
-        one = _common(found_words, wanted_words)
-        two = _common(pairwise(found_words), pairwise(wanted_words))
+        found_bag, wanted_bag = Counter(found_words), Counter(wanted_words)
+        one = _shared(found_bag, wanted_bag)
+        two = _shared(Counter(pairwise(found_words)), Counter(pairwise(wanted_words)))
         return (
             self._f(one, n_found, n_wanted),
             self._f(two, max(n_found - 1, 1), max(n_wanted - 1, 1)),
             self._f(_lcs_length(wanted_words, found_words), n_found, n_wanted),
-            self._f(_union_lcs_hits(wanted, found), n_found, n_wanted),
+            self._f(_union_lcs_hits(wanted, found, wanted_bag, found_bag), n_found, n_wanted),
         )
 
     def _sentences(self, text: str) -> list[list[str]]:
-        return [self._tokenize(line, self._stemmer) for line in text.split("\n") if line]
+        """Each line's words, stemmed; rouge_score drops a word of which the stemmer leaves nothing."""
+        stems = self._stems
+        return [[stem for word in _WORDS(line.lower()) if (stem := stems[word])] for line in text.split("\n") if line]
 
     def _f(self, hits: int, n_found: int, n_wanted: int) -> float:
         return float(self._fmeasure(hits / n_found, hits / n_wanted))
 
 
-def _common(first: Iterable[Hashable], second: Iterable[Hashable]) -> int:
+def _shared(first: Counter[T], second: Counter[T]) -> int:
     """How many items the two bags share."""
-    return (Counter(first) & Counter(second)).total()
+    common = first.keys() & second.keys()
+    return sum(min(first[item], second[item]) for item in common)
 
 
-def _positions(words: Sequence[str]) -> dict[str, int]:
-    """For each word, the integer whose bit i is set where words[i] is that word."""
-    positions: dict[str, int] = {}
-    for place, word in enumerate(words):
-        positions[word] = positions.get(word, 0) | 1 << place
-    return positions
-
-
-def _columns(positions: dict[str, int], length: int, words: Iterable[str]) -> list[int]:
-    """The LCS table of a text of `length` words (its `positions`) against `words`, a column after each word.
-
-    Bit i of a column is clear where the table grows from row i to row i + 1.
-    """
-    full = (1 << length) - 1
-    column = full
-    columns = []
+def _places(words: Iterable[str], offset: int = 0, places: dict[str, int] | None = None) -> dict[str, int]:
+    """For each word, the integer whose bit `offset + i` is set where words[i] is that word; added to `places`."""
+    places = {} if places is None else places
+    bit = 1 << offset
     for word in words:
-        matches = column & positions.get(word, 0)
-        column = (column + matches | column - matches) & full
-        columns.append(column)
-    return columns
+        places[word] = places.get(word, 0) | bit
+        bit <<= 1
+    return places
 
 
 def _lcs_length(reference: Sequence[str], prediction: Sequence[str]) -> int:
-    last = _columns(_positions(reference), len(reference), prediction)[-1]
-    return len(reference) - last.bit_count()
+    """How long a longest common subsequence is.
+
+    Bit i of `column` is clear where the LCS table of the reference against the words so far grows from row i to i + 1.
+    """
+    places = _places(reference)
+    full = column = (1 << len(reference)) - 1
+    for word in prediction:
+        if matches := column & places.get(word, 0):
+            column = (column + matches | column - matches) & full
+    return len(reference) - column.bit_count()
 
 
-def _union_lcs_hits(reference: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> int:
+def _union_lcs_hits(
+    reference: Sequence[Sequence[str]],
+    prediction: Sequence[Sequence[str]],
+    left_wanted: Counter[str],
+    left_found: Counter[str],
+) -> int:
     """ROUGE-Lsum's hits: the words of each reference sentence that lie on its LCS with any sentence of the prediction,
-    each counted at most as often as both texts have it."""
-    left_found = Counter(word for sentence in prediction for word in sentence)
-    left_wanted = Counter(word for sentence in reference for word in sentence)
+    each counted at most as often as both texts have it. Both bags are used up."""
+    sides = _SideBySide(reference)
+    union = 0
+    for sentence in prediction:
+        union |= sides.lcs_places(sentence)
     hits = 0
-    for sentence in reference:
-        positions = _positions(sentence)
-        union = 0
-        for candidate in prediction:
-            if not positions.keys().isdisjoint(candidate):
-                union |= _lcs_places(positions, len(sentence), candidate)
-        for place, word in enumerate(sentence):
-            if union >> place & 1 and left_found[word] > 0 and left_wanted[word] > 0:
-                hits += 1
-                left_found[word] -= 1
-                left_wanted[word] -= 1
+    for word in sides.words_at(union):
+        if left_found[word] > 0 and left_wanted[word] > 0:
+            hits += 1
+            left_found[word] -= 1
+            left_wanted[word] -= 1
     return hits
 
 
-def _lcs_places(positions: dict[str, int], length: int, words: Sequence[str]) -> int:
-    """The places, as bits, of one LCS: of several equally long ones, that which rouge_score's way back picks.
+class _SideBySide:
+    """The sentences of a text in one integer, a bit a word, the text's first word the lowest.
 
-    The library goes left where the cell to the left is the larger one, else up; where words differ, the left one is
-    larger just where the table grows from the row above, which is a clear bit.
+    A bit that no word has parts a sentence from the next and takes up its carry; so the tables of all sentences
+    against another sentence are worked out at once.
     """
-    columns = _columns(positions, length, words)
-    matches = [positions.get(word, 0) for word in words]
-    places = 0
-    row, column = length - 1, len(words) - 1
-    while row >= 0 and column >= 0:
-        bit = 1 << row
-        if matches[column] & bit:
-            places |= bit
-            row -= 1
-            column -= 1
-        elif columns[column] & bit:
-            row -= 1
-        else:
-            column -= 1
-    return places
+
+    def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
+        self._words: list[str | None] = []
+        self._places: dict[str, int] = {}
+        full = longest = 0
+        for sentence in sentences:
+            _places(sentence, len(self._words), self._places)
+            full |= ((1 << len(sentence)) - 1) << len(self._words)
+            longest = max(longest, len(sentence))
+            self._words += [*sentence, None]
+        self._full = full
+        self._inside = inside = full & full >> 1  # the places that are not the last of their sentence
+        # A shift to the right by `step` brings bits of the next sentence into the last `step` places of this one.
+        self._steps: list[tuple[int, int]] = []
+        step = 1
+        while step < longest:
+            self._steps.append((step, inside))
+            inside &= inside >> step
+            step *= 2
+
+    def words_at(self, places: int) -> Iterable[str]:
+        words = self._words
+        while places:
+            lowest = places & -places
+            word = words[lowest.bit_length() - 1]
+            assert word is not None
+            yield word
+            places ^= lowest
+
+    def lcs_places(self, candidate: Sequence[str]) -> int:
+        """The places, as bits, of one LCS of each sentence with `candidate`: of several equally long ones, that which
+        rouge_score's way back picks.
+
+        The library goes left where the cell to the left is the larger one, else up; where words differ, the left one
+        is larger just where the table does not grow from the row above. So in each column the way goes up to the next
+        match or growth; a match is taken, and either way it goes on in the column to the left.
+        """
+        full, steps = self._full, self._steps
+        column = full
+        stops: list[tuple[int, int]] = []  # for each word of the candidate: its matches, and these or growth
+        for word in candidate:
+            matches = self._places.get(word, 0)
+            if matches:
+                hits = column & matches
+                column = (column + hits | column - hits) & full
+            elif stops and not stops[-1][0]:
+                continue  # the way crosses a second such column straight to the left
+            stops.append((matches, matches | full ^ column))
+        taken = 0
+        open_places = full  # in each sentence, the rows at or below the way
+        for matches, stop in reversed(stops):
+            below = stop & open_places
+            if not below:
+                break
+            for step, inside in steps:
+                below |= below >> step & inside
+            # `below` now holds, in each sentence, the row where the way stops and all under it
+            ends = matches & below & ~(below >> 1 & self._inside)
+            taken |= ends
+            open_places = below ^ ends
+        return taken
