@@ -2,9 +2,9 @@
 
 usage: differential.py CHECKOUT ROUNDS [--round v5.1] [--count 300] [--seed 1] [--out FILE]
 
-CHECKOUT is a git checkout of mlcommons/inference with its tags, ROUNDS a folder with the published rounds, unpacked. Each
-damaged copy is a submitter of its own in one tree (closed/M0001/...), so one process of the official checker judges
-all. Exit code 1 where there is a disagreement.
+CHECKOUT is a git checkout of mlcommons/inference with its tags, ROUNDS a folder with the published rounds, unpacked.
+Each damaged copy is a submitter of its own in one tree (closed/M0001/...), so one process of the official checker
+judges all. Exit code 1 where there is a disagreement.
 """
 
 from __future__ import annotations
