@@ -39,11 +39,8 @@ class _Errors(logging.Handler):
         self.said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if (
-            len(self.said) < _ERRORS_KEPT
-            and "skipped for" not in str(record.msg)
-            and "is unknown" not in str(record.msg)
-        ):
+        noise = any(words in str(record.msg) for words in ("skipped for", "is unknown"))
+        if len(self.said) < _ERRORS_KEPT and not noise:
             self.said.append(f"{record.filename}:{record.lineno} {record.getMessage()[:300]}")
 
 
