@@ -81,6 +81,7 @@ class Benchmark(_Table, frozen=True, kw_only=True):
     performance_sample_count: int
     accuracy_sample_count: int | dict[Scenario, int] | None = None
     max_new_tokens: int | None = None
+    min_new_tokens: int | None = None
     eos_token_id: int | None = None
     equal_issue: bool = False
     use_token_latencies: bool = False
