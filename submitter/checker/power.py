@@ -142,8 +142,8 @@ class PowerRun(Node):
         path = self.path / self.PTD_LOG
         try:
             session = str(self.server.get("session_name"))
-        except Malformed as error:
-            raise Unavailable(self.server.path, str(error)) from None
+        except (Malformed, Unreadable) as error:
+            raise Unavailable(self.path / self.SERVER, str(error)) from None
         return self._parsed(path, lambda: read_ptd_log(self._lines(path), session))
 
     def _parsed(self, path: PurePosixPath, parse: Callable[[], T]) -> T:
