@@ -210,6 +210,8 @@ case("CMP007", _test06(answer(0, [11, 12, EOS], Scenario.SERVER, data="0B0000"))
 case("CMP007", _test06(answer(0, [11, 12, EOS], Scenario.OFFLINE)))
 case("CMP007", _test06("{ not an answer }"))
 
+case("CON006", _perf(result_completed_tokens_per_second=29000))
+
 case("PRV001", lambda tree: None)
 
 
@@ -241,6 +243,7 @@ def test_a_valid_tree_breaks_no_rule(tmp_path: Path, division: str, scenarios: t
 
 def test_every_rule_has_a_failing_case() -> None:
     from test_power import COVERED as POWER
+    from test_rules_documents import CASES as DOCUMENTS
     from test_rules_provenance import CASES as PROVENANCE
 
     covered = {rule for rule, _ in CASES} | POWER | {rule for rule, _ in PROVENANCE}
