@@ -244,9 +244,11 @@ def test_a_valid_tree_breaks_no_rule(tmp_path: Path, division: str, scenarios: t
 def test_every_rule_has_a_failing_case() -> None:
     from test_power import COVERED as POWER
     from test_rules_documents import CASES as DOCUMENTS
+    from test_rules_endpoints import COVERED as ENDPOINTS
     from test_rules_provenance import CASES as PROVENANCE
+    from test_rules_structure import COVERED as STRUCTURE
 
-    covered = {rule for rule, _ in CASES} | POWER | {rule for rule, _ in PROVENANCE}
+    covered = ENDPOINTS | STRUCTURE | {rule for rule, _ in (*CASES, *DOCUMENTS, *PROVENANCE)} | POWER
     assert {rule.id for rule in all_rules()} - covered == set()
 
 
