@@ -29,6 +29,7 @@ MODEL_MAPPING = "model_mapping.json"
 ENDPOINTS_CONFIGS = ("config.yaml", "config.yml")
 ENDPOINTS_SUMMARY = "result_summary.json"
 ENDPOINTS_ACCURACY = "accuracy_results.json"
+_IMPLEMENTATION = "submitter"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Layout:
 
     def implementation(self, division: str, submitter: str, benchmark: str) -> PurePosixPath:
         """The code of one official benchmark; the rules want an implementation's name there, and ours is our own."""
-        return self.code(division, submitter) / benchmark / "submitter"
+        return self.code(division, submitter) / benchmark / _IMPLEMENTATION
 
     def documentation(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "documentation"
@@ -67,6 +68,10 @@ class Layout:
 
     def system(self, division: str, submitter: str, system: str) -> PurePosixPath:
         return self.systems(division, submitter) / f"{system}.json"
+
+    def nameplate(self, division: str, submitter: str, system: str) -> PurePosixPath:
+        """What the system's power supplies are rated for, from v6.1 on."""
+        return self.systems(division, submitter) / f"{system}_power.yaml"
 
     def results(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "results"
@@ -85,6 +90,11 @@ class Layout:
     def measurements(self, key: ResultKey) -> PurePosixPath:
         """The folder of user.conf, README.md and the description of the measurement."""
         return self._beside_results(key, "measurements")
+
+    def measurement_description(self, key: ResultKey) -> PurePosixPath:
+        """Where we write the description of the measurement."""
+        name = MEASUREMENTS_JSON if self.nested else f"{key.system}_{_IMPLEMENTATION}_{key.scenario}.json"
+        return self.measurements(key) / name
 
     def describes_measurement(self, key: ResultKey, name: str) -> bool:
         """Whether a file of this name in the measurements' folder is the description of the measurement.

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 LAYERS = [
     {"errors", "model"},
     {"plugins"},
-    {"schema", "logs", "layout", "early_stopping"},
+    {"schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},
     {"manifest", "system"},
     {"checker", "harness", "scoring", "assembly", "quantize"},

@@ -15,11 +15,13 @@ FAMILIES = {
     "STR": "what lies where",
     "SYS": "the system description",
     "MEA": "what stands beside a result",
+    "DOC": "what a person has to write",
     "PRF": "the performance run",
     "ACC": "the accuracy run and its score",
     "CMP": "the compliance tests",
     "PWR": "the power measurement",
     "EPT": "results of mlcommons/endpoints",
+    "CON": "the figures of a run against one another",
     "PRV": "the manifest",
 }
 _HEAD = """\

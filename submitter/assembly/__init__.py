@@ -1,0 +1,83 @@
+"""From run folders to a submission tree, through the grammar of `layout`.
+
+The tree is built beside its place and renamed into it: it is there whole or not at all, and the runs stay as they are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+
+from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan, check_plan
+from submitter.assembly.tree import SMOKE_LINE, TreeBuilder, truncated
+from submitter.errors import InputError, RunError
+from submitter.layout import layout_of
+from submitter.manifest import Manifest
+
+__all__ = ["SMOKE_LINE", "AssemblyPlan", "BenchmarkPlan", "assemble", "draft", "truncated"]
+
+
+def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
+    """Lay out the runs `<runs>/<system>/<benchmark>/<scenario>/<mode>/` as a tree of the plan's round at `target`.
+
+    Returns `target`. An earlier tree of ours there is replaced as a whole. InputError if a run is not finished, was
+    changed since, or belongs to another plan, if a file is missing or a person's part of it empty, or if `target`
+    holds anything that is not ours; RunError if the tree cannot be written. In either case `target` stays as it was.
+    """
+    target = target.absolute()
+    building, replaced = (target.with_name(f".{target.name}.{state}") for state in ("building", "replaced"))
+    grammar = layout_of(plan.round)
+    check_plan(plan)
+    try:
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)  # an earlier call was ended between its two renames
+        _check_replaceable(target, grammar.manifest(plan.division, plan.submitter))
+        for stale in (building, replaced):
+            if stale.exists():
+                shutil.rmtree(stale)
+        building.mkdir(parents=True)
+        try:
+            TreeBuilder(building, grammar, plan).build(runs)
+            if target.exists():
+                target.rename(replaced)
+            building.rename(target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+            if replaced.exists() and not target.exists():
+                replaced.rename(target)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except OSError as error:
+        raise RunError(
+            f"the tree {target} could not be written: {error.strerror or error} ({error.filename or target})",
+            "free some space or choose another folder, and assemble again; nothing was left half-written",
+        ) from None
+    return target
+
+
+def draft(target: Path, *, plan: AssemblyPlan) -> list[PurePosixPath]:
+    """Lay out at the new folder `target` all that a tree has without any run; returns the paths runs will add to it.
+
+    InputError as `assemble` raises it, but for the runs.
+    """
+    check_plan(plan)
+    return TreeBuilder(target, layout_of(plan.round), plan).draft()
+
+
+def _check_replaceable(target: Path, manifest_path: PurePosixPath) -> None:
+    """InputError unless `target` is free, or a tree of ours that holds nothing else."""
+    if not target.exists() and not target.is_symlink():
+        return
+    hint = "move it away, or assemble into another folder"
+    if target.is_symlink() or not target.is_dir():
+        raise InputError(f"{target} exists and is no folder", hint)
+    if not any(target.iterdir()):
+        return
+    try:
+        manifest = Manifest.model_validate_json((target / manifest_path).read_bytes())
+    except (OSError, ValueError):
+        raise InputError(f"{target} exists and holds no {manifest_path}, so it is not ours to replace", hint) from None
+    ours = {*manifest.files, str(manifest_path)}
+    for path in sorted(target.rglob("*")):
+        relative = path.relative_to(target).as_posix()
+        if relative not in ours and (path.is_symlink() or not path.is_dir()):
+            raise InputError(f"{target} holds {relative}, which was not assembled, and would be lost", hint)

@@ -1,0 +1,79 @@
+"""What a tree is made of, and whether that fits together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from submitter import system
+from submitter.errors import InputError
+from submitter.manifest import FullRun
+from submitter.model import Division, Scenario
+from submitter.rulebook import load_rulebook
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+
+
+@dataclass(frozen=True)
+class BenchmarkPlan:
+    """One benchmark's part of a tree.
+
+    `measurements` holds a folder for each scenario with `user.conf`, `measurements.json`, `README.md` and
+    `engine.toml`; `accuracy_target` is the lowest allowed value of each metric.
+    """
+
+    name: str
+    official_name: str
+    scenarios: tuple[Scenario, ...]
+    measurements: Path
+    accuracy_target: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AssemblyPlan:
+    """One submitter's tree of one system. `system_description` is complete, `command` made the runs.
+
+    `documentation` and `source` are folders whose files are copied (code for `src`, for each benchmark); `full_run`
+    says how to make the submission that a smoke tree previews. `runs_round` is the round that the runs were made for
+    where it is another: whoever sets it has seen that their logs are right for `round`, too.
+    """
+
+    round: str
+    division: Division
+    submitter: str
+    system: str
+    system_description: Mapping[str, object]
+    benchmarks: tuple[BenchmarkPlan, ...]
+    command: str
+    smoke: bool = False
+    full_run: FullRun | None = None
+    documentation: Path | None = None
+    source: Path | None = None
+    runs_round: str | None = None
+
+
+def check_plan(plan: AssemblyPlan) -> None:
+    """InputError if the parts of a plan contradict each other or the round."""
+    book = load_rulebook(plan.round)
+    for what, name in (("submitter", plan.submitter), ("system", plan.system)):
+        if not _NAME.fullmatch(name):
+            raise InputError(f"{what} '{name}' is no folder name", "use letters, digits and . _ + -")
+    if not plan.benchmarks or not all(benchmark.scenarios for benchmark in plan.benchmarks):
+        raise InputError("there is nothing to assemble", "name at least one benchmark and one scenario of it")
+    for benchmark in plan.benchmarks:
+        if not _NAME.fullmatch(benchmark.name):
+            raise InputError(f"benchmark '{benchmark.name}' is no folder name", "use letters, digits and . _ + -")
+        book.benchmark(benchmark.official_name)
+        if benchmark.name != benchmark.official_name and plan.division is not Division.OPEN:
+            raise InputError(
+                f"the {plan.division} division has no benchmark '{benchmark.name}'",
+                f"only an open submission may map its own model to {benchmark.official_name}",
+            )
+    system.validate(dict(plan.system_description), f"the description of system {plan.system}")
+    for key, wanted in (("division", str(plan.division)), ("submitter", plan.submitter)):
+        if str(plan.system_description[key]).lower() != wanted.lower():
+            raise InputError(
+                f"the description of system {plan.system} has {key} {plan.system_description[key]}, not {wanted}"
+            )
