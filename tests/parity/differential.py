@@ -249,15 +249,15 @@ def reseed(unit: Unit, source: Rulebook, book: Rulebook) -> None:
             write(log, data)
 
 
-def run(tools: Path, rounds: Path, round_name: str, count: int, seed: int, scratch: Path) -> Outcome:
-    """Damage, judge by both, compare. `rounds` holds the published rounds, unpacked."""
+def run(tools: Path, roots: dict[str, Path], round_name: str, count: int, seed: int, scratch: Path) -> Outcome:
+    """Damage, judge by both, compare. `roots` maps archives to the folders that hold their divisions."""
     book = load_rulebook(round_name)
     units: list[Unit] = []
     for archive, source in OFFICIAL[round_name][0].items():
         local = scratch / archive  # links do not reach over file systems
-        chosen = units_of(rounds / archive)
+        chosen = units_of(roots[archive])
         for unit in chosen:
-            own = Unit(local / unit.submitter.relative_to(rounds / archive), unit.system, unit.benchmark, unit.size)
+            own = Unit(local / unit.submitter.relative_to(roots[archive]), unit.system, unit.benchmark, unit.size)
             bring(unit, own)
             reseed(own, load_rulebook(source), book)
             units.append(own)
@@ -318,7 +318,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="differential-") as folder:
             scratch = Path(folder)
             tools = official_tools(options.checkout, round_name, scratch / "tools")
-            outcome = run(tools, options.rounds, round_name, options.count, options.seed, scratch)
+            roots = {archive: options.rounds / archive for archive in OFFICIAL[round_name][0]}
+            outcome = run(tools, roots, round_name, options.count, options.seed, scratch)
         show(round_name, outcome)
         everything += [asdict(one) | {"round": round_name} for one in outcome.disagreements]
     if options.out:
