@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shlex
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from submitter import layout
+from submitter.campaign.closed import require_reference
 from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, validated
+from submitter.campaign.settings import effective_settings
 from submitter.embedded.benchmark import EmbeddedBenchmark, load_benchmark, model_folder
 from submitter.embedded.dataset import prepare
 from submitter.errors import InputError
-from submitter.harness import loadgen
 from submitter.harness.audits import audit_file
 from submitter.harness.checkpoint import checkpoint_sha256, verify_checkpoint, weight_data_type
-from submitter.harness.dataset import Dataset
+from submitter.harness.dataset import SUFFIX, Dataset
 from submitter.harness.engines import EnginePlan
+from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
-from submitter.model import Mode, ResultKey, Scenario
+from submitter.model import Division, Mode, ResultKey, Scenario
 from submitter.record import DatasetFacts, ModelFacts
 from submitter.rulebook import Benchmark, Rulebook, Target, load_rulebook
 
@@ -26,10 +29,15 @@ ENGINE_TOML = "engine.toml"
 # Loading an engine, scoring and assembling, in s: only for the estimate of the whole.
 _OVERHEAD_S = 60.0
 
+Settings = dict[tuple[Scenario, Mode], EffectiveSettings]
+
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """One benchmark of a campaign with everything looked up: sessions share an engine where settings allow it."""
+    """One benchmark of a campaign with everything looked up: sessions share an engine where settings allow it.
+
+    `settings` are LoadGen's for each run; `from_loadgen` says whether LoadGen itself gave them.
+    """
 
     table: BenchmarkTable
     official: str
@@ -39,6 +47,8 @@ class BenchmarkPlan:
     accuracy_target: dict[str, float]
     eos_token_id: int
     sessions: tuple[SessionPlan, ...]
+    settings: Settings
+    from_loadgen: bool
 
     def key(self, campaign: Campaign, scenario: Scenario) -> ResultKey:
         return ResultKey(campaign.division, campaign.submitter, campaign.system.id, self.table.name, scenario)
@@ -91,40 +101,37 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
     embedded = load_benchmark() if EMBEDDED in (table.model, table.dataset) else None
     official = table.official or (embedded.official_benchmark if embedded else table.name)
     rules = book.benchmark(official)
-    max_new_tokens = table.max_new_tokens or (embedded.max_new_tokens if embedded else rules.max_new_tokens)
-    eos_token_id = table.eos_token_id
-    if eos_token_id is None and embedded:
-        eos_token_id = embedded.eos_token_id
-    if max_new_tokens is None or eos_token_id is None:
-        missing = "max_new_tokens" if max_new_tokens is None else "eos_token_id"
-        raise InputError(f"{where} lacks {missing}", "its generation_config.json or the rules have it")
+    if Scenario.INTERACTIVE in table.scenarios and rules.loadgen_model_interactive is None:
+        raise InputError(f"{where}: round {book.name} has no {official} Interactive", "leave the scenario out")
     if table.sample_limit is not None and not campaign.smoke:
         raise InputError(f"{where}: sample_limit is for smoke runs", "remove it, or set smoke = true")
+    engines = {scenario: engine_settings(table, scenario) for scenario in table.scenarios}
+    if campaign.division is not Division.OPEN:
+        require_reference(table, rules, engines)
     folder = model_folder() if table.model == EMBEDDED else Path(table.model)
     verify_checkpoint(folder)
-    dataset_folder = prepare(campaign.output / "data" / EMBEDDED) if table.dataset == EMBEDDED else Path(table.dataset)
-    whole = Dataset.open(dataset_folder)
+    embedded_file = campaign.output / "data" / f"{EMBEDDED}{SUFFIX}"
+    dataset_file = prepare(embedded_file) if table.dataset == EMBEDDED else Path(table.dataset)
+    whole = Dataset.open(dataset_file)
+    whole.verify()
     dataset = whole if table.sample_limit is None else whole.subset(table.sample_limit)
-    engine_plan = EnginePlan(model=str(folder), max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
-    targets = _targets(table, embedded, rules if official == table.name else None)
-    by_engine: dict[str, list[Scenario]] = {}
-    settings = {scenario: engine_settings(table, scenario) for scenario in table.scenarios}
-    for scenario in table.scenarios:
-        by_engine.setdefault(settings[scenario].model_dump_json(), []).append(scenario)
-    sessions = tuple(
-        SessionPlan(
-            engine=settings[scenarios[0]],
-            engine_plan=engine_plan,
-            dataset=dataset_folder,
-            sample_limit=table.sample_limit,
-            runs=tuple(
-                _run(campaign, book, table, official, scenario, mode, len(dataset))
-                for scenario in scenarios
-                for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *(Mode(test) for test in rules.compliance))
-            ),
+    is_official = official == table.name
+    engine_plan = _engine_plan(table, embedded, rules, is_official, folder, where)
+    targets = _targets(table, embedded, rules if is_official else None)
+    settings, from_loadgen = _settings(book, table, official)
+    runs = [
+        RunPlan(
+            scenario=scenario,
+            mode=mode,
+            loadgen_model=rules.loadgen_model_for(scenario),
+            user_conf=_user_conf(table, scenario),
+            folder=run_folder(campaign, table.name, scenario, mode),
+            audit=book.compliance[mode].audit if mode.is_compliance else None,
+            expected_samples=effective.expected_samples(scenario, mode, len(dataset)),
+            expected_s=effective.expected_seconds(scenario, mode, len(dataset)),
         )
-        for scenarios in by_engine.values()
-    )
+        for (scenario, mode), effective in settings.items()
+    ]
     return BenchmarkPlan(
         table=table,
         official=official,
@@ -136,9 +143,66 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
         model_folder=folder,
         dataset=dataset,
         accuracy_target={**{metric: target.lower for metric, target in targets.items()}, **table.accuracy_target},
-        eos_token_id=eos_token_id,
-        sessions=sessions,
+        eos_token_id=engine_plan.eos_token_id,
+        sessions=tuple(
+            SessionPlan(
+                engine=engine,
+                engine_plan=engine_plan,
+                dataset=dataset_file,
+                sample_limit=table.sample_limit,
+                runs=tuple(run for run in runs if engines[run.scenario] == engine),
+            )
+            for engine in _different(engines.values())
+        ),
+        settings=settings,
+        from_loadgen=from_loadgen,
     )
+
+
+def _engine_plan(
+    table: BenchmarkTable,
+    embedded: EmbeddedBenchmark | None,
+    rules: Benchmark,
+    is_official: bool,
+    folder: Path,
+    where: str,
+) -> EnginePlan:
+    """What the engine is told of the model. The campaign's word counts, then the embedded benchmark's, then the rules'.
+
+    Where an answer ends is a model's own affair, so the rules speak for their own model only.
+    """
+    max_new_tokens = table.max_new_tokens or (embedded.max_new_tokens if embedded else rules.max_new_tokens)
+    eos_token_id = table.eos_token_id
+    if eos_token_id is None:
+        eos_token_id = embedded.eos_token_id if embedded else rules.eos_token_id if is_official else None
+    if max_new_tokens is None or eos_token_id is None:
+        missing = "max_new_tokens" if max_new_tokens is None else "eos_token_id"
+        raise InputError(f"{where} lacks {missing}", "its generation_config.json or the rules have it")
+    return EnginePlan(model=str(folder), max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
+
+
+def _user_conf(table: BenchmarkTable, scenario: Scenario) -> Path:
+    return table.measurements / scenario / layout.USER_CONF
+
+
+def _settings(book: Rulebook, table: BenchmarkTable, official: str) -> tuple[Settings, bool]:
+    """LoadGen's settings of each run of a benchmark, and whether LoadGen itself gave them."""
+    settings: Settings = {}
+    from_loadgen = True
+    for scenario in table.scenarios:
+        for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *map(Mode, book.benchmark(official).compliance)):
+            audit = audit_file(book.compliance[mode].audit) if mode.is_compliance else None
+            conf = _user_conf(table, scenario)
+            settings[scenario, mode], from_loadgen = effective_settings(book, official, scenario, conf, audit)
+    return settings, from_loadgen
+
+
+def _different(engines: Iterable[EngineSettings]) -> list[EngineSettings]:
+    different: list[EngineSettings] = []
+    for engine in engines:
+        if engine not in different:
+            different.append(engine)
+    return different
 
 
 def _targets(table: BenchmarkTable, embedded: EmbeddedBenchmark | None, rules: Benchmark | None) -> dict[str, Target]:
@@ -160,23 +224,3 @@ def engine_settings(table: BenchmarkTable, scenario: Scenario) -> EngineSettings
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path} is no TOML file: {error}", "measurements/README.md says what it holds") from None
     return validated(EngineSettings, data, str(path))
-
-
-def _run(
-    campaign: Campaign, book: Rulebook, table: BenchmarkTable, official: str, scenario: Scenario, mode: Mode, size: int
-) -> RunPlan:
-    model = book.benchmark(official).loadgen_model_for(scenario)
-    user_conf = table.measurements / scenario / layout.USER_CONF
-    folder = run_folder(campaign, table.name, scenario, mode)
-    audit = book.compliance[mode].audit if mode.is_compliance else None
-    effective = loadgen.effective_settings(model, scenario, user_conf, audit_file(audit) if audit else None)
-    return RunPlan(
-        scenario=scenario,
-        mode=mode,
-        loadgen_model=model,
-        user_conf=user_conf,
-        folder=folder,
-        audit=audit,
-        expected_samples=effective.expected_samples(scenario, mode, size),
-        expected_s=effective.expected_seconds(scenario, mode, size),
-    )

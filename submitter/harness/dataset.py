@@ -1,22 +1,22 @@
-"""A tokenised data set: a folder of prompts as token ids, read by index, held to its checksum.
+"""A tokenised data set: one file of prompts as token ids, read by index, held to its checksum.
 
-The folder holds four files:
+The file is a safetensors file, so other tools can read it too. It holds three arrays:
 
-- `dataset.json`: name, sample count, checksum, the tokenizer's hash, the longest prompt;
-- `tokens.npy`: int32, all prompts' token ids one after another;
-- `offsets.npy`: int64, sample count + 1 positions, so that prompt `i` is `tokens[offsets[i]:offsets[i + 1]]`;
-- `references.json`: a list of the reference answers as text. Only scoring uses them, a run never does.
+- `tokens`: int32, all prompts' token ids one after another;
+- `offsets`: int64, sample count + 1 positions, so that prompt `i` is `tokens[offsets[i]:offsets[i + 1]]`;
+- `references`: the bytes of a JSON list of the reference answers as text. Only scoring reads them, a run never does.
 
-A prompt's memory is mapped, not read: a data set of any size opens in the time its checksum takes.
+What the data set is stands in the file's own metadata, under `dataset`: name, sample count, checksum, longest prompt,
+and the checksum of the file that it was made from. The arrays are mapped, not read: a data set of any size opens in
+milliseconds, and `verify` reads it once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Sequence
+import mmap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from submitter.errors import InputError, NotInstalledError
-from submitter.record import write_json_atomically
+from submitter.record import write_atomically
 
 try:
     import numpy as np
@@ -32,49 +32,60 @@ try:
 except ImportError:
     raise NotInstalledError("numpy is not installed", "make runs with: pip install 'submitter[loadgen]'") from None
 
-FACTS_FILE = "dataset.json"
-TOKENS_FILE = "tokens.npy"
-OFFSETS_FILE = "offsets.npy"
-REFERENCES_FILE = "references.json"
+SUFFIX = ".safetensors"
 MAKE_IT_AGAIN = "make the data set again"
+_KEY = "dataset"
+_METADATA = "__metadata__"
+_HEADER_MAX_BYTES = 1 << 20
+# Each array of the file: safetensors' name of its type, and numpy's.
+_ARRAYS = {"offsets": ("I64", "<i8"), "tokens": ("I32", "<i4"), "references": ("U8", "|u1")}
 
 
 class DatasetHeader(BaseModel):
-    """What `dataset.json` says of the folder it lies in."""
+    """What the file says of itself. `source` and `source_sha256` are of the file it was converted from, if any."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: int = Field(default=1, ge=1, le=1)
+    version: int = Field(default=2, ge=2, le=2)
     name: str
     sample_count: int = Field(gt=0)
     sha256: str
-    tokenizer_sha256: str
     max_prompt_tokens: int = Field(gt=0)
+    tokenizer_sha256: str = ""
+    source: str = ""
+    source_sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples by index. `tokens` and `offsets` are as in the files; `reference_texts` has one text a sample."""
+    """Samples by index. `tokens` and `offsets` are as in the file; `reference_bytes` is the JSON of the references."""
 
     header: DatasetHeader
     tokens: npt.NDArray[np.int32] = field(repr=False)
     offsets: npt.NDArray[np.int64] = field(repr=False)
-    reference_texts: tuple[str, ...] = field(repr=False)
+    reference_bytes: npt.NDArray[np.uint8] = field(repr=False)
 
     @classmethod
-    def open(cls, folder: Path) -> Dataset:
-        """Map the data set of `folder`. InputError if a file is missing, or count or checksum is not the header's."""
-        if not folder.is_dir():
-            raise InputError(f"there is no data set folder {folder}", "name the folder that holds dataset.json")
-        header = _read_header(folder / FACTS_FILE)
-        dataset = cls(
-            header,
-            _map_array(folder / TOKENS_FILE, np.dtype("<i4")),
-            _map_array(folder / OFFSETS_FILE, np.dtype("<i8")),
-            _read_references(folder / REFERENCES_FILE),
-        )
-        dataset._verify(folder)
+    def open(cls, path: Path) -> Dataset:
+        """Map the data set of a file. InputError if it is none, or is cut off; what it holds, only `verify` reads."""
+        header, arrays = _map(path)
+        dataset = cls(header, arrays["tokens"], arrays["offsets"], arrays["references"])
+        if len(dataset) != header.sample_count:
+            raise InputError(f"{path} has {len(dataset)} prompts, its header says {header.sample_count}", MAKE_IT_AGAIN)
+        offsets = dataset.offsets
+        if offsets[0] != 0 or offsets[-1] != len(dataset.tokens) or np.any(np.diff(offsets) <= 0):
+            raise InputError(f"{path}: offsets do not cut tokens into prompts", MAKE_IT_AGAIN)
         return dataset
+
+    def verify(self) -> None:
+        """Read everything; InputError if the references are not one a sample, or the checksum is not the header's."""
+        found = _checksum(self.tokens, self.offsets, self.reference_bytes)
+        if found != self.sha256:
+            raise InputError(f"data set {self.name} has checksum {found}, its header says {self.sha256}", MAKE_IT_AGAIN)
+        if len(self.references()) != len(self):
+            raise InputError(
+                f"data set {self.name} has {len(self.references())} references for {len(self)} samples", MAKE_IT_AGAIN
+            )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -94,9 +105,19 @@ class Dataset:
         ids: list[int] = self.tokens[self.offsets[index] : self.offsets[index + 1]].tolist()
         return ids
 
+    def prompt_lengths(self) -> npt.NDArray[np.int64]:
+        """How many tokens each prompt has."""
+        return np.diff(self.offsets)
+
     def references(self) -> list[str]:
-        """The reference answers in the order of the samples."""
-        return list(self.reference_texts)
+        """The reference answers in the order of the samples; InputError if they are not a JSON list of texts."""
+        try:
+            texts = json.loads(self.reference_bytes.tobytes())
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"data set {self.name}: its references are no JSON: {error}", MAKE_IT_AGAIN) from None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise InputError(f"data set {self.name}: its references are not a list of texts", MAKE_IT_AGAIN)
+        return texts
 
     def subset(self, count: int) -> Dataset:
         """The first `count` samples as a data set with its own name and checksum, for short runs."""
@@ -105,128 +126,128 @@ class Dataset:
         if count == len(self):
             return self
         offsets = self.offsets[: count + 1]
-        tokens = self.tokens[: offsets[-1]]
-        references = self.reference_texts[:count]
-        return Dataset(
-            _header(f"{self.name}-first-{count}", tokens, offsets, references, self.header.tokenizer_sha256),
-            tokens,
+        return _dataset(
+            f"{self.name}-first-{count}",
+            self.tokens[: offsets[-1]],
             offsets,
-            references,
+            self.references()[:count],
+            {"tokenizer_sha256": self.header.tokenizer_sha256},
         )
-
-    def _verify(self, folder: Path) -> None:
-        required = self.header.sample_count
-        if len(self.reference_texts) != required:
-            raise InputError(
-                f"{folder} has {len(self.reference_texts)} references, its header says {required} samples",
-                MAKE_IT_AGAIN,
-            )
-        if len(self) != required:
-            raise InputError(f"{folder} has {len(self)} prompts, its header says {required} samples", MAKE_IT_AGAIN)
-        if self.offsets[0] != 0 or self.offsets[-1] != len(self.tokens) or np.any(np.diff(self.offsets) <= 0):
-            raise InputError(f"{folder / OFFSETS_FILE} does not cut {TOKENS_FILE} into prompts", MAKE_IT_AGAIN)
-        found = _checksum(self.tokens, self.offsets, self.reference_texts)
-        if found != self.sha256:
-            raise InputError(f"{folder} has checksum {found}, its header says {self.sha256}", MAKE_IT_AGAIN)
 
 
 def write_dataset(
-    folder: Path, name: str, prompts: Iterable[Sequence[int]], references: Sequence[str], tokenizer_sha256: str
+    path: Path,
+    name: str,
+    prompts: Iterable[Sequence[int]],
+    references: Sequence[str],
+    tokenizer_sha256: str = "",
+    *,
+    source: str = "",
+    source_sha256: str = "",
 ) -> DatasetHeader:
-    """Write a data set whole or not at all: a folder of that name is replaced only when the new one is complete.
+    """Write a data set whole or not at all, in place of what lies at `path`.
 
-    `prompts` are token ids, one sequence a sample; `references` one text a sample. InputError if their counts
-    differ or a prompt is empty.
+    `prompts` are token ids, one sequence a sample; `references` one text a sample. InputError if the counts differ, a
+    prompt is empty or an id is no int32 of 0 or more.
     """
     lengths: list[int] = []
     pieces: list[npt.NDArray[np.int32]] = []
     for prompt in prompts:
+        where = f"prompt {len(lengths)} of data set {name}"
         if not len(prompt):
-            raise InputError(f"prompt {len(lengths)} of data set {name} has no token", "leave the sample out")
-        pieces.append(np.asarray(prompt, dtype="<i4"))
+            raise InputError(f"{where} has no token", "leave the sample out")
+        try:
+            pieces.append(np.asarray(prompt, dtype="<i4"))
+        except (OverflowError, ValueError, TypeError):
+            raise InputError(f"{where} is not a list of token ids") from None
+        if pieces[-1].ndim != 1 or pieces[-1].min() < 0:
+            raise InputError(f"{where} is not a list of token ids")
         lengths.append(len(prompt))
     if not lengths or len(lengths) != len(references):
         raise InputError(f"data set {name} has {len(lengths)} prompts and {len(references)} references", MAKE_IT_AGAIN)
-    tokens = np.concatenate(pieces)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("<i8")
-    header = _header(name, tokens, offsets, references, tokenizer_sha256)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        np.save(temporary / TOKENS_FILE, tokens)
-        np.save(temporary / OFFSETS_FILE, offsets)
-        (temporary / REFERENCES_FILE).write_bytes(_references_bytes(references))
-        write_json_atomically(temporary / FACTS_FILE, header.model_dump())
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return header
+    origin = {"tokenizer_sha256": tokenizer_sha256, "source": source, "source_sha256": source_sha256}
+    dataset = _dataset(name, np.concatenate(pieces), offsets, references, origin)
+    arrays = {"offsets": offsets, "tokens": dataset.tokens, "references": dataset.reference_bytes}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, _file_bytes(dataset.header, arrays))
+    return dataset.header
 
 
-def _header(
+def _dataset(
     name: str,
     tokens: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
     references: Sequence[str],
-    tokenizer_sha256: str,
-) -> DatasetHeader:
-    return DatasetHeader(
+    origin: Mapping[str, str],
+) -> Dataset:
+    encoded = np.frombuffer(json.dumps(list(references), indent=0).encode("ascii"), dtype="|u1")
+    header = DatasetHeader(
         name=name,
         sample_count=len(references),
-        sha256=_checksum(tokens, offsets, references),
-        tokenizer_sha256=tokenizer_sha256,
+        sha256=_checksum(tokens, offsets, encoded),
         max_prompt_tokens=int(np.diff(offsets).max()),
+        tokenizer_sha256=origin.get("tokenizer_sha256", ""),
+        source=origin.get("source", ""),
+        source_sha256=origin.get("source_sha256", ""),
     )
+    return Dataset(header, tokens, offsets, encoded)
 
 
-def _checksum(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], references: Sequence[str]) -> str:
+def _checksum(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], references: npt.NDArray[np.uint8]) -> str:
     """SHA-256 over offsets (little-endian int64), tokens (little-endian int32) and the references' JSON."""
     digest = hashlib.sha256(np.ascontiguousarray(offsets, dtype="<i8").data)
     digest.update(np.ascontiguousarray(tokens, dtype="<i4").data)
-    digest.update(_references_bytes(references))
+    digest.update(np.ascontiguousarray(references).data)
     return digest.hexdigest()
 
 
-def _references_bytes(references: Sequence[str]) -> bytes:
-    return json.dumps(list(references), indent=0).encode("ascii")
+def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The file: 8 bytes with the length of the JSON, the JSON, the arrays; each of these begins at a multiple of 8
+    or of its own items' size."""
+    places: dict[str, Any] = {_METADATA: {_KEY: header.model_dump_json()}}
+    start = 0
+    for name, (kind, _) in _ARRAYS.items():
+        array = arrays[name]
+        places[name] = {"dtype": kind, "shape": [len(array)], "data_offsets": [start, start + array.nbytes]}
+        start += array.nbytes
+    text = json.dumps(places).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *(arrays[name].tobytes() for name in _ARRAYS)])
 
 
-def _read_header(path: Path) -> DatasetHeader:
+def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
+    """The header and the arrays of a file, as views of its mapped memory."""
+    no_dataset = f"{path} is no data set"
     try:
-        return DatasetHeader.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
-        raise InputError(f"{path.parent} is no data set: it has no {FACTS_FILE}", MAKE_IT_AGAIN) from None
+        raise InputError(f"there is no data set {path}", "make one with: submitter dataset convert") from None
+    except (OSError, ValueError) as error:  # a folder; an empty file
+        raise InputError(f"{no_dataset}: {error}", "make one with: submitter dataset convert") from None
+    length = int.from_bytes(memory[:8], "little")
+    if not 0 < length <= _HEADER_MAX_BYTES:
+        raise InputError(f"{no_dataset}: it is no safetensors file", "make one with: submitter dataset convert")
+    try:
+        places = json.loads(memory[8 : 8 + length])
+        header = DatasetHeader.model_validate_json(places[_METADATA][_KEY])
+        views = {name: _view(memory, 8 + length, places[name], *kinds) for name, kinds in _ARRAYS.items()}
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        where = ".".join(map(str, first["loc"])) or "its header"
         raise InputError(f"{path}: {where}: {first['msg']}", MAKE_IT_AGAIN) from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", MAKE_IT_AGAIN) from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{no_dataset}: {str(error).splitlines()[0] or 'damaged'}", MAKE_IT_AGAIN) from None
+    return header, views
 
 
-def _map_array(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """The array of a `.npy` file; never unpickles, so a stranger's file can do no harm."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} lacks {path.name}", MAKE_IT_AGAIN) from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no NumPy array: {str(error).splitlines()[0]}", MAKE_IT_AGAIN) from None
-    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != dtype or not len(array):
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
-        raise InputError(f"{path} holds {found}, not a filled list of {dtype}", MAKE_IT_AGAIN)
-    return array
-
-
-def _read_references(path: Path) -> tuple[str, ...]:
-    try:
-        texts = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} lacks {path.name}", MAKE_IT_AGAIN) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON: {error}", MAKE_IT_AGAIN) from None
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"{path} is not a list of texts", MAKE_IT_AGAIN)
-    return tuple(texts)
+def _view(memory: mmap.mmap, base: int, place: Mapping[str, Any], kind: str, dtype: str) -> npt.NDArray[Any]:
+    """The array at `place`; ValueError, KeyError or TypeError if it is not one that the file holds."""
+    start, end = place["data_offsets"]
+    (count,) = place["shape"]
+    if place["dtype"] != kind or not all(isinstance(number, int) for number in (start, end, count)):
+        raise ValueError(f"an array of {place['dtype']}, not {kind}")
+    if count < 1 or start < 0 or end - start != count * np.dtype(dtype).itemsize or base + end > len(memory):
+        raise ValueError("the file is cut off, or its header does not fit it")
+    return np.frombuffer(memory, dtype=dtype, count=count, offset=base + start)

@@ -83,10 +83,10 @@ def test_a_missing_or_corrupt_model(campaign: Any, damage: Callable[[Path], None
 
 
 def test_a_dataset_with_a_wrong_checksum(campaign: Any) -> None:
-    tokens = campaign.folder / "data/tokens.npy"
-    content = bytearray(tokens.read_bytes())
+    dataset = campaign.folder / "data"
+    content = bytearray(dataset.read_bytes())
     content[-4] ^= 1
-    tokens.write_bytes(content)
+    dataset.write_bytes(content)
     refused(campaign.submitter("run-all", str(campaign.file)), 2, "checksum")
     no_run_left(campaign)
 

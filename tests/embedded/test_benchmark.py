@@ -47,12 +47,14 @@ def test_every_reference_and_its_end_fits_in_what_may_be_generated(dataset: Data
 
 
 def test_prepare_keeps_what_is_right_and_replaces_what_is_not(tmp_path: Path) -> None:
-    folder = prepare(tmp_path / "set")
-    kept = (folder / "tokens.npy").stat().st_ino
-    assert (prepare(folder) / "tokens.npy").stat().st_ino == kept
-    (folder / "references.json").write_text("[]")
-    assert (prepare(folder) / "tokens.npy").stat().st_ino != kept
-    assert Dataset.open(folder).sha256 == load_benchmark().dataset.sha256
+    path = prepare(tmp_path / "set")
+    kept = path.stat().st_ino
+    assert prepare(path).stat().st_ino == kept
+    content = bytearray(path.read_bytes())
+    content[-4] ^= 1
+    path.write_bytes(content)
+    assert prepare(path).stat().st_ino != kept
+    assert Dataset.open(path).sha256 == load_benchmark().dataset.sha256
 
 
 def test_another_data_set_than_the_recorded_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
