@@ -205,7 +205,8 @@ class PowerRules(_Table, frozen=True, kw_only=True):
 
     `analyzers` maps names of analyzers to PTDaemon's device numbers, `two_channels` is the one that must be given two
     channels. `sources` has the checksums of the power workflow's code. `amps_restored_by` counts the commands that set
-    the range of current: all of these must be there, and one of them must restore the analyzer's own range.
+    the range of current: all of these must be there, and one of them must restore the analyzer's own range. Where
+    `nameplate`, the round reads what the system's power supplies are rated for.
     """
 
     ptdaemon_versions: tuple[str, ...]
@@ -216,6 +217,7 @@ class PowerRules(_Table, frozen=True, kw_only=True):
     clock_tolerance_ms: int
     max_power_drop_percent: float
     max_shortening: float
+    nameplate: bool = False
     sources: dict[str, str]
 
 
@@ -224,12 +226,14 @@ class SummaryRules(_Table, frozen=True, kw_only=True):
 
     `power_alone`: a system may ask for the row of its power only. `verbatim`: scenario and availability as the
     submitter spells them, the run's folder as the location, the division as the compliance, and as inferred whatever
-    LoadGen's scenario does not spell as the folder does.
+    LoadGen's scenario does not spell as the folder does. `unit_of_folder`: the unit is that of the benchmark that the
+    folder is called, not of the one that it is mapped to.
     """
 
     columns: tuple[str, ...] = ()
     power_alone: bool = False
     verbatim: bool = False
+    unit_of_folder: bool = False
 
 
 class OfficialChecker(_Table, frozen=True, kw_only=True):
@@ -324,7 +328,9 @@ class Rulebook(_Table, frozen=True, kw_only=True):
         return self.round.min_duration_ms if own is None else own
 
     def metric_unit(self, benchmark: str, scenario: Scenario) -> str:
-        return self.benchmarks[benchmark].unit.get(scenario) or self.unit[scenario]
+        """The unit of a benchmark's figures, or of most benchmarks' where the round has none of this name."""
+        own = self.benchmarks[benchmark].unit if benchmark in self.benchmarks else {}
+        return own.get(scenario) or self.unit[scenario]
 
 
 def round_names() -> list[str]:

@@ -245,7 +245,15 @@ def is_endpoints(result: Result) -> bool:
 
 
 def read_config(files: Files, path: PurePosixPath) -> dict[str, Any]:
-    """config.yaml; Unreadable where it is no YAML, no mapping, or larger or deeper than such a file can be."""
+    """config.yaml; Unreadable where it is no mapping."""
+    value = read_yaml(files, path)
+    if not isinstance(value, dict):
+        raise Unreadable(path, f"holds no mapping but a {type(value).__name__}")
+    return value
+
+
+def read_yaml(files: Files, path: PurePosixPath) -> Any:
+    """The plain data of a file; Unreadable where it is no YAML, or larger or deeper than what people write."""
     text = files.text(path, _CONFIG_LIMIT_BYTES)
     import yaml  # needed for these files only, and slow to import
 
@@ -267,11 +275,8 @@ def read_config(files: Files, path: PurePosixPath) -> dict[str, Any]:
                 raise Unreadable(path, "has too many entries")
 
     try:
-        value = yaml.load(text, BoundedLoader)  # a safe loader: it makes plain data only
+        return yaml.load(text, BoundedLoader)  # a safe loader: it makes plain data only
     # What the constructors of numbers and dates raise for a tag with a value that is none.
     except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(path, f"is not YAML: {reason}") from None
-    if not isinstance(value, dict):
-        raise Unreadable(path, f"holds no mapping but a {type(value).__name__}")
-    return value

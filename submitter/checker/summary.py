@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import shown
+from submitter.checker.nameplate import design_power_watts
 from submitter.checker.rules.accuracy import accuracy_facts
 from submitter.checker.tree import Result, System
 from submitter.rulebook import Rulebook
@@ -72,7 +73,7 @@ def _system_cells(system: System, book: Rulebook) -> dict[str, str]:
         "SystemType": _text(description.get("system_type")),
         "SystemName": _text(description.get("system_name")),
         "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
-        "design_power_watts": _text(description.get("system_power_capacity")),
+        "design_power_watts": _text(_or(lambda: design_power_watts(system), None)) if book.power.nameplate else "",
     }
     cells["total_accelerators"] = _product(cells["number_of_nodes"], cells["accelerators_per_node"])
     if book.summary.power_alone and str(description.get("system_power_only")).lower() == "true":

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from submitter import layout
-from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance, is_endpoints
+from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance, is_endpoints, read_yaml
 from submitter.checker.files import Files, Kind, Unavailable
 from submitter.checker.power import PowerRun
 from submitter.checker.runs import (
@@ -187,8 +187,19 @@ class System(Node):
             raise Unavailable(self.description_path, f"has no text under '{name}'")
         return value
 
+    @property
+    def nameplate_path(self) -> PurePosixPath:
+        return self.layout.nameplate(self.submitter.division, self.submitter.name, self.name)
+
+    @property
+    def nameplate(self) -> Any:
+        """The plain data of the file, whatever it is."""
+        return self.load("nameplate", lambda: read_yaml(self.files, self.nameplate_path))
+
     def readers(self) -> list[Callable[[], object]]:
-        return [lambda: self.description]
+        readers: list[Callable[[], object]] = [lambda: self.description]
+        # Read for every system, as officially, where a broken one ends the check.
+        return [*readers, lambda: self.nameplate] if self.tree.book.power.nameplate else readers
 
 
 class SubmitterDir(Node):

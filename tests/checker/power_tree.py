@@ -16,7 +16,7 @@ from submission_tree import BOOK, Tree
 SESSION = "2026-08-30_09-20-00"
 WATTS = 5000.0
 _FORMAT = "%m-%d-%Y %H:%M:%S.%f"
-# LoadGen's window of the performance run, as `performance_entries` has it, and that of the ranging run before it.
+# LoadGen's window of the performance run, and that of the ranging run before it.
 _TESTING = ("08-30-2026 09:40:10.272", "08-30-2026 09:51:27.243")
 _RANGING = ("08-30-2026 09:22:10.272", "08-30-2026 09:33:27.243")
 _STEP_S = 10
@@ -153,6 +153,7 @@ class PowerTree:
 def add_power(tree: Tree, scenario: str = "Offline") -> PowerTree:
     """Measure power for a result of the tree: everything agrees, and the mean is WATTS."""
     folder = tree.result(scenario) / "performance"
+    tree.set(folder / "run_1" / "mlperf_log_detail.txt", power_begin=_TESTING[0], power_end=_TESTING[1])
     (folder / "power").mkdir()
     (folder / "ranging").mkdir()
     for name in ("mlperf_log_detail.txt", "mlperf_log_summary.txt"):

@@ -12,14 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 from power_tree import SESSION, WATTS, PowerTree, add_power, stamp_of, time_of
-from submission_tree import BOOK, Tree, write_tree
+from submission_tree import BOOK, SYSTEM, Tree, write_tree
 
 from submitter.checker import Report
 from submitter.checker.files import Files
 from submitter.checker.finding import Metric, Severity
+from submitter.checker.nameplate import design_power_watts
 from submitter.checker.power import PowerRun, power_metric, samples_per_joule
 from submitter.checker.rules.power import ranging_figure
 from submitter.checker.rules.power_session import analyzers_supported, ranges_restored
+from submitter.checker.tree import System
 from submitter.checker.tree import Tree as Judged
 from submitter.layout import layout_of
 from submitter.model import Scenario
@@ -101,6 +103,8 @@ case("PWR001", _write("run_1/nohup.out", "started"))
 case("PWR002", _text("run_1/spl.txt", r"Watts,5000\.0+", "Watts,0"))
 case("PWR002", _text("run_1/spl.txt", r"Watts,5000\.0+", "Watts,much"))
 case("PWR002", _text("run_1/spl.txt", "08-30-2026", "08-31-2026"))
+
+case("PWR004", lambda power: _nameplate(power, "Min PSUs Needed: 1\nPSUs: none\n"))
 
 case("PWR005", _set("server", "phases", "ranging", 1, 0, 0))
 case("PWR005", _drop("server", "phases", "testing", 3))
@@ -316,6 +320,71 @@ def test_a_wrong_type_is_a_finding(key: str, content: Any, power: PowerTree) -> 
     # No analyzer at all is let pass by the official check.
     refused = (key, content) not in (("ptd_config", []), ("ptd_config", {}))
     assert (report.results[0].verdict == "invalid") is refused, json.dumps(content)
+
+
+TEMPLATE = """
+My System:
+- My Rack 1:
+  - My Server 1:
+    - Description: 'two supplies, one is enough'
+      Min PSUs Needed: 1
+      PSUs:
+      - Name: PSU 1
+        PowerCapacityWatts: 1200
+      - Name: PSU 2
+        PowerCapacityWatts: 1500
+  - My Switch 1:
+    - Min PSUs needed: 2
+      PSUs:
+      - Name: PSU 1
+        PowerCapacityWatts: 100.5
+      - Name: PSU 2
+"""
+
+
+def _nameplate(power: PowerTree, text: str) -> System:
+    power.tree.system_json().with_name(f"{SYSTEM}_power.yaml").write_text(text)
+    return _power_run(power).result.system
+
+
+def test_the_rating_is_the_sum_of_the_supplies_that_are_needed(power: PowerTree) -> None:
+    assert design_power_watts(_power_run(power).result.system) is None
+    assert design_power_watts(_nameplate(power, TEMPLATE)) == pytest.approx(1500 + 100.5)
+    assert _rules(power) == set()
+    power.tree.edit_json(power.tree.system_json(), system_power_capacity="3000 W")
+    assert design_power_watts(_nameplate(power, "")) == "3000 W"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        TEMPLATE.replace("1200", "many"),
+        TEMPLATE.replace("Needed: 1", "Needed: one"),
+        "Min PSUs Needed: 1\nPSUs: [1200]\n",
+        "Min PSUs Needed: 1\nPSUs: 1200\n",
+        "1: 2\n",
+        "a: &a [*a]\n",
+        f"Min PSUs Needed: 2\nPSUs: [{{PowerCapacityWatts: 1{'0' * 400}}}, {{PowerCapacityWatts: 1.5}}]\n",
+    ],
+)
+def test_a_rating_that_cannot_be_added_up(text: str, power: PowerTree) -> None:
+    _nameplate(power, text)
+    assert _rules(power) == {"PWR004"}
+
+
+def test_a_nameplate_of_aliases_costs_no_time(power: PowerTree) -> None:
+    doubled = "".join(f"l{n}: &l{n} [*l{n - 1}, *l{n - 1}]\n" for n in range(1, 45))
+    assert design_power_watts(_nameplate(power, "l0: &l0 [1]\n" + doubled)) == 0
+
+
+def test_a_nameplate_that_is_no_yaml_costs_the_system(power: PowerTree) -> None:
+    """The official checker ends in a traceback, whether power was measured or not."""
+    _nameplate(power, "a: [")
+    report = _judge(power)
+    assert {finding.rule for finding in report.findings} == {"STR002"}
+    assert {result.verdict for result in report.results} == {"invalid"}
 
 
 def test_one_analyzer_or_several_by_round(power: PowerTree) -> None:

@@ -12,6 +12,7 @@ from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.listing import differences
 from submitter.checker.metric import ran_scenario, run_metric
+from submitter.checker.nameplate import Unrated, design_power_watts
 from submitter.checker.power import PowerRun, Session, Unmeasured
 from submitter.checker.ptd import US_PER_S, Malformed, Window, shown_moment
 from submitter.checker.registry import rule
@@ -84,6 +85,20 @@ def ranging_figure(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 def _phase_starts_s(session: Session, phase: str) -> list[float]:
     """When each phase of the ranging or of the testing run began; Malformed where a time is none."""
     return [session.number("phases", phase, i, 0) for i in range(session.count("phases", phase))]
+
+
+@rule(
+    "PWR004",
+    source="official: checks/system_check.py nameplate_power_check; submission_structure.md, template of _power.yaml",
+    hint="write it as the template has it, or name system_power_capacity in the system description",
+)
+def rated_power(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
+    """Where a system with power says what its supplies are rated for, it can be added up."""
+    try:
+        if book.power.nameplate:
+            design_power_watts(power.result.system)
+    except Unrated as problem:
+        yield Problem(problem.reason, path=problem.path)
 
 
 _PHASES = {"ranging": "ranging", "testing": "run_1"}
