@@ -55,7 +55,10 @@ class BenchmarkTable(_Table):
 
 
 class Campaign(_Table):
-    """The whole file. `smoke` marks a short rehearsal: every record and the tree say so, and it is no submission."""
+    """The whole file. `smoke` marks a short rehearsal: every record and the tree say so, and it is no submission.
+
+    `documentation` is the folder of what a person writes for the submission: a closed one needs it.
+    """
 
     path: Path
     round: str
@@ -64,6 +67,7 @@ class Campaign(_Table):
     smoke: bool = False
     full_run: Path | None = None
     output: Path
+    documentation: Path | None = None
     system: SystemTable
     limits: LimitsTable = Field(default_factory=lambda: LimitsTable())
     benchmarks: tuple[BenchmarkTable, ...] = Field(min_length=1)
@@ -128,6 +132,7 @@ def _resolved(campaign: Campaign, base: Path) -> Campaign:
         update={
             "output": at(campaign.output),
             "full_run": campaign.full_run and at(campaign.full_run),
+            "documentation": campaign.documentation and at(campaign.documentation),
             "system": campaign.system.model_copy(update={"description": at(campaign.system.description)}),
             "benchmarks": tuple(
                 table.model_copy(

@@ -178,7 +178,12 @@ def _engine_plan(
     if max_new_tokens is None or eos_token_id is None:
         missing = "max_new_tokens" if max_new_tokens is None else "eos_token_id"
         raise InputError(f"{where} lacks {missing}", "its generation_config.json or the rules have it")
-    return EnginePlan(model=str(folder), max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
+    return EnginePlan(
+        model=str(folder),
+        max_new_tokens=max_new_tokens,
+        min_new_tokens=rules.min_new_tokens or 1,
+        eos_token_id=eos_token_id,
+    )
 
 
 def _user_conf(table: BenchmarkTable, scenario: Scenario) -> Path:

@@ -14,7 +14,6 @@ from submitter import layout, system
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.errors import InputError, NotInstalledError, SubmitterError
 from submitter.harness import engines, loadgen
-from submitter.harness.audits import audit_file
 from submitter.harness.plan import RunPlan
 from submitter.model import Division, Mode
 
@@ -52,8 +51,7 @@ def _loadgen(plan: CampaignPlan) -> str:
 
 def _effective(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, RunPlan, loadgen.EffectiveSettings]]:
     for benchmark, _, run in plan.runs:
-        audit = audit_file(run.audit) if run.audit else None
-        yield benchmark, run, loadgen.effective_settings(run.loadgen_model, run.scenario, run.user_conf, audit)
+        yield benchmark, run, benchmark.settings[run.scenario, run.mode]
 
 
 def _seeds(plan: CampaignPlan) -> str:
@@ -73,19 +71,15 @@ def _durations(plan: CampaignPlan) -> str:
     shortest = min(e.min_duration_ms for _, run, e in _effective(plan) if run.mode is Mode.PERFORMANCE)
     if plan.campaign.smoke:
         return f"at least {shortest} ms, for a smoke run; a submission needs {required_ms} ms"
-    for _, run, effective in _effective(plan):
+    for benchmark, run, effective in _effective(plan):
         if run.mode is Mode.PERFORMANCE and effective.min_duration_ms < required_ms:
             raise InputError(
                 f"{run.user_conf}: min_duration is {effective.min_duration_ms} ms, the round wants {required_ms} ms",
                 "remove it: LoadGen's built-in value is right",
             )
-        if not effective.use_token_latencies and plan.book.benchmark(_official(plan, run)).is_llm:
+        if not effective.use_token_latencies and plan.book.benchmark(benchmark.official).is_llm:
             raise InputError(f"{run.user_conf} turns token latencies off", "remove use_token_latencies from it")
     return f"at least {required_ms} ms"
-
-
-def _official(plan: CampaignPlan, run: RunPlan) -> str:
-    return next(benchmark.official for benchmark, _, other in plan.runs if other is run)
 
 
 def _datasets(plan: CampaignPlan) -> str:
