@@ -69,7 +69,7 @@ def run_metric(run: Run, book: Rulebook) -> tuple[Metric, bool]:
     if scenario not in book.unit or ran not in book.metric:
         raise Unavailable(result.path, f"round {book.name} has no figure for {ran} as {scenario}")
     own = run.figure(book.metric_key(name, ran)) / book.metric_divisor_of(name, ran)
-    unit = book.metric_unit(name, scenario)
+    unit = book.metric_unit(result.key.benchmark if book.summary.unit_of_folder else name, scenario)
     if (ran, scenario) not in INFERABLE:
         return Metric(own, unit), False
     if scenario is Scenario.MULTI_STREAM:
