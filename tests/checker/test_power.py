@@ -117,6 +117,8 @@ case("PWR008", _text("run_1/spl.txt", r"Watts,5000\.0+", "Watts,4700"))
 case("PWR008", _text("ranging/spl.txt", r"Watts,5000\.0+", "Watts,5500"))
 case("PWR008", _text("ranging/spl.txt", r"PF,0\.99", "PF,none"))
 
+case("PWR009", _text("run_1/spl.txt", r"(09:45:00\.272,Watts,)5000\.0+", r"\g<1>inf"))
+
 for field in ("version", "sources", "uuid", "results", "phases"):
     case("PWR010", _drop("client", field))
 case("PWR011", _set("server", "sources", "client.py", "0" * 40))

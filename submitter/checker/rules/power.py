@@ -5,6 +5,7 @@ An official check that ends at a file it cannot make sense of refuses the result
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from submitter import layout
@@ -56,6 +57,16 @@ def power_figure(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         _ = power.metric
     except Unmeasured as problem:
         yield Problem(problem.reason, path=problem.path)
+
+
+@rule("PWR009", origin="integrity", requires=["PWR002"], source="submitter: a figure is a number", hint=_AGAIN)
+def power_is_finite(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
+    """The power figure is finite.
+
+    The official checker adds up a sample of `inf` W like any other, and reports the result as valid.
+    """
+    if not math.isfinite(power.metric.value):
+        yield Problem("the power figure is infinite", str(power.metric.value), path=str(power.testing.path / power.SPL))
 
 
 @rule(
