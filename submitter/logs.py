@@ -105,7 +105,8 @@ def parse_detail(data: bytes) -> DetailLog:
         if not data.isascii():
             data.decode()
     except UnicodeDecodeError as error:
-        raise LogFormatError(f"it is not UTF-8 text (byte {error.start})") from None
+        number = data.count(b"\n", 0, error.start) + 1
+        raise LogFormatError(f"line {number} is not a LoadGen entry: it is not UTF-8 text") from None
     try:
         return _parse_at_once(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):

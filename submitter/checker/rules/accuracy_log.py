@@ -31,7 +31,16 @@ _SCORED = [*_LOG, "STR005", "STR007"]
     smoke="a smoke run scores a part of the data set",
 )
 def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The accuracy run covered the data set."""
+    """The accuracy run covered the data set.
+
+    Where a scenario has a sample count of its own, the official checker finds it by the folder's name, letter for
+    letter.
+    """
+    counts, spelled = run.result.benchmark.accuracy_sample_count, run.result.key.scenario
+    if isinstance(counts, dict) and spelled not in counts:
+        known, hint = " or ".join(counts), f"rename the folder to {run.result.scenario}"
+        yield Problem("no sample count is known of a scenario spelled so", spelled, known, str(run.path), None, hint)
+        return
     key = "effective_accuracy_sample_count"
     if key not in run.log:
         key = "qsl_reported_total_count"

@@ -86,8 +86,6 @@ def log_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     yield from _unreadable(lambda: run.log)
     if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
         yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
-    if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
-        yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
 
 
 def _unreadable(read: Callable[[], object]) -> Iterator[Problem]:
