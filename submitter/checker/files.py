@@ -93,6 +93,13 @@ class Files:
     def folders(self, folder: PurePosixPath) -> list[str]:
         return [name for name, kind in self.listing(folder).items() if kind is Kind.FOLDER]
 
+    def as_stored(self, folder: PurePosixPath) -> list[str]:
+        """The names in a folder, in the order in which the file system lists them; empty if it is none."""
+        try:
+            return os.listdir(f"{self._root}/{folder}")
+        except OSError:
+            return []
+
     def names(self, folder: PurePosixPath) -> list[str]:
         return [name for name, kind in self.listing(folder).items() if kind is Kind.FILE]
 

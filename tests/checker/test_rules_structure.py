@@ -6,16 +6,17 @@ The expectations by round were tried against the official checkers of these roun
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
-from submission_tree import line
+from submission_tree import line, log_text, performance_entries
 
 from submitter.checker import Report, check
 from submitter.layout import layout_of
-from submitter.model import ResultKey
+from submitter.model import ResultKey, Scenario
 from submitter.rulebook import load_rulebook
 
 OLD, NEW = ("v4.1", "v5.0", "v5.1"), ("v6.0", "v6.1")
@@ -149,7 +150,6 @@ CASES: list[tuple[str, Edit, tuple[str, ...], set[str]]] = [
     ("STR032", _drop("Offline"), OLD, NONE),
     ("STR032", _drop("Server"), ("v4.1", "v5.0"), NONE),
     ("STR033", lambda tree: tree.add("MultiStream"), OLD, {"MultiStream"}),
-    ("STR034", _drop("Server"), ("v5.1",), {"Offline"}),
     ("STR036", lambda tree: tree.write(tree.run / "notes.txt"), OLD, {"Offline"}),
     ("STR036", lambda tree: (tree.run / "mlperf_log_summary.txt").unlink(), OLD, {"Offline"}),
     ("STR037", lambda tree: tree.add("MultiStream"), NEW, {*BOTH, "MultiStream"}),
@@ -169,8 +169,8 @@ HARMLESS: list[tuple[Edit, tuple[str, ...]]] = [
     (_write("systems", "other.txt"), ROUNDS),
     (lambda tree: (tree.base / "Offline" / "user.conf").write_bytes(b"\xff"), NEW),
 ]
-# Two rules have a test of their own below; those that only the full profile asks fail in test_rules_fail.py.
-COVERED = {rule for rule, *_ in CASES} | {"STR031", "STR035"}
+# Some rules have a test of their own below; those that only the full profile asks fail in test_rules_fail.py.
+COVERED = {rule for rule, *_ in CASES} | {"STR031", "STR034", "STR035"}
 
 
 def _named(cases: list[tuple[str, Edit, tuple[str, ...], set[str]]]) -> list[object]:
@@ -250,6 +250,34 @@ def test_a_link_from_the_root_on_that_leads_somewhere_passes_where_it_does_from_
     tree.write(tmp_path / "elsewhere" / "secret")
     (tree.submitter / "out").symlink_to("/nowhere/at/all")
     assert "STR012" in tree.rules("full")
+
+
+def _run_well(tree: Tree, scenario: Scenario, **changed: object) -> None:
+    """Give a result of llama2-70b a performance run and a description of its measurement that hold."""
+    book = load_rulebook(tree.round)
+    seeds = {f"effective_{name}": seed for name, seed in book.seeds}
+    key = ResultKey(tree.division, "Acme", SYSTEM, BENCHMARK, scenario.value)
+    log = tree.at(tree.layout.performance(key)) / "mlperf_log_detail.txt"
+    tree.write(log, log_text(performance_entries(scenario) | seeds | changed))
+    fields = dict.fromkeys(book.measurements.required_fields, "fp8")
+    tree.write(tree.at(tree.layout.measurements(key)) / f"{SYSTEM}.json", json.dumps(fields))
+    tree.write(tree.at(tree.layout.measurements(key)) / "README.md")
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_without_server_and_interactive_the_result_that_is_listed_last_is_lost(tmp_path: Path, name: str) -> None:
+    tree = Tree(tmp_path, name)
+    for scenario in (Scenario.OFFLINE, Scenario.SERVER):
+        _run_well(tree, scenario)
+    assert tree.refused() == set()
+    _run_well(tree, Scenario.SERVER, effective_min_duration_ms=1)
+    last = [entry for entry in os.listdir(tree.base) if entry in BOTH][-1]
+    assert tree.refused() == ({last} if name == "v5.1" else set())
+    _drop("Server")(tree)
+    assert ("STR034" in tree.rules()) == (name == "v5.1")
+    assert tree.refused() == ({"Offline"} if name == "v5.1" else set())
+    _run_well(tree, Scenario.OFFLINE, effective_min_duration_ms=1)
+    assert "STR034" not in tree.rules()
 
 
 def test_a_misspelt_scenario_is_told_its_name(tmp_path: Path) -> None:

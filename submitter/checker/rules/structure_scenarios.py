@@ -15,7 +15,7 @@ from submitter.rulebook import Rulebook, ScenarioSet
 _RULES = "policies submission_rules.adoc, section Inference"
 _CHECK = "official: loader.py check_scenarios"
 _OLD_CHECK = "official: submission_checker.py, check_results_dir"
-_TYPED = ["STR007", "SYS001", "SYS003"]
+TYPED = ["STR007", "SYS001", "SYS003"]
 
 
 @rule("STR005", source=f"{_CHECK}; {_OLD_CHECK}; constants.py SCENARIO_MAPPING, UNIT_DICT; {_RULES}")
@@ -72,21 +72,21 @@ def _system_type(benchmark: BenchmarkDir) -> str:
     return benchmark.system.field("system_type")
 
 
-def _needed(benchmark: BenchmarkDir) -> ScenarioSet | None:
+def needed_scenarios(benchmark: BenchmarkDir) -> ScenarioSet | None:
     """What the closed division asks of the benchmark; None in the open one, and where it is not for such a system."""
     if _is_open(benchmark) or not benchmark.results:
         return None
     return benchmark.benchmark.scenarios_for(_system_type(benchmark))
 
 
-@rule("STR030", requires=_TYPED, source=f"{_CHECK}; {_OLD_CHECK}, get_required")
+@rule("STR030", requires=TYPED, source=f"{_CHECK}; {_OLD_CHECK}, get_required")
 def benchmark_for_system_type(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark is one for the system's type."""
     if not _is_open(benchmark):
         yield from _wrong_type(benchmark)
 
 
-@rule("STR031", requires=_TYPED, source=f"{_OLD_CHECK}, get_required")
+@rule("STR031", requires=TYPED, source=f"{_OLD_CHECK}, get_required")
 def open_benchmark_for_system_type(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """An open benchmark is one for the system's type, too."""
     if _is_open(benchmark):
@@ -103,58 +103,47 @@ def _wrong_type(benchmark: BenchmarkDir) -> Iterator[Problem]:
         )
 
 
-@rule("STR008", requires=_TYPED, absence=True, source=_CHECK)
+@rule("STR008", requires=TYPED, absence=True, source=_CHECK)
 def required_scenarios(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark has all scenarios its system type demands.
 
     From v6.0 on no result of the benchmark counts otherwise.
     """
-    needed = _needed(benchmark)
+    needed = needed_scenarios(benchmark)
     if needed is not None:
         yield from _missing(benchmark, needed)
         yield from _neither(benchmark, needed)
 
 
-@rule("STR037", requires=_TYPED, source=_CHECK)
+@rule("STR037", requires=TYPED, source=_CHECK)
 def no_other_scenario(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark has no scenario but those that its system type demands or allows.
 
     From v6.0 on no result of the benchmark counts otherwise.
     """
-    needed = _needed(benchmark)
+    needed = needed_scenarios(benchmark)
     if needed is not None:
         for result in benchmark.results:
             yield from _unasked(result, needed)
 
 
-@rule("STR032", requires=_TYPED, absence=True, source=_OLD_CHECK, spares_results=True)
+@rule("STR032", requires=TYPED, absence=True, source=_OLD_CHECK, spares_results=True)
 def scenarios_complete(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
     """A closed benchmark has all scenarios its system type demands.
 
     Those that are there count nevertheless, until v5.1.
     """
-    needed = _needed(benchmark)
+    needed = needed_scenarios(benchmark)
     if needed is not None:
         yield from _missing(benchmark, needed)
 
 
-@rule("STR033", requires=_TYPED, source=_OLD_CHECK)
+@rule("STR033", requires=TYPED, source=_OLD_CHECK)
 def scenario_asked(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A closed result's scenario is one that its system type demands or allows."""
-    needed = _needed(result.benchmark_dir)
+    needed = needed_scenarios(result.benchmark_dir)
     if needed is not None:
         yield from _unasked(result, needed)
-
-
-@rule("STR034", requires=_TYPED, absence=True, source=_OLD_CHECK)
-def server_or_interactive(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Problem]:
-    """A closed benchmark that offers Server and Interactive has one of them.
-
-    The official checker takes away the result that it looked at last, which is Offline's where no other is there.
-    """
-    needed = _needed(benchmark)
-    if needed is not None:
-        yield from _neither(benchmark, needed)
 
 
 def _there(benchmark: BenchmarkDir) -> set[str]:
