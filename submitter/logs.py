@@ -121,7 +121,8 @@ def _parse_at_once(data: bytes) -> DetailLog:
     text = data.replace(MARKER, b"")
     events = data.count(_UNEVENTFUL) != (count := data.count(b"\n", 0, -1) + 1)
     lines: list[Any] = (_decode_events if events else _decode_lines)(text)
-    if len(lines) != count or len(data) - len(text) != count * len(MARKER):
+    begun = data.startswith(MARKER) + data.count(b"\n" + MARKER)
+    if not len(lines) == count == begun or len(data) - len(text) != count * len(MARKER):
         raise ValueError("there are other lines")
     first: dict[str, tuple[int, bytes]] = {}
     for number, line in enumerate(lines, start=1):

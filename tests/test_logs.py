@@ -36,6 +36,12 @@ def test_the_first_of_equal_keys_counts_and_lines_are_counted_from_1() -> None:
     assert log["c"] is None
 
 
+def test_a_mark_that_does_not_begin_its_line_begins_no_entry() -> None:
+    log = parse_detail((_line("a", 1) + " " + _line("b", 2) + _line("c", 3)).encode())
+    assert list(log) == ["a", "c"]
+    assert log.line("c") == 3
+
+
 def test_errors_and_warnings_are_kept_with_their_lines() -> None:
     text = _line("a", 1) + _line("error_runtime", "bad", error=True) + _line("warning", "odd", warning=True)
     text += _line("error_runtime", "worse", error=True)

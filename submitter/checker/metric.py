@@ -68,6 +68,7 @@ def run_metric(run: Run, book: Rulebook) -> tuple[Metric, bool]:
     scenario, ran, name = result.scenario, ran_scenario(run), result.official_name
     if scenario not in book.unit or ran not in book.metric:
         raise Unavailable(result.path, f"round {book.name} has no figure for {ran} as {scenario}")
+    run.figure(book.metric[ran])  # the official checker reads it first, also where the benchmark's figure is another
     own = run.figure(book.metric_key(name, ran)) / book.metric_divisor_of(name, ran)
     unit = book.metric_unit(result.key.benchmark if book.summary.unit_of_folder else name, scenario)
     if (ran, scenario) not in INFERABLE:
