@@ -77,10 +77,11 @@ class CampaignPlan:
     @property
     def command(self) -> str:
         """What reproduces this campaign, as a user would type it."""
-        return f"submitter run-all {shlex.quote(_shown(self.campaign.path))}"
+        return f"submitter run-all {shlex.quote(shown(self.campaign.path))}"
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """A path as a user would type it here."""
     resolved, here = path.resolve(), Path.cwd()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitter import layout, system
+from submitter import documents, layout, system
+from submitter.campaign.draft import make_draft
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
+from submitter.checker import Severity
 from submitter.errors import InputError, NotInstalledError, SubmitterError
 from submitter.harness import engines, loadgen
 from submitter.harness.plan import RunPlan
@@ -20,6 +22,8 @@ from submitter.model import Division, Mode
 # A generous bound of what an answer costs in the accuracy log: eight hex digits a token and the rest of the line.
 _BYTES_PER_TOKEN, _BYTES_PER_ANSWER = 8, 160
 _BYTES_PER_RUN = 32 << 20
+# What each begins with that a closed submission must have, whatever its ending.
+DOCUMENTS = ("calibration", "bandwidth")
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,33 @@ class Passed:
 
 def preflight(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
     """Ask every question; yields what passed and what is wrong, so that a user mends all of it at once."""
+    wrong = []
     for question in _QUESTIONS:
         try:
             yield Passed(question.__name__.strip("_"), question(plan))
         except SubmitterError as error:
+            wrong.append(error.message)
             yield error
+    try:
+        yield from _tree(plan)
+    except SubmitterError as error:
+        if error.message not in wrong:
+            yield error
+
+
+def _tree(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
+    """What the check would already reject: the same rules, asked of the tree without its runs."""
+    draft = make_draft(plan, system_description(plan))
+    errors = [finding for finding in draft.findings if finding.severity is Severity.ERROR]
+    for finding in errors:
+        required = f": {finding.required}" if finding.required else ""
+        yield InputError(
+            f"the check would say: {finding.path}: {finding.message}{required} ({finding.rule})", finding.hint
+        )
+    if not errors:
+        warnings = "".join(f"; warning {f.rule}: {f.path}: {f.message}" for f in draft.findings)
+        told = f"{len(draft.files)} files, {len(draft.of_runs)} of them from runs, and the check objects to none"
+        yield Passed("tree", told + warnings)
 
 
 def _loadgen(plan: CampaignPlan) -> str:
@@ -82,6 +108,47 @@ def _durations(plan: CampaignPlan) -> str:
     return f"at least {required_ms} ms"
 
 
+def _limits(plan: CampaignPlan) -> str:
+    """What LoadGen lets user.conf change, but not in a closed submission (test_settings_internal.cc, FromConfig)."""
+    if plan.campaign.division is Division.OPEN:
+        return "the open division may have its own"
+    for benchmark, run, effective in _effective(plan):
+        rules = plan.book.benchmark(benchmark.official)
+        limits = rules.token_latency.get(run.scenario)
+        if limits and (effective.ttft_limit_ns, effective.tpot_limit_ns) != (limits.ttft_ns, limits.tpot_ns):
+            raise InputError(
+                f"{run.user_conf}: the latency limits are {effective.ttft_limit_ns / 1e6:g} ms to the first token and "
+                f"{effective.tpot_limit_ns / 1e6:g} ms a token, {benchmark.official} {run.scenario} has "
+                f"{limits.ttft_ns / 1e6:g} ms and {limits.tpot_ns / 1e6:g} ms",
+                "remove ttft_latency and tpot_latency from it",
+            )
+        if run.mode is Mode.PERFORMANCE and effective.sample_concatenate_permutation != rules.equal_issue:
+            raise InputError(
+                f"{run.user_conf} changes sample_concatenate_permutation",
+                "remove it: the benchmark's samples are issued in whole passes over the data set",
+            )
+    return "the round's"
+
+
+def _documents(plan: CampaignPlan) -> str:
+    """The closed division's documents (policies submission_rules.adoc; mandatory by mlcommons/policies #209)."""
+    folder = plan.campaign.documentation
+    if plan.campaign.division is Division.OPEN:
+        return "the open division needs none" if folder is None else f"from {folder}"
+    if folder is None:
+        raise InputError(
+            f'{plan.campaign.path} names no documentation = "..."',
+            "a closed submission describes its calibration and its bandwidth: submitter templates makes a beginning",
+        )
+    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    for topic in DOCUMENTS:
+        if not any(name.lower().startswith(topic) for name in names):
+            raise InputError(f"{folder} has no {topic}.md", "submitter templates makes a beginning")
+    for path in sorted(folder.rglob("*.md")):
+        documents.require_filled(path.read_text("utf-8", errors="replace"), str(path))
+    return ", ".join(names)
+
+
 def _datasets(plan: CampaignPlan) -> str:
     for benchmark in plan.benchmarks:
         required = plan.book.benchmark(benchmark.official).dataset_size
@@ -107,6 +174,8 @@ def _measurements(plan: CampaignPlan) -> str:
                 raise InputError(f"{folder / name} is missing or empty", "every scenario needs it in the submission")
         path = folder / layout.MEASUREMENTS_JSON
         content = _json_object(path)
+        for name in (layout.README, layout.MEASUREMENTS_JSON):
+            documents.require_filled((folder / name).read_text("utf-8", errors="replace"), str(folder / name))
         for name in plan.book.measurements.required_fields:
             if not content.get(name):
                 raise InputError(f"{path}: field '{name}' is missing or empty", "say what was really done")
@@ -141,6 +210,8 @@ def system_description(plan: CampaignPlan) -> dict[str, Any]:
             f"{campaign.system.description} lacks {', '.join(missing)}",
             "only a person knows these: fill them in (submitter describe-system shows all)",
         )
+    for field, value in description.items():
+        documents.require_filled(str(value), f"{campaign.system.description}: {field}")
     system.validate(description)
     return description
 
@@ -186,4 +257,17 @@ def _engines(plan: CampaignPlan) -> str:
     return "; ".join(parts)
 
 
-_QUESTIONS = (_loadgen, _seeds, _durations, _datasets, _models, _measurements, _system, _disk, _audits, _engines)
+_QUESTIONS = (
+    _loadgen,
+    _seeds,
+    _durations,
+    _limits,
+    _datasets,
+    _models,
+    _measurements,
+    _documents,
+    _system,
+    _disk,
+    _audits,
+    _engines,
+)

@@ -8,12 +8,16 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from submitter import assembly, harness, scoring
+from submitter import assembly, scoring
+from submitter.campaign.draft import assembly_plan
+from submitter.campaign.file import load_campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
 from submitter.campaign.preflight import system_description
+from submitter.campaign.rounds import for_round
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, loadgen
 from submitter.harness.audits import verify_test06
@@ -167,38 +171,21 @@ def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, te
     write_atomically(folder / VERIFY_ACCURACY, verdict.text().encode())
 
 
-def do_assembly(plan: CampaignPlan) -> Path:
-    """Lay the submission tree out of the finished runs; returns its folder."""
+def do_assembly(plan: CampaignPlan, round_name: str | None = None) -> Path:
+    """Lay the submission tree out of the finished runs; returns its folder.
+
+    For another round than the campaign's where `round_name` says so: InputError with all reasons where the runs' logs
+    do not allow it.
+    """
     campaign = plan.campaign
     full_run = None
     if campaign.smoke and campaign.full_run is not None:
-        from submitter.campaign.file import load_campaign
-
         full = make_plan(load_campaign(campaign.full_run))
         full_run = FullRun(command=full.command, expected_s=round(full.expected_s))
-    return assembly.assemble(
-        campaign.runs_folder,
-        campaign.tree,
-        plan=assembly.AssemblyPlan(
-            round=plan.book.name,
-            division=campaign.division,
-            submitter=campaign.submitter,
-            system=campaign.system.id,
-            system_description=system_description(plan),
-            benchmarks=tuple(
-                assembly.BenchmarkPlan(
-                    name=b.table.name,
-                    official_name=b.official,
-                    scenarios=b.table.scenarios,
-                    measurements=b.table.measurements,
-                    accuracy_target=b.accuracy_target,
-                )
-                for b in plan.benchmarks
-            ),
-            smoke=campaign.smoke,
-            full_run=full_run,
-            command=plan.command,
-            # The code between LoadGen and the engine is what `src` is for (submission_rules.adoc).
-            source=Path(harness.__file__).parent,
-        ),
-    )
+    target = campaign.tree
+    runs_round = plan.book.name
+    if round_name is not None and round_name != plan.book.name:
+        plan = for_round(plan, round_name)
+        target = target.with_name(f"{target.name}-{round_name}")
+    tree = assembly_plan(plan, system_description(plan), full_run)
+    return assembly.assemble(campaign.runs_folder, target, plan=replace(tree, runs_round=runs_round))

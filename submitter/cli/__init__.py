@@ -15,8 +15,11 @@ from typing import Annotated
 import typer
 
 from submitter import __version__
-from submitter.cli.campaign import assemble, plan, run, run_all, score
+from submitter.cli.campaign import assemble, run, run_all, score
 from submitter.cli.check import check
+from submitter.cli.dataset import dataset
+from submitter.cli.explain import explain
+from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import say
 from submitter.cli.setup import describe_system, quantize
@@ -48,10 +51,11 @@ def _top(
 
 
 app.command("run-all")(run_all)
-for _command in (plan, run, score, assemble, check, rules):
+for _command in (templates, plan, run, score, assemble, check, explain, rules):
     app.command()(_command)
 app.command("describe-system")(describe_system)
 app.command()(quantize)
+app.add_typer(dataset, name="dataset")
 
 
 def main() -> None:

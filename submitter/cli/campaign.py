@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from submitter.cli.say import say
-from submitter.errors import SubmitterError
+from submitter.errors import NotInstalledError, SubmitterError
 from submitter.model import Mode, Scenario
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
 
     plan = c.make_plan(c.load_campaign(campaign))
     with c.locked(plan):
-        _show_plan(plan)
-        _preflight(plan)
+        show_plan(plan)
+        ask_preflight(plan)
         _runs(plan, rerun, None, None)
         _scores(plan)
         tree = c.do_assembly(plan)
@@ -37,15 +37,6 @@ def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
     sys.stdout.write(render(report, "text") + "\n")
     _closing_table(plan)
     raise typer.Exit(report.exit_code)
-
-
-def plan(campaign: CampaignFile) -> None:
-    """Show what run-all would do, without doing it."""
-    from submitter import campaign as c
-
-    made = c.make_plan(c.load_campaign(campaign))
-    _show_plan(made)
-    _preflight(made)
 
 
 def run(
@@ -59,7 +50,7 @@ def run(
 
     made = c.make_plan(c.load_campaign(campaign))
     with c.locked(made):
-        _preflight(made)
+        ask_preflight(made)
         _runs(made, rerun, scenario, mode)
 
 
@@ -70,16 +61,23 @@ def score(campaign: CampaignFile) -> None:
     _scores(c.make_plan(c.load_campaign(campaign)))
 
 
-def assemble(campaign: CampaignFile) -> None:
+def assemble(
+    campaign: CampaignFile,
+    round_name: Annotated[
+        str | None,
+        typer.Option("--round", help="Lay the same runs out for this round instead, where their logs allow it."),
+    ] = None,
+) -> None:
     """Lay out the submission tree from a campaign's finished and scored runs."""
     from submitter import campaign as c
 
     made = c.make_plan(c.load_campaign(campaign))
     with c.locked(made):
-        print(c.do_assembly(made))
+        print(c.do_assembly(made, round_name))
 
 
-def _show_plan(plan: CampaignPlan) -> None:
+def show_plan(plan: CampaignPlan) -> None:
+    """The runs with their samples and times, to stderr."""
     from submitter.console import duration, table
 
     campaign = plan.campaign
@@ -92,16 +90,22 @@ def _show_plan(plan: CampaignPlan) -> None:
     say(f"\nabout {duration(plan.expected_s)} at the target rates, scoring and assembly included\n")
 
 
-def _preflight(plan: CampaignPlan) -> None:
-    """Ask all questions, show all answers, and go no further if one is bad."""
+def ask_preflight(plan: CampaignPlan, *, needs_all: bool = True) -> None:
+    """Ask all questions, show all answers, and go no further if one is bad.
+
+    Unless it `needs_all`, what is only not installed here is shown, and no more.
+    """
     from submitter import campaign as c
 
     wrong: list[SubmitterError] = []
     for outcome in c.preflight(plan):
         if isinstance(outcome, c.Passed):
             say(f"preflight ok     {outcome.question}: {outcome.answer}")
-        else:
-            say(f"preflight WRONG  {outcome.message}" + (f"\n                 {outcome.hint}" if outcome.hint else ""))
+            continue
+        elsewhere = not needs_all and isinstance(outcome, NotInstalledError)
+        hint = f"\n                 {outcome.hint}" if outcome.hint else ""
+        say(f"preflight {'not here' if elsewhere else 'WRONG':<8} {outcome.message}{hint}")
+        if not elsewhere:
             wrong.append(outcome)
     if wrong:
         many = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

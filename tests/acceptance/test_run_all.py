@@ -16,7 +16,7 @@ def test_run_all_goes_the_whole_way(finished: Finished) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SMOKE RUN" in done.stderr
     assert "SMOKE RUN" in done.stdout
-    for word in ("loadgen", "seeds", "durations", "datasets", "models", "system", "disk", "audits", "engines"):
+    for word in "loadgen seeds durations limits datasets models system documents disk audits engines tree".split():
         assert f"preflight ok     {word}: " in done.stderr
     assert done.stdout.count("VALID") >= 2
     assert "Tokens/s" in done.stdout

@@ -1,0 +1,150 @@
+"""`submitter templates`: a beginning of all that only a person can write, with the facts that are known filled in.
+
+Nothing that is there already is touched. What is not known yet is marked, and `submitter plan` names every mark.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from submitter import __version__, documents, layout, system
+from submitter.campaign.file import BenchmarkTable, Campaign
+from submitter.campaign.plan import shown
+from submitter.campaign.settings import effective_settings
+from submitter.documents import todo
+from submitter.errors import InputError, SubmitterError
+from submitter.harness.checkpoint import weight_data_type
+from submitter.harness.dataset import Dataset
+from submitter.model import Division, Scenario
+from submitter.record import write_atomically, write_json_atomically
+from submitter.rulebook import Rulebook, load_rulebook
+
+_CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
+_TOKEN_BYTES = 4  # we send int32
+# What no machine can say of a system; the rest is read from the host.
+_OF_A_PERSON = {
+    "status": "available, preview or rdi",
+    "system_name": "the name in the results table",
+    "system_type": "datacenter, edge, or datacenter,edge",
+    "system_type_detail": "such as on-premise or cloud",
+    "cooling": "air, liquid, or what it is",
+    "hw_notes": "notes on the hardware, or N/A",
+    "sw_notes": "notes on the software, or N/A",
+}
+
+
+def write_templates(campaign: Campaign) -> list[Path]:
+    """Write each missing document of the campaign; returns those written.
+
+    InputError if the campaign names no folder for its documentation, or a benchmark that its round does not have.
+    """
+    if campaign.documentation is None:
+        raise InputError(
+            f"{campaign.path} says nowhere to write", 'name a folder: documentation = "documentation/..." at its top'
+        )
+    book = load_rulebook(campaign.round)
+    texts = {
+        campaign.documentation / _CALIBRATION: _calibration(campaign),
+        campaign.documentation / _BANDWIDTH: _bandwidth(campaign, book),
+    }
+    for table in campaign.benchmarks:
+        for scenario in table.scenarios:
+            texts[table.measurements / scenario / layout.README] = _readme(campaign, book, table, scenario)
+    written = []
+    for path, text in texts.items():
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text.encode())
+            written.append(path)
+    for path, fields in _json_files(campaign, book):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json_atomically(path, fields)
+            written.append(path)
+    return written
+
+
+def _json_files(campaign: Campaign, book: Rulebook) -> list[tuple[Path, dict[str, object]]]:
+    person: dict[str, object] = {field: todo(what) for field, what in _OF_A_PERSON.items()}
+    detected = {**system.describe(), **person, "division": str(campaign.division), "submitter": campaign.submitter}
+    person |= {field: todo(f"{field}, which this host does not show") for field in system.missing(detected)}
+    files = [(campaign.system.description, person)]
+    for table in campaign.benchmarks:
+        known = {
+            "input_data_types": "int32",
+            "weight_data_types": _weights(table),
+            "weight_transformations": f"see documentation/{_CALIBRATION}",
+        }
+        if campaign.division is not Division.OPEN:
+            known["retraining"] = "No"  # inference_rules.adoc, section Closed Division: calibration, no retraining
+        fields: dict[str, object] = {
+            name: known.get(name, todo(name.replace("_", " "))) for name in book.measurements.required_fields
+        }
+        files += [(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields) for scenario in table.scenarios]
+    return files
+
+
+def _weights(table: BenchmarkTable) -> str:
+    try:
+        return weight_data_type(Path(table.model))
+    except SubmitterError:
+        return todo("the format of the weights")
+
+
+def _calibration(campaign: Campaign) -> str:
+    """The document that quantisation left in the model's folder, where there is one; else one to fill in."""
+    for table in campaign.benchmarks:
+        made = Path(table.model) / _CALIBRATION
+        if made.is_file():
+            return made.read_text("utf-8")
+    models = "".join(
+        f"- {table.name}: `{Path(table.model).name}`, {_weights(table)}\n" for table in campaign.benchmarks
+    )
+    return documents.rendered(_CALIBRATION, {"models": models})
+
+
+def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
+    """The rates that the rules derive from throughput: of the longest prompts and answers, so never too low."""
+    rows = []
+    for table in campaign.benchmarks:
+        official = table.official or table.name
+        out_tokens = table.max_new_tokens or book.benchmark(official).max_new_tokens or 0
+        try:
+            in_tokens = Dataset.open(Path(table.dataset)).header.max_prompt_tokens
+        except SubmitterError:
+            in_tokens = 0
+        for scenario in table.scenarios:
+            try:
+                conf = table.measurements / scenario / layout.USER_CONF
+                rate = effective_settings(book, official, scenario, conf)[0].target_qps
+            except SubmitterError:
+                rate = 0.0
+            cells = [table.name, str(scenario), f"{rate:g}" if rate else todo("samples/s")]
+            for tokens, what in ((in_tokens, "the longest prompt, in tokens"), (out_tokens, "the longest answer")):
+                known = f"{tokens * _TOKEN_BYTES * rate:,.0f}" if tokens and rate else todo("bytes/s")
+                cells += [f"{tokens} tokens" if tokens else todo(what), known]
+            rows.append(f"| {' | '.join(cells)} |")
+    return documents.rendered(_BANDWIDTH, {"rows": "\n".join(rows)})
+
+
+def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario: Scenario) -> str:
+    try:
+        engine = tomllib.loads((table.measurements / scenario / layout.ENGINE_TOML).read_text("utf-8"))["engine"]
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        engine = todo("the engine")
+    facts = {
+        "system": campaign.system.id,
+        "benchmark": table.name,
+        "scenario": str(scenario),
+        "round": campaign.round,
+        "division": str(campaign.division),
+        "engine": str(engine),
+        "version": __version__,
+        "loadgen": book.round.loadgen_versions[-1],
+        "dataset": Path(table.dataset).name,
+        "model": Path(table.model).name,
+        "command": f"submitter run-all {shown(campaign.path)}",
+        "loadgen_model": book.benchmark(table.official or table.name).loadgen_model_for(scenario),
+    }
+    return documents.rendered(layout.README, facts)
