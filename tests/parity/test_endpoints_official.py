@@ -23,8 +23,6 @@ from submitter.checker import check  # noqa: E402
 from submitter.rulebook import load_rulebook  # noqa: E402
 
 CHECKOUT = os.environ.get("MLCOMMONS_INFERENCE")
-# The reference verdicts of v6.x were made without its check of pictures and videos.
-UNCHECKED = {"EPT025"}
 ENDLESS = {"alias bomb", "merge bomb", "long"}  # for the official checker
 
 
@@ -32,7 +30,7 @@ ENDLESS = {"alias bomb", "merge bomb", "long"}  # for the official checker
 @pytest.mark.parametrize("round_name", ["v6.0", "v6.1"])
 def test_verdicts_and_figures_are_the_official_checkers(tmp_path: Path, round_name: str) -> None:
     edits = [(kind, None) for kind in KINDS.values()]
-    edits += [(kind, change) for rule, kind, change in CASES if rule not in UNCHECKED]
+    edits += [(kind, change) for _, kind, change in CASES]
     edits += HARMLESS
     edits += [(LLAMA, write("config", text)) for name, text in HOSTILE.items() if name not in ENDLESS]
     names = [f"E{number:03}" for number in range(len(edits))]
