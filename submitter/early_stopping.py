@@ -19,12 +19,11 @@ _NEGLIGIBLE = 1e-17
 
 
 def chance_of_so_few(queries: int, over_limit: int, percentile: float) -> float:
-    """The probability of at most `over_limit` over the limit, if each query is with probability 1 - percentile.
+    """The probability of at most so many over the limit, if each query is with the probability 1 - percentile.
 
-    The binomial distribution's lower tail: its last term, and the terms before it as ratios to that, which fall.
+    The binomial distribution's lower tail: its last term, and the terms before it as ratios to that, which fall as
+    long as fewer are over the limit than are expected: 0 <= over_limit < queries * (1 - percentile).
     """
-    if over_limit >= queries:
-        return 1.0
     within = queries - over_limit
     log_last = (
         math.lgamma(queries + 1)
@@ -43,43 +42,43 @@ def chance_of_so_few(queries: int, over_limit: int, percentile: float) -> float:
     return math.exp(log_last) * total
 
 
-def _passes(queries: int, over_limit: int, percentile: float) -> bool:
+def passes(queries: int, over_limit: int, percentile: float) -> bool:
+    """Whether early stopping is met. `percentile` is a fraction, such as 0.99; over the limit is what is longer."""
+    if over_limit >= queries * (1 - percentile):
+        return False  # as many as are expected where the percentile is at the limit: far too likely
     return chance_of_so_few(queries, over_limit, percentile) < _CHANCE
 
 
 def queries_needed(over_limit: int, percentile: float) -> int:
-    """The smallest number of queries with which a run passes that has `over_limit` over the limit among them.
-
-    `percentile` is a fraction, such as 0.99. Over the limit is what is longer than it.
-    """
-    # The share over the limit must be below 1 - percentile at least, so what fails is known; then widen, then halve.
+    """The smallest number of queries with which a run passes that has `over_limit` over the limit among them."""
+    # What a share of 1 - percentile gives is too few: from there widen, then halve.
     fails = max(over_limit, int(over_limit / (1 - percentile)) - 1)
     step = max(64, fails // 8)
-    while not _passes(fails + step, over_limit, percentile):
+    while not passes(fails + step, over_limit, percentile):
         fails += step
         step *= 2
-    passes = fails + step
-    while passes - fails > 1:
-        middle = (fails + passes) // 2
-        if _passes(middle, over_limit, percentile):
-            passes = middle
+    enough = fails + step
+    while enough - fails > 1:
+        middle = (fails + enough) // 2
+        if passes(middle, over_limit, percentile):
+            enough = middle
         else:
             fails = middle
-    return passes
+    return enough
 
 
 def over_limit_allowed(queries: int, percentile: float) -> int | None:
     """How many of so many queries may be over the limit; None where the queries are too few even with none."""
-    if not _passes(queries, 0, percentile):
+    if not passes(queries, 0, percentile):
         return None
-    passes, fails = 0, int(queries * (1 - percentile)) + 1
-    while fails - passes > 1:
-        middle = (passes + fails) // 2
-        if _passes(queries, middle, percentile):
-            passes = middle
+    allowed, too_many = 0, int(queries * (1 - percentile)) + 1
+    while too_many - allowed > 1:
+        middle = (allowed + too_many) // 2
+        if passes(queries, middle, percentile):
+            allowed = middle
         else:
-            fails = middle
-    return passes
+            too_many = middle
+    return allowed
 
 
 def queries_needed_at_share(share: float, percentile: float, at_most: int) -> int | None:
@@ -89,18 +88,18 @@ def queries_needed_at_share(share: float, percentile: float, at_most: int) -> in
     """
     if share >= 1 - percentile:
         return None
-    fails, passes = 0, 64
-    while not _passes(passes, math.ceil(share * passes), percentile):
-        fails, passes = passes, passes * 2
+    fails, enough = 0, 64
+    while not passes(enough, math.ceil(share * enough), percentile):
+        fails, enough = enough, enough * 2
         if fails >= at_most:
             return None
-    while passes - fails > 1:
-        middle = (fails + passes) // 2
-        if _passes(middle, math.ceil(share * middle), percentile):
-            passes = middle
+    while enough - fails > 1:
+        middle = (fails + enough) // 2
+        if passes(middle, math.ceil(share * middle), percentile):
+            enough = middle
         else:
             fails = middle
-    return passes
+    return enough
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class Estimate:
 def estimate(queries: int, percentile: float) -> Estimate:
     """Which of a run's latencies bounds the percentile from above, with the same confidence.
 
-    If that latency were the limit, the run would pass with one over the limit more than there are above it.
+    Were the limit just below that latency, the run would still pass; it is the lowest latency of which that is true.
     """
     minimum = queries_needed(1, percentile)
     if queries < minimum:

@@ -156,4 +156,4 @@ def test_runs_near_the_limit_equal_loadgens_lines(tmp_path: Path) -> None:
     told = f"{len(passed)} runs, of which LoadGen passed {sum(passed)}"
     print(told)
     # Near the limit means both happen, often.
-    assert 50 < sum(passed) < 190, told
+    assert 40 < sum(passed) < 200, told

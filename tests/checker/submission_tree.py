@@ -59,7 +59,7 @@ def performance_entries(scenario: Scenario) -> dict[str, Any]:
         "loaded_qsl_set": [12008, 15920, 20637],
         "generated_query_count": 147456,
         "power_begin": "08-30-2026 09:40:10.272",
-        "power_end": "08-30-2026 09:51:27.243",
+        "power_end": "08-30-2026 09:52:40.243",
         "result_validity": "VALID",
         "result_min_duration_met": True,
         "result_min_queries_met": True,
@@ -123,6 +123,8 @@ def system_description(division: str) -> dict[str, str]:
         "system_name": "two H200",
         "number_of_nodes": "1",
         "accelerators_per_node": "2",
+        "host_networking": "Ethernet, 400 Gb/s",
+        "host_network_card_count": "2",
     }
 
 
@@ -220,7 +222,7 @@ def write_result(tree: Tree, scenario: Scenario) -> None:
     )
     fields = dict.fromkeys(BOOK.measurements.required_fields, "fp8")
     (result / "measurements.json").write_text(json.dumps(fields))
-    (result / "README.md").write_text("How to repeat this.\n")
+    (result / "README.md").write_text("How to repeat this: make run, in src/.\n")
     (result / "user.conf").write_text("# ours\nllama2-70b.*.min_duration = 600000\nllama2-70b.*.target_qps = 200\n")
 
 
@@ -237,7 +239,7 @@ def write_tree(
     for name in ("src", "systems", "documentation"):
         (tree.submitter / name).mkdir()
     (tree.submitter / "src" / "README.md").write_text("The code.\n")
-    for topic in ("calibration", "bandwidth"):
-        (tree.submitter / "documentation" / f"{topic}.adoc").write_text(f"{topic}\n")
+    for topic, text in (("calibration", "None."), ("bandwidth", "Two cards of 400 Gb/s.")):
+        (tree.submitter / "documentation" / f"{topic}.adoc").write_text(f"{text}\n")
     tree.system_json().write_text(json.dumps(system_description(division)))
     return tree
