@@ -19,7 +19,7 @@ LAYERS = [
     {"rulebook", "record"},
     {"manifest", "system"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
-    {"embedded"},
+    {"embedded", "datasets"},
     {"campaign"},
     {"console"},
     {"cli"},

@@ -1,0 +1,59 @@
+"""The commands about data sets: `submitter dataset verify`, `convert` and `stats`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from submitter.cli.say import say
+
+dataset = typer.Typer(help="Data files as MLCommons publishes them.", no_args_is_help=True, rich_markup_mode=None)
+
+DataFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A .pkl or .json file of MLCommons, or a converted one.")
+]
+
+
+@dataset.command()
+def verify(file: DataFile) -> None:
+    """Hold a file to the published one: checksum, count of samples, columns, longest prompt."""
+    from submitter import datasets
+
+    wrong = 0
+    for check in datasets.verify(file):
+        print(f"{'ok   ' if check.passed else 'WRONG'}  {check.text}")
+        wrong += not check.passed
+    raise typer.Exit(1 if wrong else 0)
+
+
+@dataset.command()
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pkl or .json file of MLCommons.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, NAME.safetensors.")],
+) -> None:
+    """Write a data file as the file that a campaign runs: one that is mapped and opens in milliseconds."""
+    from submitter import datasets
+    from submitter.errors import InputError
+    from submitter.harness.dataset import SUFFIX
+
+    if output.suffix != SUFFIX:
+        raise InputError(f"{output} does not end in {SUFFIX}", f"call it {output.with_suffix(SUFFIX)}")
+    header, official = datasets.convert(file, output)
+    if official is None:
+        say(f"{file} is no published file: what it is run as is no closed division's benchmark")
+    print(f"{output}: {header.name}, {header.sample_count:,} samples, SHA-256 {header.sha256}")
+
+
+@dataset.command()
+def stats(file: DataFile) -> None:
+    """Show how many samples a file has and how long their prompts are, in tokens."""
+    from submitter import datasets
+    from submitter.console import table
+
+    found = datasets.stats(file)
+    rows: list[tuple[str, ...]] = [("prompts", "tokens"), ("shortest", f"{found.shortest:,}")]
+    rows += [(f"{percent}th percentile", f"{length:,}") for percent, length in found.percentiles.items()]
+    rows += [("longest", f"{found.longest:,}"), ("mean", f"{found.mean:,.1f}"), ("all", f"{found.total:,}")]
+    print(f"{found.sample_count:,} samples\n\n{table(rows)}")

@@ -1,0 +1,140 @@
+"""MLCommons' data files: is it the published file, what does it hold, and its conversion into the harness's format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from submitter.datasets.official import OfficialFile, by_sha256, official_files
+from submitter.datasets.source import read_source
+from submitter.errors import InputError
+from submitter.harness.dataset import SUFFIX, Dataset, DatasetHeader, write_dataset
+from submitter.record import sha256_of
+
+_PERCENTILES = (50, 90, 99)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about a file, and whether the answer is the right one."""
+
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Stats:
+    """How many samples, and the lengths of their prompts in tokens; percentiles are the nearest rank's."""
+
+    sample_count: int
+    total: int
+    shortest: int
+    percentiles: dict[int, int]
+    longest: int
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.sample_count
+
+
+def verify(path: Path) -> Iterator[Check]:
+    """Hold a published file, or one that `convert` made, to what is known of it. InputError if it cannot be read."""
+    if path.suffix == SUFFIX:
+        yield from _verify_converted(path)
+        return
+    name, official = _identify(path, sha256_of(_file(path)))
+    yield from _checksums(path, name, official)
+    source = read_source(path)
+    if official is None:
+        yield Check(True, f"{len(source.prompts):,} samples; columns {', '.join(source.columns)}")
+        return
+    yield _count(len(source.prompts), official)
+    missing = [column for column in official.columns if column not in source.columns]
+    yield Check(not missing, f"columns: {', '.join(missing)} missing" if missing else f"{len(source.columns)} columns")
+    yield from _longest(max(map(len, source.prompts)), official)
+
+
+def convert(path: Path, output: Path) -> tuple[DatasetHeader, OfficialFile | None]:
+    """Write the data set in `path` as the file that a campaign runs; also says which published file it is, if any.
+
+    InputError if it cannot be read, or has the name of a published file but is another one.
+    """
+    sha256 = sha256_of(_file(path))
+    name, official = _identify(path, sha256)
+    if official is not None and official.sha256 != sha256:
+        raise InputError(
+            f"{path} is not the published file of that name: its SHA-256 is {sha256}, not {official.sha256}",
+            "fetch it again; if it is a set of your own, give it another name",
+        )
+    source = read_source(path)
+    stem = Path(name).stem
+    header = write_dataset(output, stem, source.prompts, source.references, source=name, source_sha256=sha256)
+    return header, official
+
+
+def stats(path: Path) -> Stats:
+    """The lengths of the prompts of a published file, or of one that `convert` made."""
+    if path.suffix == SUFFIX:
+        dataset = Dataset.open(path)
+        dataset.verify()
+        lengths = sorted(dataset.prompt_lengths().tolist())
+    else:
+        lengths = sorted(map(len, read_source(_file(path)).prompts))
+    count = len(lengths)
+    percentiles = {percent: lengths[-(-count * percent // 100) - 1] for percent in _PERCENTILES}
+    return Stats(count, sum(lengths), lengths[0], percentiles, lengths[-1])
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", f"known files: {', '.join(official_files())}")
+    return path
+
+
+def _identify(path: Path, sha256: str) -> tuple[str, OfficialFile | None]:
+    """The published file that this is by its checksum, else by its name; its own name and None if it is neither."""
+    return by_sha256(sha256) or (path.name, official_files().get(path.name))
+
+
+def _checksums(path: Path, name: str, official: OfficialFile | None) -> Iterator[Check]:
+    sha256 = sha256_of(path)
+    if official is None:
+        yield Check(False, f"no published file has its name or its SHA-256 {sha256}")
+        return
+    yield Check(True, f"{official.what}, {name}")
+    right = sha256 == official.sha256
+    yield Check(right, f"SHA-256 {sha256}" + ("" if right else f", the published file's is {official.sha256}"))
+    if official.md5 is not None:
+        with path.open("rb") as file:
+            md5 = hashlib.file_digest(file, "md5").hexdigest()
+        right = md5 == official.md5
+        yield Check(right, f"MD5 {md5}" + ("" if right else f", the published file's is {official.md5}"))
+
+
+def _count(found: int, official: OfficialFile) -> Check:
+    right = found == official.sample_count
+    return Check(right, f"{found:,} samples" + ("" if right else f", the published file has {official.sample_count:,}"))
+
+
+def _longest(found: int, official: OfficialFile) -> Iterator[Check]:
+    if official.max_prompt_tokens is not None:
+        most = official.max_prompt_tokens
+        yield Check(found <= most, f"longest prompt {found:,} tokens, the published file's at most {most:,}")
+
+
+def _verify_converted(path: Path) -> Iterator[Check]:
+    dataset = Dataset.open(path)
+    dataset.verify()
+    header = dataset.header
+    yield Check(True, f"data set {header.name}, SHA-256 {header.sha256}")
+    known = by_sha256(header.source_sha256)
+    if known is None:
+        source = f"{header.source or 'an unnamed source'}, SHA-256 {header.source_sha256 or 'unknown'}"
+        yield Check(False, f"made from {source}, which is no published file")
+        return
+    name, official = known
+    yield Check(True, f"made from {official.what}, {name}")
+    yield _count(len(dataset), official)
+    yield from _longest(header.max_prompt_tokens, official)

@@ -1,0 +1,70 @@
+"""A data set as MLCommons publishes it: a pickled pandas frame or a JSON list, one row a sample.
+
+Both name the prompt's token ids `tok_input` and the reference answer `output`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from submitter.datasets.pickles import read_frame
+from submitter.errors import InputError
+
+PROMPT, REFERENCE = "tok_input", "output"
+_COMPRESSED = (".gz", ".xz", ".zip", ".zst")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file holds: the names of its columns, each sample's prompt as token ids and reference as text."""
+
+    columns: tuple[str, ...]
+    prompts: list[list[int]]
+    references: list[str]
+
+
+def read_source(path: Path) -> Source:
+    """Read a `.pkl` or `.json` file; InputError if it is neither, or lacks token ids or references."""
+    if path.suffix in _COMPRESSED:
+        raise InputError(f"{path} is compressed", f"unpack it first, for example: gzip -dk {path.name}")
+    columns, values, size = _read_pickle(path) if path.suffix == ".pkl" else _read_json(path)
+    for name in (PROMPT, REFERENCE):
+        if name not in values:
+            raise InputError(f"{path} has no column '{name}'", f"it has: {', '.join(columns)[:300]}")
+    prompts, references = values[PROMPT], values[REFERENCE]
+    # A row that is the same object as another costs a pickle two bytes, and would cost the converted file all its own.
+    token_count = sum(len(prompt) for prompt in prompts if isinstance(prompt, list))
+    if token_count > size:
+        raise InputError(f"{path} has {token_count:,} tokens in {size:,} bytes: it repeats itself")
+    for number, (prompt, reference) in enumerate(zip(prompts, references, strict=True)):
+        if not isinstance(prompt, list) or set(map(type, prompt)) != {int} or min(prompt) < 0:
+            raise InputError(f"{path}: row {number}: '{PROMPT}' is not a list of token ids")
+        if not isinstance(reference, str):
+            raise InputError(f"{path}: row {number}: '{REFERENCE}' is not a text")
+    return Source(columns, prompts, references)
+
+
+def _read_pickle(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
+    frame = read_frame(path, (PROMPT, REFERENCE))
+    return frame.columns, frame.values, path.stat().st_size
+
+
+def _read_json(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
+    """The rows of a JSON list of objects; the columns are those that every row has, in the first row's order."""
+    hint = "give a .pkl or .json file as MLCommons publishes it"
+    try:
+        data = path.read_bytes()
+        rows = msgspec.json.decode(data, type=list[dict[str, Any]])
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no JSON list of samples: {str(error)[:200]}", hint) from None
+    if not rows:
+        raise InputError(f"{path} holds no sample", hint)
+    columns = tuple(name for name in rows[0] if all(name in row for row in rows))
+    values = {name: [row[name] for row in rows] for name in (PROMPT, REFERENCE) if name in columns}
+    return columns, values, len(data)
