@@ -1,6 +1,6 @@
 """Damaged real results, judged by a round's official checker and by ours: every result the two disagree on.
 
-usage: differential.py CHECKOUT ROUNDS [--round v5.1] [--count 300] [--seed 1] [--out FILE]
+usage: differential.py CHECKOUT ROUNDS [--round v5.1] [--count 300] [--seed 1] [--only KIND] [--out FILE]
 
 CHECKOUT is a git checkout of mlcommons/inference with its tags, ROUNDS a folder with the published rounds, unpacked.
 Each damaged copy is a submitter of its own in one tree (closed/M0001/...), so one process of the official checker
@@ -153,9 +153,15 @@ def place(unit: Unit, tree: Path, name: str, division: str) -> Path:
     return target
 
 
-def damage(units: list[Unit], tree: Path, book: Rulebook, count: int, seed: int) -> list[Copy]:
-    """`count` damaged copies in `tree`; the same seed makes the same tree. Every tenth copy is whole."""
-    kinds = mutations(sorted(book.benchmarks))
+def damage(
+    units: list[Unit], tree: Path, book: Rulebook, count: int, seed: int, only: frozenset[str] = frozenset()
+) -> list[Copy]:
+    """`count` damaged copies in `tree`; the same seed makes the same tree. Every tenth copy is whole.
+
+    `only` are the kinds of damage to choose from; if it is empty, all.
+    """
+    everything = mutations(sorted(book.benchmarks))
+    kinds = {name: kind for name, kind in everything.items() if not only or name in only}
     names = list(kinds)
     weights = [kinds[name][0] for name in names]
     copies: list[Copy] = []
@@ -260,7 +266,15 @@ def reseed(unit: Unit, source: Rulebook, book: Rulebook) -> None:
             write(log, data)
 
 
-def run(tools: Path, roots: dict[str, Path], round_name: str, count: int, seed: int, scratch: Path) -> Outcome:
+def run(
+    tools: Path,
+    roots: dict[str, Path],
+    round_name: str,
+    count: int,
+    seed: int,
+    scratch: Path,
+    only: frozenset[str] = frozenset(),
+) -> Outcome:
     """Damage, judge by both, compare. `roots` maps archives to the folders that hold their divisions."""
     book = load_rulebook(round_name)
     units: list[Unit] = []
@@ -273,7 +287,7 @@ def run(tools: Path, roots: dict[str, Path], round_name: str, count: int, seed: 
             reseed(own, load_rulebook(source), book)
             units.append(own)
     tree = scratch / "tree"
-    copies = damage(units, tree, book, count, seed)
+    copies = damage(units, tree, book, count, seed, only)
     outcome = compare(copies, judge_officially(tools, round_name, tree), tree, book)
     shutil.rmtree(tree)
     return outcome
@@ -323,6 +337,7 @@ def main() -> int:
     parser.add_argument("--round", action="append", choices=list(OFFICIAL))
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append", default=[], choices=list(mutations([])), help="kinds of damage")
     parser.add_argument("--out", type=Path, help="all disagreements as JSON")
     options = parser.parse_args()
     everything: list[dict[str, Any]] = []
@@ -331,7 +346,7 @@ def main() -> int:
             scratch = Path(folder)
             tools = official_tools(options.checkout, round_name, scratch / "tools")
             roots = {archive: options.rounds / archive for archive in OFFICIAL[round_name][0]}
-            outcome = run(tools, roots, round_name, options.count, options.seed, scratch)
+            outcome = run(tools, roots, round_name, options.count, options.seed, scratch, frozenset(options.only))
         show(round_name, outcome)
         everything += [asdict(one) | {"round": round_name} for one in outcome.disagreements]
     if options.out:
