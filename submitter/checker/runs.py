@@ -100,9 +100,9 @@ class Run(Node):
         raise Unavailable(self.detail_path, f"has no number under '{key}'")
 
     def figure(self, key: str) -> float:
-        """A number of the detail log, or a text that spells one, as the official checker takes a result's figure."""
+        """A number of the detail log, or what Python makes one of, as the official checker takes a result's figure."""
         value = self.log[key]
-        if isinstance(value, str):
+        if isinstance(value, (str, bool)):
             try:
                 return float(value)
             except ValueError:
