@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from submission_tree import Tree
+from submission_tree import Tree, write_tree
 
 from submitter.checker.finding import Finding
 from submitter.logs import read_detail
+from submitter.model import Scenario
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import near_limit
@@ -35,7 +36,7 @@ CASES: list[tuple[str, str, Change]] = [
     ("CON002", "single", lambda _: {"result_qps_without_loadgen_overhead": 1e6}),
     ("CON003", "Server", lambda _: {"effective_min_duration_ms": 600_000}),
     ("CON003", "single", lambda _: {"effective_min_duration_ms": 600_000}),
-    ("CON003", "Offline", lambda _: {"effective_min_duration_ms": 600_000}),
+    ("CON003", "Offline", lambda _: {"effective_min_duration_ms": 600_000, "result_min_duration_met": True}),
     ("CON003", "Server", lambda _: {"effective_min_query_count": 10**6}),
     ("CON003", "passed", lambda _: {"effective_target_latency_ns": 1000}),
     ("CON003", "passed", lambda _: {"result_overlatency_query_count": 12}),
@@ -47,6 +48,7 @@ CASES: list[tuple[str, str, Change]] = [
     ("CON004", "multi", lambda _: {"result_99__00_percentile_per_query_latency_ns": 1}),
     ("CON005", "passed", lambda log: _times(log, "effective_target_qps", 1.5)),
 ]
+COVERED = {rule for rule, _, _ in CASES} | {"CON006", "CON007"}
 
 
 def _times(log: dict[str, Any], key: str, factor: float) -> dict[str, Any]:
@@ -118,3 +120,33 @@ def test_no_value_of_a_stranger_crashes_a_rule(value: Any, logs: Logs, tree: Tre
         keys = [key for key in read_detail(log) if key.startswith(("result_", "effective_", "requested_", "early_"))]
         tree.set(log, **{key.replace(".", "__"): value for key in keys if key != "effective_scenario"})
         found(tree)
+
+
+@pytest.mark.parametrize(
+    ("description", "rate", "expected"),
+    [
+        ({"accelerator_model_name": "NVIDIA H200-SXM-141GB"}, 28_800, 0),
+        ({"accelerator_model_name": "NVIDIA H200-SXM-141GB"}, 28_900, 1),
+        ({"accelerator_model_name": "NVIDIA H200-SXM-141GB", "number_of_nodes": 2}, 28_900, 0),
+        ({"accelerator_model_name": "NVIDIA H200 and NVIDIA L4"}, 28_900, 0),
+        ({"accelerator_model_name": "TPU v6"}, 28_900, 0),
+        ({"accelerator_model_name": "AMD Instinct MI355X 288GB HBM3e", "accelerators_per_node": "two"}, 10**9, 0),
+        ({"accelerator_model_name": "AMD Instinct MI355X 288GB HBM3e"}, 147_100, 1),
+        ({"accelerator_model_name": ["NVIDIA H200"]}, 10**9, 0),
+    ],
+)
+def test_more_tokens_than_the_hardware_can_do(
+    description: dict[str, Any], rate: float, expected: int, tmp_path: Path
+) -> None:
+    """Two H200: 2 x 1979e12 / (2 x 68.7e9) = 28,807 tokens a second. Two MI355X: 147,016."""
+    tree = write_tree(tmp_path, scenarios=(Scenario.OFFLINE,))
+    tree.edit_json(tree.system_json(), **description)
+    tree.set(tree.performance_log(), result_tokens_per_second=rate, result_samples_per_second=rate / 284)
+    assert [f.severity for f in found(tree) if f.rule == "CON007"] == ["warning"] * expected
+
+
+def test_an_open_system_may_run_a_smaller_model(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path, "open")
+    tree.edit_json(tree.system_json(), accelerator_model_name="NVIDIA H200-SXM-141GB")
+    tree.set(tree.performance_log(), result_tokens_per_second=10**6, result_samples_per_second=10**6 / 284)
+    assert not found(tree)

@@ -210,8 +210,6 @@ case("CMP007", _test06(answer(0, [11, 12, EOS], Scenario.SERVER, data="0B0000"))
 case("CMP007", _test06(answer(0, [11, 12, EOS], Scenario.OFFLINE)))
 case("CMP007", _test06("{ not an answer }"))
 
-case("CON006", _perf(result_completed_tokens_per_second=29000))
-
 case("PRV001", lambda tree: None)
 
 
@@ -245,14 +243,16 @@ def test_every_rule_has_a_failing_case() -> None:
     from test_accuracy import COVERED as ACCURACY
     from test_compliance import COVERED as COMPLIANCE
     from test_power import COVERED as POWER
+    from test_rules_consistency import COVERED as CONSISTENCY
     from test_rules_documents import CASES as DOCUMENTS
     from test_rules_endpoints import COVERED as ENDPOINTS
     from test_rules_provenance import CASES as PROVENANCE
     from test_rules_structure import COVERED as STRUCTURE
+    from test_rules_validity import CASES as VALIDITY
     from test_rules_system import COVERED as SYSTEMS
 
-    by_cases = {rule for rule, _ in (*CASES, *DOCUMENTS, *PROVENANCE)}
-    covered = by_cases | ACCURACY | COMPLIANCE | ENDPOINTS | POWER | STRUCTURE | SYSTEMS
+    by_cases = {rule for rule, _ in (*CASES, *DOCUMENTS, *PROVENANCE, *VALIDITY)}
+    covered = by_cases | ACCURACY | COMPLIANCE | CONSISTENCY | ENDPOINTS | POWER | STRUCTURE | SYSTEMS
     assert {rule.id for rule in all_rules()} - covered == set()
 
 

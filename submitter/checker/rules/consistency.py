@@ -10,6 +10,7 @@ from submitter import early_stopping, layout
 from submitter.checker import latencies
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, shown
+from submitter.checker.hardware import token_bound
 from submitter.checker.latencies import number
 from submitter.checker.registry import rule
 from submitter.checker.rules.performance_result import entry
@@ -293,6 +294,30 @@ def answers_as_long_as_the_scored(run: PerformanceRun, book: Rulebook) -> Iterat
             yield entry(
                 run, key, "the answers are not as long as the scored ones", f"{mean:.1f} tokens", f"{found:g}, {where}"
             )
+
+
+@rule(
+    "CON007",
+    requires=[*_LOG, "SYS001"],
+    origin="integrity",
+    severity="warning",
+    source="submitter: hardware.toml; accelerators' data sheets and models' sizes",
+    hint="see that the description has all accelerators of the run, and the log is of this benchmark",
+)
+def possible_on_this_hardware(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The described accelerators can do the arithmetic of so many tokens.
+
+    Each output token takes two operations for each active weight of the model. Published results reach a third of what
+    that allows at most. In the open division the model may be smaller, so nothing is said there.
+    """
+    if not run.result.is_closed:
+        return
+    bound = token_bound(run.result.system.description, run.result.official_name)
+    for key, _ in _TOKEN_RATES if bound else ():
+        rate = number(run.log, key)
+        if bound and rate is not None and rate > bound.tokens_per_s:
+            message = "the accelerators of the system's description cannot generate so many tokens"
+            yield entry(run, key, message, f"{rate:,.0f} tokens/s", str(bound))
 
 
 def _mean_tokens(run: PerformanceRun) -> tuple[float | None, str]:
