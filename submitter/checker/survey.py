@@ -15,8 +15,9 @@ _LIMIT_ENTRIES = 500_000
 
 # What tools leave behind, secrets before litter.
 _STRAY = re.compile(
-    r"(?P<secret>\.env(\..+)?|id_(rsa|ed25519|ecdsa)|.*\.pem|\.netrc|\.git-credentials)"
-    r"|(?P<stray_file>slurm-\d+.*\.(out|err)|.*\.swp|.*~|\.DS_Store|core\.\d+|Thumbs\.db)"
+    r"(?P<secret>\.env(?!\.(example|sample|template)$)(\..+)?|id_(rsa|ed25519|ecdsa)|.*\.(pem|key|p12|pfx)|\.netrc|\.pypirc"
+    r"|\.git-credentials|credentials(\.json)?|kubeconfig|\.aws|\.ssh)"
+    r"|(?P<stray_file>slurm-\d+.*\.(out|err)|nohup\.out|.*\.(swp|bak|orig|rej)|.*~|\._.*|\.DS_Store|core\.\d+|Thumbs\.db)"
     r"|(?P<stray_folder>\.git|__pycache__|\.ipynb_checkpoints|\.venv)"
 )
 _AUDITS = frozenset({layout.AUDIT_CONFIG, "audit.conf"})

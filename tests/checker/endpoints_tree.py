@@ -87,15 +87,15 @@ class EndpointsTree:
         description = system_description(division) | {"system_type": system_type, "submitter": submitter}
         self.write(self.submitter / "systems" / f"{SYSTEM}.json", description)
         self.write(self.submitter / "src" / "README.md", "The code.\n")
-        for topic in ("calibration", "bandwidth"):
-            self.write(self.submitter / "documentation" / f"{topic}.adoc", topic)
+        for topic, text in (("calibration", "None."), ("bandwidth", "Two cards of 400 Gb/s.")):
+            self.write(self.submitter / "documentation" / f"{topic}.adoc", text)
         for scenario in scenarios:
             folder = self.base / scenario
             self.write(folder / "config.yaml", config(scenario))
             self.write(folder / "performance" / "result_summary.json", summary(benchmark, scenario))
             self.write(folder / "accuracy" / "accuracy_results.json", accuracy(benchmark, scenario))
             self.write(folder / "measurements.json", dict.fromkeys(BOOK.measurements.required_fields, "fp8"))
-            self.write(folder / "README.md", "How to repeat this.\n")
+            self.write(folder / "README.md", "How to repeat this: make run, in src/.\n")
             for name, stems in BOOK.benchmarks[benchmark].accuracy_files.items():
                 for stem in stems:
                     self.write(folder / "accuracy" / name / f"{stem}.mp4", "film")

@@ -137,6 +137,7 @@ def test_a_tied_tree_breaks_no_rule(tied: Tree) -> None:
 SHORT = {
     "effective_min_duration_ms": 2000,
     "power_end": "08-30-2026 09:40:12.300",
+    "result_query_count": 100,
     "effective_performance_sample_count": 64,
 }
 WAIVED = {"PRF006", "PRF007", "PRF008", "ACC003", "ACC004", "MEA004"}
@@ -174,12 +175,14 @@ def test_the_same_tree_without_the_mark_fails(tied: Tree) -> None:
     [
         ({"result_validity": "INVALID"}, "PRF010"),
         ({"effective_qsl_rng_seed": 1}, "PRF004"),
-        ({"result_first_token_99__00_percentile_latency_ns": 3 * 10**9}, "PRF013"),
+        ({"result_first_token_99__00_percentile_latency_ns": 3 * 10**9}, "PRF020"),
     ],
 )
 def test_a_smoke_tree_is_waived_nothing_else(tied: Tree, changed: dict[str, Any], rule: str) -> None:
     _shorten(tied)
-    tied.set(tied.performance_log("Server"), **changed)
+    log = tied.performance_log("Server")
+    tied.set(log, **changed)
+    log.with_name("mlperf_log_summary.txt").write_text(f"Result is : {changed.get('result_validity', 'VALID')}\n")
     write_manifest(tied, smoke=True)
     report = tied.check()
     assert [finding.rule for finding in report.findings] == [rule]
@@ -192,4 +195,4 @@ def test_a_smoke_tree_is_waived_nothing_else(tied: Tree, changed: dict[str, Any]
 
 def test_only_rules_that_say_why_are_waived() -> None:
     waivable = {rule.id for rule in all_rules() if rule.smoke}
-    assert waivable == WAIVED | {"PRF009", "ACC002"}
+    assert waivable == WAIVED | {"PRF009", "PRF028", "ACC002", "CMP008"}

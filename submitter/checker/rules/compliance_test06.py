@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules.compliance import demanded
 from submitter.checker.runs import ComplianceRun
 from submitter.logs import TRUNCATION_MARK, AccuracyEntry
 from submitter.model import Scenario
@@ -29,12 +28,13 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """TEST06's answers pass when they are verified again here.
 
     The first token reported is the answer's first (not in Offline), the answer ends with at most one end-of-sequence
-    token, and the number of tokens reported is the answer's. The official checker reads only what the text claims.
+    token, and the number of tokens reported is the answer's. The official checker reads only what the text claims. A
+    closed result must show what it claims, even of a test that the official checker does not ask of its benchmark.
     """
     if run.test != _TEST06:
         return
     path = str(run.answers_path)
-    severity = None if demanded(run) else Severity.WARNING
+    severity = None if run.result.is_closed else Severity.WARNING
     try:
         entries = run.answers
     except Unavailable as problem:
@@ -97,3 +97,47 @@ def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> 
     last = Counter(entry.data[-width:] for entry in entries if len(entry.data) >= width)
     token, count = last.most_common(1)[0] if last else (b"", 0)
     return token if count * 2 > len(entries) else None
+
+
+@rule(
+    "CMP013",
+    requires=["STR005", "STR007", "CMP007"],
+    origin="policy",
+    source="inference_rules.adoc, sections Additional inference parameters, LLM Benchmarks: maximum output length",
+    hint="answer with the benchmark's own max_new_tokens and min_new_tokens",
+)
+def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """The answers are neither longer than max_new_tokens, nor all cut before it, nor shorter than min_new_tokens.
+
+    The closed division must generate as the reference does. One end-of-sequence token more than max_new_tokens is what
+    some harnesses append. Answers of chance lengths seldom share the longest: in published logs two of a hundred.
+    """
+    benchmark = run.result.benchmark
+    longest = benchmark.max_new_tokens
+    if run.test != _TEST06 or longest is None or not run.result.is_closed:
+        return
+    try:
+        entries = run.answers
+    except Unavailable:
+        return  # CMP007 says so
+    path, width = str(run.answers_path), _token_bytes(entries)
+    eos = _end_token(run, entries, width)
+    lengths = Counter(len(entry.data) // width for entry in entries)
+    if not lengths:
+        return
+    most, least = max(lengths), min(lengths)
+    if most > longest + 1:
+        yield Problem("an answer is longer than max_new_tokens", f"{most} tokens", f"at most {longest}", path)
+    if benchmark.min_new_tokens is not None and least < benchmark.min_new_tokens:
+        yield Problem(
+            "an answer is shorter than min_new_tokens", f"{least} tokens", str(benchmark.min_new_tokens), path
+        )
+    ended = sum(len(e.data) // width == most and eos is not None and e.data.endswith(eos) for e in entries)
+    cut = lengths[most] - ended
+    if most < longest and cut >= _MANY_ANSWERS and cut >= _MANY_SHARE * len(entries):
+        message = "answers were cut before max_new_tokens"
+        yield Problem(message, f"{cut} of {len(entries)} end at {most} tokens", f"max_new_tokens {longest}", path)
+
+
+_MANY_ANSWERS = 5
+_MANY_SHARE = 0.1

@@ -77,17 +77,24 @@ def fields_meaningful(result: Result, book: Rulebook) -> Iterator[Problem]:
             yield Problem(f"{field} is no text", found=shown(result.measurements[field]), path=path)
 
 
-# The settings of user.conf that the detail log repeats: key there, key here, unit of the comparison.
-_LOGGED = {"min_duration": "effective_min_duration_ms", "target_qps": "effective_target_qps"}
-_LINE = re.compile(r"^\s*([^\s.#=][^\s=]*)\.(\*|\w+)\.(\w+)\s*=\s*([\d.]+)\s*$")
+# The settings of user.conf that the detail log repeats, by their names there.
+_LOGGED = {
+    "min_duration": "effective_min_duration_ms",
+    "max_duration": "effective_max_duration_ms",
+    "min_query_count": "requested_min_query_count",
+    "target_qps": "effective_target_qps",
+    "performance_sample_count_override": "requested_performance_sample_count_override",
+    "sample_concatenate_permutation": "effective_sample_concatenate_permutation",
+}
+_LINE = re.compile(r"^\s*([^\s#=]+)\.(\*|\w+)\.(\w+)\s*=\s*([\d.]+)\s*(?:#.*)?$")
 
 
 @rule(
     "MEA004",
-    origin="integrity",
+    origin="policy",
     severity="warning",
     requires=["STR001", "STR002", "STR005"],
-    source="submitter: one result, one configuration",
+    source="policies submission_rules.adoc, section Inference: user.conf is mandatory, to replicate the run",
     hint="copy the user.conf this run was made with",
     smoke="a smoke run overrides the durations of user.conf",
 )
@@ -105,25 +112,34 @@ def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
     model = benchmark.loadgen_model_interactive if interactive else benchmark.loadgen_model
     if model is None or result.files.kind(result.user_conf_path) is None:
         return
-    settings: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(result.user_conf.splitlines(), start=1):
-        match = _LINE.match(line)
-        if match and match[1] in (model, "*") and match[2] in (scenario.loadgen_name, "*") and match[3] in _LOGGED:
-            settings[match[3]] = (match[4], number)
-    for key, (text, number) in settings.items():
+    for key, (text, line) in _settings(result.user_conf, model, scenario).items():
+        logged, where = run.log[_LOGGED[key]], run.line(_LOGGED[key])
         try:
             value = float(text)
         except ValueError:
             continue
-        logged = run.number(_LOGGED[key])
-        if abs(value - logged) > 1e-3 * max(abs(value), abs(logged)):
+        if isinstance(logged, (int, float)) and abs(value - logged) > 1e-3 * max(abs(value), abs(logged)):
             yield Problem(
                 f"{key} is not the run's",
                 found=text,
-                required=f"{logged:.12g}, as in {run.detail_path.name}:{run.line(_LOGGED[key])}",
+                required=f"{float(logged):.12g}, as in {run.detail_path.name}:{where}",
                 path=str(result.user_conf_path),
-                line=number,
+                line=line,
             )
+
+
+def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str, int]]:
+    """The settings of a user.conf that hold for a run, with their lines; the nearest key counts, as LoadGen has it."""
+    ranks = {(model, scenario.loadgen_name): 3, ("*", scenario.loadgen_name): 2, (model, "*"): 1, ("*", "*"): 0}
+    found: dict[str, tuple[int, str, int]] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _LINE.match(line)
+        if match is None or match[3] not in _LOGGED:
+            continue
+        rank = ranks.get((match[1], match[2]))
+        if rank is not None and (match[3] not in found or rank >= found[match[3]][0]):
+            found[match[3]] = (rank, match[4], number)
+    return {key: (value, number) for key, (_, value, number) in found.items()}
 
 
 @rule(
