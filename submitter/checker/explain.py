@@ -172,7 +172,7 @@ def _early_stopping(log: DetailLog) -> Condition:
 
 
 def _over_told(limit: Limit, over: OverLimit, queries: int, allowed: int | None) -> str:
-    may = "none can decide, they are too few" if allowed is None else f"{allowed:,} may be"
+    may = "they are too few even if none were" if allowed is None else f"{allowed:,} may be"
     source = "" if over.exact else " (the log has percentiles, not all)"
     return f"{limit.kind.name}: {over} of {queries:,} queries over {limit.limit_ns / _NS_PER_MS:,.1f} ms{source}; {may}"
 
@@ -241,6 +241,8 @@ def _less_load(log: DetailLog) -> tuple[str, ...]:
     kept, why = 1.0, ""
     for limit in latencies.limits_of(log):
         share, reason = _share_kept(log, limit, queries, percentile, completed / target if completed else None)
+        if share == 0.0:
+            return (f"{limit.kind.name}: {reason}",)
         if share < kept:
             kept, why = share, f"{limit.kind.name}: {reason}"
     if kept == 1.0:
@@ -251,13 +253,15 @@ def _less_load(log: DetailLog) -> tuple[str, ...]:
 def _share_kept(
     log: DetailLog, limit: Limit, queries: int, percentile: float, completed: float | None
 ) -> tuple[float, str]:
-    """The share of the target QPS at which the limit may be kept, and the model that says so.
+    """The share of the target QPS at which the limit may be kept, 0 for none, and the model that says so.
 
     A system that cannot keep up has queries waiting, so even half of them are over the limit: it can do what it
     completed. Else latency grows with the load, ever faster; below the straight line from no load to this run, then.
     """
     points = dict(latencies.ranked(log, limit.kind))
     shortest, median = points.get(limit.kind.shortest), points.get(limit.kind.key("50.00"))
+    if shortest is not None and shortest > limit.limit_ns:
+        return 0.0, "even the fastest query is over the limit, so a lower rate does not help"
     if median is not None and median > limit.limit_ns and completed is not None and 0 < completed < 1:
         return completed, "an estimate: most queries waited, so this is the rate that was completed, as an upper bound"
     shares = [(1 - below, value) for key, below in limit.kind.ranks if (value := number(log, key)) is not None]
@@ -268,7 +272,7 @@ def _share_kept(
         return 1.0, ""
     share = (limit.limit_ns - shortest) / (tail_ns - shortest)
     ends = f"the fastest query ({shortest / _NS_PER_MS:,.1f} ms) to the tail's {tail_ns / _NS_PER_MS:,.1f} ms"
-    return share, f"an estimate: on the line from {ends}, as latency grows with the load at least so fast"
+    return share, f"an estimate: on the line from {ends}, taking latency to grow with the load no slower than that"
 
 
 def _at_share(known: list[tuple[float, float]], share: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import near_limit
 import real_loadgen
 
+_CLOCK = "%m-%d-%Y %H:%M:%S.%f"
 Logs = dict[str, Path]
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 # What is run, and which figure of its detail log is changed how.
@@ -98,6 +100,15 @@ def test_a_changed_figure_is_found(rule: str, run: str, change: Change, logs: Lo
     (finding, *_) = [finding for finding in found(tree) if finding.rule == rule]
     assert finding.severity == "error"
     assert finding.found != finding.required
+
+
+@pytest.mark.parametrize("run", ["Offline", "Server"])
+def test_an_hour_of_summer_time_is_no_contradiction(run: str, logs: Logs, tree: Tree) -> None:
+    log = put(tree, logs[run])
+    begin = str(read_detail(log)["power_begin"])
+    earlier = datetime.strptime(begin, _CLOCK) - timedelta(hours=1)
+    tree.set(log, power_begin=earlier.strftime(_CLOCK)[:-3])
+    assert not [finding for finding in found(tree) if finding.rule == "CON002"]
 
 
 def test_a_summary_of_another_run_is_found(logs: Logs, tree: Tree) -> None:

@@ -24,3 +24,4 @@ def test_an_invalid_run_of_the_echo_engine(run_echo: Callable[..., Watched]) -> 
     queries = found.log["result_query_count"]
     assert f"TTFT: {queries} of {queries:,} queries over 30.0 ms" in failed["early stopping"].told[0]
     assert any("more queries alone do not help" in line for line in failed["early stopping"].advice)
+    assert explanation.advice == ("TTFT: even the fastest query is over the limit, so a lower rate does not help",)

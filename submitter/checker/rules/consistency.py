@@ -6,16 +6,13 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
-from submitter import early_stopping, layout
+from submitter import early_stopping
 from submitter.checker import latencies
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import Problem, shown
-from submitter.checker.hardware import token_bound
+from submitter.checker.finding import Problem
 from submitter.checker.latencies import number
 from submitter.checker.registry import rule
 from submitter.checker.rules.performance_result import entry
-from submitter.checker.runs import TEXT_LIMIT_BYTES, PerformanceRun
-from submitter.checker.score import values
+from submitter.checker.runs import PerformanceRun
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 
@@ -27,6 +24,7 @@ _RELATIVE = 2e-5
 _CLOCK = "%m-%d-%Y %H:%M:%S.%f"
 _CLOCK_S = 0.01
 _NS_PER_S = 1e9
+_HOUR_S = 3600.0
 _SCHEDULE_SIGMAS = 6
 
 
@@ -71,13 +69,17 @@ def _near(value: float, expected: float) -> bool:
     return abs(value - expected) <= _RELATIVE * abs(expected)
 
 
-def _clock_s(run: PerformanceRun) -> float | None:
-    """Seconds from the run's start to its last answer by the clock; None for logs without one."""
+def _clock_s(run: PerformanceRun, expected_s: float) -> float | None:
+    """Seconds from the run's start to its last answer by the clock; None for logs without one.
+
+    The clock is the wall's: where summer time began or ended meanwhile it is an hour off, so the nearest counts.
+    """
     begin, end = run.log["power_begin"], run.log["power_end"]
     try:
-        return (datetime.strptime(str(end), _CLOCK) - datetime.strptime(str(begin), _CLOCK)).total_seconds()
+        clock_s = (datetime.strptime(str(end), _CLOCK) - datetime.strptime(str(begin), _CLOCK)).total_seconds()
     except ValueError:
         return None
+    return min((clock_s, clock_s - _HOUR_S, clock_s + _HOUR_S), key=lambda shifted_s: abs(shifted_s - expected_s))
 
 
 def _server(run: PerformanceRun) -> Iterator[Problem]:
@@ -89,7 +91,8 @@ def _server(run: PerformanceRun) -> Iterator[Problem]:
     if scheduled is not None and completed > scheduled * (1 + _RELATIVE):
         message = "more queries were completed in a second than were scheduled"
         yield entry(run, completed_key, message, f"{completed:g}", f"at most {scheduled:g}")
-    done_s, clock_s = (queries - 1) / completed, _clock_s(run)
+    done_s = (queries - 1) / completed
+    clock_s = _clock_s(run, done_s)
     if clock_s is not None and done_s > clock_s + _CLOCK_S + _RELATIVE * done_s:
         message = "at this rate the queries take longer than the run did by its clock"
         yield entry(run, completed_key, message, f"{queries} queries, {done_s:.1f} s", f"at most {clock_s:.1f} s")
@@ -115,7 +118,8 @@ def _offline(run: PerformanceRun) -> Iterator[Problem]:
     rate, longest_ns = number(log, key), number(log, latencies.LATENCY.longest)
     if rate is None or longest_ns is None:
         return
-    duration_s, clock_s = longest_ns / _NS_PER_S, _clock_s(run)
+    duration_s = longest_ns / _NS_PER_S
+    clock_s = _clock_s(run, duration_s)
     if clock_s is not None and abs(clock_s - duration_s) > _CLOCK_S + _RELATIVE * duration_s:
         message = "the longest latency is not the duration by the run's clock"
         yield entry(run, latencies.LATENCY.longest, message, f"{duration_s:.2f} s", f"{clock_s:.2f} s")
@@ -186,65 +190,6 @@ def _limit_kept(run: PerformanceRun, limit: latencies.Limit, queries: int, perce
         yield entry(run, key, message, found, f"{needed} queries where {over.least} are over")
 
 
-_SUMMARY_KEYS = {
-    "Result is": "result_validity",
-    "Samples per second": "result_samples_per_second",
-    "Tokens per second": "result_tokens_per_second",
-    "Completed samples per second": "result_completed_samples_per_sec",
-    "Completed tokens per second": "result_completed_tokens_per_second",
-    "Scheduled samples per second": "result_scheduled_samples_per_sec",
-    "99.00 percentile first token latency (ns)": latencies.TTFT.key("99.00"),
-    "99.00 percentile time to output token (ns)": latencies.TPOT.key("99.00"),
-    "target_qps": "effective_target_qps",
-    "min_duration (ms)": "effective_min_duration_ms",
-    "min_query_count": "effective_min_query_count",
-}
-_SUMMARY_LATENCY = "99.00 percentile latency (ns)"
-# The summary prints two digits behind the point of some figures.
-_SUMMARY_ABSOLUTE = 0.0051
-
-
-@rule(
-    "CON004",
-    requires=_LOG,
-    origin="integrity",
-    source=_RESULTS + "LogSummary and LogDetail",
-    hint="both logs must be of one run: copy them again",
-)
-def summary_is_of_the_same_run(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """The summary says what the detail log says: they are of one run."""
-    path = run.path / layout.SUMMARY_LOG
-    try:
-        text = run.files.text(path, TEXT_LIMIT_BYTES)
-    except Unavailable:
-        return  # the rules of structure say so
-    multi_stream = latencies.scenario_of(run.log) is Scenario.MULTI_STREAM
-    latency = (latencies.QUERY_LATENCY if multi_stream else latencies.LATENCY).key("99.00")
-    for line_number, line in enumerate(text.split("\n"), start=1):
-        name, colon, told = line.partition(":")
-        name = name.strip()
-        key = latency if name == _SUMMARY_LATENCY else _SUMMARY_KEYS.get(name)
-        if not colon or key is None or key not in run.log:
-            continue
-        if not _same(told.strip(), run.log[key]):
-            yield Problem(
-                f"'{name}' is not that of the detail log",
-                told.strip()[:40],
-                shown(run.log[key]),
-                str(path),
-                line_number,
-            )
-
-
-def _same(told: str, value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return told == value
-    try:
-        return abs(float(told) - value) <= max(_SUMMARY_ABSOLUTE, _RELATIVE * abs(value))
-    except (ValueError, OverflowError):
-        return False
-
-
 @rule(
     "CON005",
     requires=_LOG,
@@ -264,66 +209,3 @@ def schedule_has_the_target_rate(run: PerformanceRun, book: Rulebook) -> Iterato
     if abs(scheduled / target - 1) > tolerance:
         message = "the queries were not scheduled at the target rate"
         yield entry(run, key, message, f"{scheduled:g} a second", f"{target:g}, within {tolerance:.2%}")
-
-
-# Published results differ by 2.3 % at most.
-_LENGTH_TOLERANCE = 0.1
-_TOKEN_RATES = (
-    ("result_completed_tokens_per_second", "result_completed_samples_per_sec"),
-    ("result_tokens_per_second", "result_samples_per_second"),
-)
-
-
-@rule(
-    "CON006",
-    requires=[*_LOG, "STR003"],
-    origin="integrity",
-    severity="warning",
-    source="inference_rules.adoc: one model and one data set in both modes; LoadGen's token counts",
-    hint="both runs must be of the same model, data set and limit of tokens",
-)
-def answers_as_long_as_the_scored(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """The answers of the performance run are as long as those that were scored."""
-    mean, key = _mean_tokens(run)
-    scored = run.result.accuracy.score_text
-    if mean is None:
-        return
-    for found, line in values(scored, "tokens_per_sample", book.accuracy_patterns):
-        if found > 0 and abs(mean / found - 1) > _LENGTH_TOLERANCE:
-            where = f"as accuracy.txt says in line {line}"
-            yield entry(
-                run, key, "the answers are not as long as the scored ones", f"{mean:.1f} tokens", f"{found:g}, {where}"
-            )
-
-
-@rule(
-    "CON007",
-    requires=[*_LOG, "SYS001"],
-    origin="integrity",
-    severity="warning",
-    source="submitter: hardware.toml; accelerators' data sheets and models' sizes",
-    hint="see that the description has all accelerators of the run, and the log is of this benchmark",
-)
-def possible_on_this_hardware(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """The described accelerators can do the arithmetic of so many tokens.
-
-    Each output token takes two operations for each active weight of the model. Published results reach a third of what
-    that allows at most. In the open division the model may be smaller, so nothing is said there.
-    """
-    if not run.result.is_closed:
-        return
-    bound = token_bound(run.result.system.description, run.result.official_name)
-    for key, _ in _TOKEN_RATES if bound else ():
-        rate = number(run.log, key)
-        if bound and rate is not None and rate > bound.tokens_per_s:
-            message = "the accelerators of the system's description cannot generate so many tokens"
-            yield entry(run, key, message, f"{rate:,.0f} tokens/s", str(bound))
-
-
-def _mean_tokens(run: PerformanceRun) -> tuple[float | None, str]:
-    """Tokens an answer has on average, and the key of their rate."""
-    for token_key, sample_key in _TOKEN_RATES:
-        tokens, samples = number(run.log, token_key), number(run.log, sample_key)
-        if tokens is not None and samples:
-            return tokens / samples, token_key
-    return None, ""
