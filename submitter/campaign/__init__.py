@@ -5,13 +5,18 @@ from submitter.campaign.file import Campaign, load_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.campaign.preflight import Passed, preflight, system_description
 from submitter.campaign.run import do_assembly, do_runs, do_scores, locked
+from submitter.campaign.search import Outcome, Probe
 from submitter.campaign.templates import write_templates
+from submitter.campaign.tune import Tuned, tune, write_target
 
 __all__ = [
     "Campaign",
     "CampaignPlan",
     "Draft",
+    "Outcome",
     "Passed",
+    "Probe",
+    "Tuned",
     "do_assembly",
     "do_runs",
     "do_scores",
@@ -21,5 +26,7 @@ __all__ = [
     "make_plan",
     "preflight",
     "system_description",
+    "tune",
+    "write_target",
     "write_templates",
 ]

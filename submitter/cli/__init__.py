@@ -23,6 +23,7 @@ from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import say
 from submitter.cli.setup import describe_system, quantize
+from submitter.cli.tune import tune
 from submitter.errors import InputError, RunError, SubmitterError
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ def _top(
 
 
 app.command("run-all")(run_all)
-for _command in (templates, plan, run, score, assemble, check, explain, rules):
+for _command in (templates, plan, tune, run, score, assemble, check, explain, rules):
     app.command()(_command)
 app.command("describe-system")(describe_system)
 app.command()(quantize)

@@ -23,7 +23,7 @@ from typing import Any
 from submitter.errors import SubmitterError
 from submitter.harness import audits, engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
-from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
 from submitter.harness.sut import Progress, Sut
 from submitter.layout import AUDIT_CONFIG
 from submitter.model import Scenario
@@ -38,9 +38,12 @@ class Session:
         self._plan = plan
         self._events = events
         self._failing = False
+        self._orders: asyncio.Queue[RunPlan | None] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         plan = self._plan
+        self._loop = asyncio.get_running_loop()
         dataset = Dataset.open(plan.dataset)
         dataset.verify()  # and so it is in memory before the clock runs
         if plan.sample_limit is not None:
@@ -65,8 +68,12 @@ class Session:
                 sort_offline=plan.engine.offline_order == "longest_first",
                 on_failure=self.fail,
             )
-            for number, run in enumerate(plan.runs):
-                await self._one_run(number, run, sut, len(dataset))
+            number = 0
+            for number, run in enumerate(plan.runs, start=1):
+                await self._one_run(number - 1, run, sut, len(dataset))
+            while plan.goes_on and (ordered := await self._orders.get()) is not None:
+                await self._one_run(number, ordered, sut, len(dataset))
+                number += 1
         finally:
             await engine.stop()
 
@@ -102,6 +109,8 @@ class Session:
         seconds = time.perf_counter() - began_s
         reporter.cancel()
         await sut.end()
+        if run.keep_latencies:
+            _write_latencies(run.folder / LATENCIES, sut.progress)
         self._say("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
 
     async def _report(self, number: int, sut: Sut) -> None:
@@ -111,6 +120,12 @@ class Session:
 
     def _say(self, event: str, **facts: Any) -> None:
         os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())
+
+    def order(self, line: bytes) -> None:
+        """Take the next run, or the empty line that ends the session; from any thread, once the session runs."""
+        run = RunPlan.model_validate_json(line) if line else None
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._orders.put_nowait, run)
 
     def fail(self, error: BaseException) -> None:
         """Say what went wrong and end the process: LoadGen waits for answers that will never come."""
@@ -140,10 +155,22 @@ def _p99(values: Sequence[float]) -> float | None:
     return round(float(numpy.percentile(values, 99)), 2) if len(values) else None
 
 
-def _die_with_parent() -> None:
-    """Wait for the end of standard input, which only the parent holds open, and take the whole process group along."""
-    while os.read(0, 4096):
-        pass
+def _write_latencies(path: Path, progress: Progress) -> None:
+    import numpy
+
+    issued_s = numpy.asarray(progress.issued_s)
+    began_s = issued_s.min(initial=numpy.inf)
+    table = numpy.column_stack([issued_s - began_s, progress.ttft_ms, progress.tpot_ms, progress.latency_ms])
+    numpy.save(path, table.astype("<f4"))
+
+
+def _obey_parent(session: Session) -> None:
+    """Take orders from standard input, which only the parent holds open; at its end, take the whole group along."""
+    pending = b""
+    while chunk := os.read(0, 65536):
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            session.order(line)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -152,8 +179,8 @@ def main() -> None:
     os.set_inheritable(events, False)
     plan = SessionPlan.model_validate_json(Path(plan_file).read_bytes())
     os.environ.update(plan.engine.env)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     session = Session(plan, events)
+    threading.Thread(target=_obey_parent, args=(session,), daemon=True).start()
     try:
         asyncio.run(session.run())
     except (SubmitterError, OSError) as error:

@@ -12,6 +12,8 @@ from submitter.harness.engines import EnginePlan
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.model import Mode, Scenario
 
+LATENCIES = "latencies.npy"
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +36,11 @@ class EngineSettings(_Part):
 
 
 class RunPlan(_Part):
-    """One LoadGen run; `folder` is where its logs go, and `audit` the text of its audit file, if it is an audit."""
+    """One LoadGen run; `folder` is where its logs go, and `audit` the settings of its audit file, if it is an audit.
+
+    `keep_latencies` leaves `LATENCIES` beside the logs, a row a sample: when it was issued, in s from the first one on;
+    and in ms its time to the first token, per further token, and to its end.
+    """
 
     scenario: Scenario
     mode: Mode
@@ -42,6 +48,7 @@ class RunPlan(_Part):
     user_conf: Path
     folder: Path
     audit: dict[str, int] | None = None
+    keep_latencies: bool = False
     expected_samples: int
     expected_s: float
 
@@ -51,13 +58,17 @@ class RunPlan(_Part):
 
 
 class SessionPlan(_Part):
-    """All runs of one engine. `sample_limit` cuts the data set for a smoke run."""
+    """All runs of one engine. `sample_limit` cuts the data set for a smoke run.
+
+    A session that `goes_on` makes the runs that it is told of on standard input after these.
+    """
 
     engine: EngineSettings
     engine_plan: EnginePlan
     dataset: Path
     sample_limit: int | None = None
     runs: tuple[RunPlan, ...]
+    goes_on: bool = False
 
     def fingerprint(self, run: RunPlan, dataset_sha256: str, model_sha256: str) -> str:
         """Equal for two runs that would measure the same thing: what decides whether a finished run is kept."""

@@ -61,24 +61,38 @@ class Watcher(Protocol):
 
 
 def run_session(
-    plan: SessionPlan, work: Path, limits: Limits, watcher: Watcher, on_finished: Callable[[Finished], None]
+    plan: SessionPlan,
+    work: Path,
+    limits: Limits,
+    watcher: Watcher,
+    on_finished: Callable[[Finished], None],
+    next_run: Callable[[], RunPlan | None] | None = None,
 ) -> None:
-    """Make all runs of the plan; `on_finished` gets each as it ends. RunError if one fails; the finished ones stay."""
-    for run in plan.runs:
-        partial = partial_folder(run.folder)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
+    """Make all runs of the plan; `on_finished` gets each as it ends. RunError if one fails; the finished ones stay.
+
+    With `next_run` the session goes on, on the same loaded engine, with the run it returns, until it returns None.
+    """
+    runs: list[RunPlan] = []
     inner = plan.model_copy(
-        update={"runs": tuple(r.model_copy(update={"folder": partial_folder(r.folder)}) for r in plan.runs)}
+        update={"runs": tuple(_begun(run, runs) for run in plan.runs), "goes_on": next_run is not None}
     )
     work.mkdir(parents=True, exist_ok=True)
     try:
         with _child(inner, work) as (process, events):
-            _follow(plan, process, events, limits, watcher, on_finished, work / ENGINE_LOG)
+            _follow(runs, process, events, limits, watcher, on_finished, work / ENGINE_LOG, next_run)
     finally:
-        for run in plan.runs:
+        for run in runs:
             shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
+
+
+def _begun(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
+    """Make the folder that a run's logs are written to and note the run; returns it as the child is told of it."""
+    partial = partial_folder(run.folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
+    runs.append(run)
+    return run.model_copy(update={"folder": partial})
 
 
 def partial_folder(folder: Path) -> Path:
@@ -130,24 +144,25 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _follow(
-    plan: SessionPlan,
+    runs: list[RunPlan],
     process: subprocess.Popen[bytes],
     events: int,
     limits: Limits,
     watcher: Watcher,
     on_finished: Callable[[Finished], None],
     engine_log: Path,
+    next_run: Callable[[], RunPlan | None] | None,
 ) -> None:
     clock = _Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
     started_utc = ""
-    remaining = len(plan.runs)
+    done = 0
     for facts in _events(events, clock):
         if facts is None:
             raise RunError(f"ended the run after waiting in vain for {waiting_for}", _log_hint(engine_log))
         kind = facts.pop("event")
-        run = plan.runs[facts.pop("number")] if "number" in facts else None
+        run = runs[facts.pop("number")] if "number" in facts else None
         if kind == "error":
             raise _error(facts, engine_log)
         if kind == "run":
@@ -158,11 +173,21 @@ def _follow(
             waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
-            remaining -= 1
+            done += 1
             on_finished(_checked(run, facts, started_utc))
-    if remaining:
+        if next_run is not None and done == len(runs) and kind in ("ready", "finished"):
+            _order(process, next_run(), runs)
+    if done < len(runs):
         code = process.wait()
         raise RunError(f"the engine's process ended in the middle of its work (status {code})", _log_hint(engine_log))
+
+
+def _order(process: subprocess.Popen[bytes], run: RunPlan | None, runs: list[RunPlan]) -> None:
+    """Tell the child of the next run, by a line to its standard input; an empty one is the end."""
+    line = b"" if run is None else _begun(run, runs).model_dump_json().encode()
+    if process.stdin:
+        process.stdin.write(line + b"\n")
+        process.stdin.flush()
 
 
 class _Deadline:

@@ -33,18 +33,22 @@ class Prompts(Protocol):
 
 
 class Progress:
-    """What one run has done so far. Times are in ms; the lists grow by one a finished sample."""
+    """What one run has done so far. The lists grow by one a finished sample; `issued_s` is of the clock's seconds."""
 
     def __init__(self) -> None:
         self.issued = 0
         self.done = 0
         self.tokens = 0
+        self.issued_s = array("d")
         self.ttft_ms = array("f")
         self.tpot_ms = array("f")
+        self.latency_ms = array("f")
 
     def add(self, issued_s: float, first_s: float, done_s: float, tokens: int) -> None:
         self.done += 1
         self.tokens += tokens
+        self.issued_s.append(issued_s)
+        self.latency_ms.append((done_s - issued_s) * 1000)
         self.ttft_ms.append((first_s - issued_s) * 1000)
         self.tpot_ms.append((done_s - first_s) * 1000 / (tokens - 1))
 
