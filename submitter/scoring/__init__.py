@@ -54,7 +54,7 @@ def score(
     pairs = [
         (prediction, references[index]) for prediction, index in zip(predictions, answers.qsl_indices, strict=True)
     ]
-    names, rows = _score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)))
+    names, rows = score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)))
     metrics: dict[str, float | int] = {
         name: mean_percent([values[column] for _, values in rows]) for column, name in enumerate(names)
     }
@@ -107,7 +107,7 @@ def _rows(metric: Metric, pairs: list[tuple[str, str]]) -> list[Row]:
     return rows
 
 
-def _score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
+def score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
     """The metric's names and a row for each pair, in the order of `pairs`."""
     metric: Metric = plugins.load(
         METRICS, name, "metric"

@@ -90,8 +90,9 @@ class _Rouge:
 
     def _sentences(self, text: str) -> list[list[str]]:
         """Each line's words, stemmed; rouge_score drops a word of which the stemmer leaves nothing."""
-        stems = self._stems
-        return [[stem for word in _WORDS(line.lower()) if (stem := stems[word])] for line in text.split("\n") if line]
+        stem = self._stems.__getitem__
+        sentences = [list(map(stem, _WORDS(line))) for line in text.lower().split("\n") if line]
+        return [[word for word in words if word] if "" in words else words for words in sentences]
 
     def _f(self, hits: int, n_found: int, n_wanted: int) -> float:
         return float(self._fmeasure(hits / n_found, hits / n_wanted))
@@ -188,29 +189,30 @@ class _SideBySide:
 
         The library goes left where the cell to the left is the larger one, else up; where words differ, the left one
         is larger just where the table does not grow from the row above. So in each column the way goes up to the next
-        match or growth; a match is taken, and either way it goes on in the column to the left.
+        match or growth; a match is taken, and either way it goes on in the column to the left. A word that no sentence
+        has repeats the column before it: there the way goes up to growth, and so it meets that column at growth too.
         """
         full, steps = self._full, self._steps
         column = full
-        stops: list[tuple[int, int]] = []  # for each word of the candidate: its matches, and these or growth
+        columns: list[tuple[int, int]] = []  # for each word that is found: its matches, and where the way stops
         for word in candidate:
             matches = self._places.get(word, 0)
             if matches:
                 hits = column & matches
                 column = (column + hits | column - hits) & full
-            elif stops and not stops[-1][0]:
-                continue  # the way crosses a second such column straight to the left
-            stops.append((matches, matches | full ^ column))
+                columns.append((matches, matches | full ^ column))
+            elif columns:
+                columns[-1] = columns[-1][0], full ^ column
         taken = 0
-        open_places = full  # in each sentence, the rows at or below the way
-        for matches, stop in reversed(stops):
-            below = stop & open_places
-            if not below:
+        open_places = full  # in each sentence, the rows at or above the way
+        for matches, stops in reversed(columns):
+            above = stops & open_places
+            if not above:
                 break
             for step, inside in steps:
-                below |= below >> step & inside
-            # `below` now holds, in each sentence, the row where the way stops and all under it
-            ends = matches & below & ~(below >> 1 & self._inside)
+                above |= above >> step & inside
+            # in each sentence, `above` now has the row where the way stops, and all rows above it
+            ends = matches & above & ~(above >> 1 & self._inside)
             taken |= ends
-            open_places = below ^ ends
+            open_places = above ^ ends
         return taken

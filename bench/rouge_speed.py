@@ -1,0 +1,175 @@
+"""How fast answers are scored beside MLCommons' script's way: sentences by nltk, ROUGE by rouge_score, over a pool.
+
+    python bench/rouge_speed.py [--cores 2] [--sample 1024]
+
+Two sets of pairs are made, of the sizes and lengths of llama2-70b's and llama3.1-8b's accuracy runs: 24,576 answers and
+references of some 210 words, 13,368 answers of 108 words and references of 64. Their words are as frequent as English
+ones, the rarer ones made up; two fifths of the sentences of an answer are the reference's with words changed.
+
+Ours scores all pairs, the other way the first `--sample` of them; its time for all is `all / sample` times that. Both
+start with decoded texts, in the same number of processes, whose start counts. In the sample, every value of every pair
+must be equal to the last bit. Core seconds are what all processes used; on a busy machine they say more than the clock.
+Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import itertools
+import multiprocessing
+import os
+import pydoc_data.topics
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from submitter import scoring
+from submitter.scoring import english
+from submitter.scoring.metrics import mean_percent, rouge
+
+Pair = tuple[str, str]
+
+# Name, pairs, words of an answer and of a reference.
+SETS = [("llama2-70b", 24_576, 215, 205), ("llama3.1-8b", 13_368, 100, 55)]
+# A word's frequency falls as 1 / rank among the commonest words and as 1 / rank^2 beyond. With these numbers a text has
+# as many different words as Heaps' law expects of English: 33,000 in 640,000 words, 62,000 in 2,400,000.
+VOCABULARY, COMMON = 400_000, 5_000
+SYLLABLES = "ba ce di fo gu ha in ja ke li mo nu pa qui re so ta ur ve wi xe yo zan".split()
+ENDINGS = ["", "", "s", "ing", "ed", "ly", "tion", "ness", "al"]
+
+
+class Texts:
+    """Sentences of words that are as frequent as English words are."""
+
+    def __init__(self) -> None:
+        self._rng = random.Random(7)
+        text = " ".join(pydoc_data.topics.topics.values()).lower()
+        words = dict.fromkeys(word for word, _ in Counter(re.findall(r"[a-z]{2,}", text)).most_common())
+        while len(words) < VOCABULARY:
+            stem = "".join(self._rng.choice(SYLLABLES) for _ in range(self._rng.randint(3, 4)))
+            words[stem + self._rng.choice(ENDINGS)] = None
+        self._words = list(words)
+        weights = (1 / (rank + 2.7) if rank < COMMON else COMMON / rank**2 for rank in range(VOCABULARY))
+        self._weights = list(itertools.accumulate(weights))
+
+    def _word(self) -> str:
+        rng = self._rng
+        word = self._words[bisect.bisect(self._weights, rng.random() * self._weights[-1])]
+        kind = rng.random()
+        if kind < 0.05:
+            return word.capitalize()
+        return f"{word}," if kind < 0.12 else str(rng.randint(1, 2030)) if kind < 0.14 else word
+
+    def _sentence(self) -> list[str]:
+        words = [self._word() for _ in range(max(3, round(self._rng.gauss(18, 7))))]
+        words[0] = words[0].capitalize()
+        return [*words[:-1], words[-1].rstrip(",") + self._rng.choice("....?!")]
+
+    def _text(self, mean_words: int) -> list[list[str]]:
+        wanted = max(3, int(self._rng.lognormvariate(0, 0.6) * mean_words * 0.8))
+        sentences: list[list[str]] = []
+        while sum(map(len, sentences)) < wanted:
+            sentences.append(self._sentence())
+        return sentences
+
+    def pair(self, answer_words: int, reference_words: int) -> Pair:
+        reference, answer = self._text(reference_words), self._text(answer_words)
+        for number in range(len(answer)):
+            if self._rng.random() < 0.4:
+                source = self._rng.choice(reference)
+                answer[number] = [word if self._rng.random() < 0.6 else self._word() for word in source]
+        joined = [" ".join(word for sentence in text for word in sentence) for text in (answer, reference)]
+        return joined[0], joined[1]
+
+
+def plain_splitter() -> Callable[[str], list[str]]:
+    """nltk's splitter as nltk has it."""
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+
+    plain = PunktSentenceTokenizer()
+    plain._params = english.load_splitter().__self__._params  # type: ignore[attr-defined]
+    split: Callable[[str], list[str]] = plain.tokenize
+    return split
+
+
+def rouge_chunk(pairs: list[Pair]) -> list[tuple[float, ...]]:
+    """What `evaluate`'s rouge does with use_stemmer=True and use_aggregator=False, without its own overhead."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(list(rouge.NAMES), use_stemmer=True)
+    scores = [scorer.score(reference, answer) for answer, reference in pairs]
+    return [tuple(score[name].fmeasure for name in rouge.NAMES) for score in scores]
+
+
+def by_the_script(pairs: list[Pair], cores: int) -> list[tuple[float, ...]]:
+    """evaluate-accuracy.py from decoded texts on: sentences in one process, then ROUGE in chunks over a pool."""
+    split = plain_splitter()
+    prepared = [("\n".join(split(answer.strip())), "\n".join(split(wanted.strip()))) for answer, wanted in pairs]
+    size = -(-len(prepared) // cores)
+    chunks = [prepared[start : start + size] for start in range(0, len(prepared), size)]
+    with multiprocessing.Pool(cores) as pool:
+        rows = [row for rows in pool.map(rouge_chunk, chunks) for row in rows]
+        pool.close()
+        pool.join()  # or its core seconds would not count
+    return rows
+
+
+def ours(pairs: list[Pair], cores: int) -> list[tuple[float, ...]]:
+    return [values for _, values in scoring.score_pairs("rouge", pairs, cores)[1]]
+
+
+def core_seconds() -> float:
+    """What this process and those it has ended have used."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def timed(way: Callable[[list[Pair], int], Any], pairs: list[Pair], cores: int) -> tuple[float, float, Any]:
+    """Seconds by the clock, core seconds, and what was found."""
+    start, start_core = time.perf_counter(), core_seconds()
+    values = way(pairs, cores)
+    return time.perf_counter() - start, core_seconds() - start_core, values
+
+
+def means(rows: list[tuple[float, ...]]) -> list[float]:
+    return [mean_percent(column) for column in zip(*rows, strict=True)]
+
+
+def lines(cores: int, sample: int) -> Iterator[str]:
+    yield "| pairs like | pairs | | the script's way | ours | times as fast |"
+    yield "|---|---|---|---|---|---|"
+    for name, count, answer_words, reference_words in SETS:
+        texts = Texts()
+        pairs = [texts.pair(answer_words, reference_words) for _ in range(count)]
+        some = pairs[:sample]
+        slow = timed(by_the_script, some, cores)
+        quick = timed(ours, pairs, cores)
+        if quick[2][: len(some)] != slow[2]:
+            raise SystemExit(f"{name}: the values differ")
+        for what, slow_s, quick_s in [("seconds", slow[0], quick[0]), ("core seconds", slow[1], quick[1])]:
+            all_s = slow_s * count / len(some)
+            measured = f"{all_s:,.0f} (from {slow_s:.1f} for {len(some):,})"
+            yield f"| {name} | {count:,} | {what} | {measured} | {quick_s:.1f} | {all_s / quick_s:.1f} |"
+        yield f"| {name} | {len(some):,} | scores | {shown(slow[2])} | {shown(quick[2][: len(some)])} | |"
+
+
+def shown(rows: list[tuple[float, ...]]) -> str:
+    return ", ".join(f"{mean:.4f}" for mean in means(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--sample", type=int, default=1024)
+    arguments = parser.parse_args()
+    print(f"{arguments.cores} processes\n")
+    for line in lines(arguments.cores, arguments.sample):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
