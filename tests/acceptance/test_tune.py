@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 CAPACITY_QPS = 400
-FULL_S = 16
+FULL_S = 12
 USER_CONF = f"""
 *.*.performance_sample_count_override = 64
 *.Offline.target_qps = 3000

@@ -1,0 +1,136 @@
+"""A closed llama2-70b-99.9 campaign to rehearse: the echo engine replays answers whose ROUGE is known beforehand.
+
+Prompts, references and answers are generated, the same ones every time, with the lengths of OpenOrca's: about 290
+tokens on the mean, up to 1,024. An answer is its reference as far as `matched` words, and then words that no
+reference has; so with n words in both ROUGE-1 and ROUGE-L are matched/n, and ROUGE-2 is (matched - 1)/(n - 1).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EOS = 2
+BENCHMARK = "llama2-70b-99.9"
+SYSTEM = "rehearsal-box"
+_FIRST_WORD, _WORDS = 3, 2000
+_MEDIAN_TOKENS, _SPREAD, _MOST_TOKENS = 232, 0.7, 1024
+_SHARE = 0.46  # of each answer is right: just above what 99.9 % asks of the reference's ROUGE-1
+# The columns of llama2-70b's data set as MLCommons publishes it.
+_COLUMNS = (
+    "id system_prompt question output input tok_input tok_output origin tok_input_length tok_output_length".split()
+)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The campaign's file, and what scoring must find: in percent, but for `tokens_per_sample`."""
+
+    file: Path
+    output: Path
+    documentation: Path
+    measurements: Path
+    description: Path
+    scores: dict[str, float]
+
+    @property
+    def tree(self) -> Path:
+        return self.output / "preview"
+
+    def fill_in(self) -> int:
+        """What a person does with the templates; returns how many marks there were."""
+        count = 0
+        for path in [*self.documentation.rglob("*.md"), *self.measurements.rglob("*.md"), self.description]:
+            text, marks = re.subn(r"TODO\(person\): [^\"|\n]*", "said by a person: 400 Gb/s", path.read_text())
+            path.write_text(text)
+            count += marks
+        fields = json.loads(self.description.read_text())
+        chosen = {"status": "available", "system_type": "datacenter"}
+        self.description.write_text(json.dumps(fields | chosen))
+        for path in self.measurements.rglob("measurements.json"):
+            fields = json.loads(path.read_text())
+            path.write_text(json.dumps(fields | {"starting_weights_filename": "Llama-2-70b-chat-hf"}))
+            count += 1
+        return count
+
+
+def make(folder: Path, samples: int, *, seconds: float) -> Rehearsal:
+    """All of a campaign but the documents; performance runs last `seconds`."""
+    tokenizers = pytest.importorskip("tokenizers")
+    pytest.importorskip("mlperf_loadgen")
+    from submitter.datasets import convert
+    from submitter.harness.dataset import write_dataset
+
+    model = folder / "llama2-70b-fp8"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}')
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0\0\0")
+    right = {f"wa{number}": _FIRST_WORD + number for number in range(_WORDS)}
+    wrong = {f"wb{number}": _FIRST_WORD + _WORDS + number for number in range(_WORDS)}
+    words = {"<unk>": 0, "<s>": 1, "</s>": EOS} | right | wrong
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    tokenizer.save(str(model / "tokenizer.json"))
+
+    rng = np.random.default_rng(70)
+    text_of = {number: word for word, number in words.items()}
+    rows, answers, ones, twos = [], [], [], []
+    for number, (asked, told) in enumerate(_lengths(rng, 2 * samples).reshape(-1, 2).tolist()):
+        prompt = [1, *rng.integers(_FIRST_WORD, _FIRST_WORD + 2 * _WORDS, asked - 1).tolist()]
+        reference = rng.integers(_FIRST_WORD, _FIRST_WORD + _WORDS, told - 1).tolist()
+        matched = -int(-_SHARE * len(reference) // 1)
+        rest = rng.integers(_FIRST_WORD + _WORDS, _FIRST_WORD + 2 * _WORDS, len(reference) - matched).tolist()
+        answers.append([*reference[:matched], *rest, EOS])
+        ones.append(matched / len(reference))
+        twos.append((matched - 1) / (len(reference) - 1))
+        output = " ".join(text_of[token] for token in reference)
+        row = dict.fromkeys(_COLUMNS, "") | {"id": f"flan.{number}", "tok_input": prompt, "output": output}
+        rows.append(row | {"tok_output": reference, "tok_input_length": asked, "tok_output_length": told})
+    source = folder / "open_orca.json"
+    source.write_text(json.dumps(rows))
+    convert(source, folder / "open_orca.safetensors")
+    write_dataset(folder / "answers.safetensors", "answers", answers, [""] * samples)
+
+    # All samples take half as long again as LoadGen wants a run to last; Server is asked for less than that rate.
+    tokens_per_s = sum(map(len, answers)) / (1.5 * seconds)
+    rate = samples / (2 * seconds)
+    measurements = folder / "measurements"
+    for scenario in ("Offline", "Server"):
+        (measurements / scenario).mkdir(parents=True)
+        (measurements / scenario / "engine.toml").write_text(
+            f'engine = "echo"\nin_flight = 512\n[settings]\nfirst_token_ms = 5\ntokens_per_s = {tokens_per_s:.0f}\n'
+            f'replay_prompts = "{folder}/open_orca.safetensors"\nreplay_answers = "{folder}/answers.safetensors"\n'
+        )
+        (measurements / scenario / "user.conf").write_text(
+            f"*.*.performance_sample_count_override = {samples}\n*.*.min_duration = {seconds * 1000:.0f}\n"
+            f"*.Offline.min_query_count = {samples}\n*.{scenario}.target_qps = {rate:g}\n"
+        )
+    limit = "" if samples == 24576 else f"sample_limit = {samples}\n"
+    (folder / "closed.toml").write_text(
+        f'round = "v6.1"\ndivision = "closed"\nsubmitter = "Example"\nsmoke = true\noutput = "out"\n'
+        f'documentation = "documentation"\n[system]\nid = "{SYSTEM}"\ndescription = "{SYSTEM}.json"\n'
+        f'[limits]\nstart_s = 120\nstall_s = 60\n[[benchmarks]]\nname = "{BENCHMARK}"\n'
+        f'scenarios = ["Offline", "Server"]\nmodel = "{model.name}"\ndataset = "open_orca.safetensors"\n'
+        f'measurements = "measurements"\n{limit}'
+    )
+    scores = {"rouge1": 100 * float(np.mean(ones)), "rouge2": 100 * float(np.mean(twos))}
+    scores |= {"rougeL": scores["rouge1"], "tokens_per_sample": float(np.mean([len(a) for a in answers]))}
+    return Rehearsal(
+        folder / "closed.toml",
+        folder / "out",
+        folder / "documentation",
+        measurements,
+        folder / f"{SYSTEM}.json",
+        scores,
+    )
+
+
+def _lengths(rng: np.random.Generator, count: int) -> np.ndarray:
+    lengths = np.rint(np.exp(rng.normal(np.log(_MEDIAN_TOKENS), _SPREAD, count))).astype(int)
+    return np.clip(lengths, 8, _MOST_TOKENS)
