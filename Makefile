@@ -1,5 +1,5 @@
 # make demo   the whole way on the embedded benchmark: runs, scores, tree, check
-# make test   linters, types and all quick tests; make test-slow the ones of minutes
+# make test   linters, types and all quick tests; make test-slow the ones of minutes; make fuzz 20,000 mutated trees
 # Both set everything up in .venv first; repeating them costs nothing.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -8,9 +8,14 @@ BIN := $(VENV)/bin
 LOCK := requirements/cpu.txt
 # PyTorch's own index, for where pip does not find the CPU build of torch in the indexes it is set up with.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+# Published rounds to hold the checker to, where they are at hand: archives or folders v4.1, v5.1 ..., with *.oracle.json.
+ROUNDS ?= $(wildcard ../shared/rounds)
+ifneq ($(ROUNDS),)
+export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
+endif
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-slow lint bench clean
+.PHONY: setup demo test test-slow fuzz lint bench clean
 
 setup: $(VENV)/.submitter
 
@@ -26,6 +31,9 @@ $(VENV)/.submitter: $(VENV)/.lock pyproject.toml
 
 demo: setup
 	$(BIN)/submitter run-all examples/demo.toml
+
+fuzz: setup
+	SUBMITTER_FUZZ=20000 $(BIN)/python -m pytest tests/checker/test_checker_fuzz.py -k mutated_trees
 
 lint: setup
 	$(BIN)/ruff check submitter tests bench
