@@ -65,7 +65,7 @@ def judge(report: dict, may_miss: set[str]) -> None:
     """Nothing is found, and waived is only what a rehearsal cannot have."""
     assert report["findings"] == []
     assert {waived["rule"] for waived in report["waived"]} <= may_miss
-    assert DURATIONS <= {waived["rule"] for waived in report["waived"]}
+    assert {waived["rule"] for waived in report["waived"]} >= DURATIONS
     assert [(result["scenario"], result["verdict"]) for result in report["results"]] == [
         ("Offline", "preview"),
         ("Server", "preview"),
