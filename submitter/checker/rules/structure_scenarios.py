@@ -8,7 +8,7 @@ from submitter import layout, plugins
 from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.tree import BenchmarkDir, Result
+from submitter.checker.tree import BenchmarkDir, Result, SubmitterDir
 from submitter.model import Division, Scenario
 from submitter.rulebook import Rulebook, ScenarioSet
 
@@ -33,19 +33,25 @@ def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
         yield Problem("the folder is no scenario's", found=name, required="one of " + ", ".join(known), hint=hint)
 
 
-@rule("STR006", origin="policy", severity="warning", requires=["STR005"], source=_RULES)
-def scenario_spelled(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The scenario is spelled as the rules spell it.
+@rule("STR006", origin="policy", severity="warning", source=_RULES, hint="rename the folders as the rules spell them")
+def scenarios_spelled(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """The scenarios are spelled as the rules spell them.
 
-    The official checker takes lower case in some places and not in others, so results were lost to it.
+    The official checker takes lower case in some places and not in others, so results were lost to it. One tool writes
+    all folders of a submitter, so a submitter is told once.
     """
-    if result.key.scenario != result.scenario.value:
-        yield Problem(
-            "the scenario is spelled in another case",
-            found=result.key.scenario,
-            required=result.scenario.value,
-            hint=f"rename the folder to {result.scenario.value}",
-        )
+    spelled = {scenario.value.lower(): scenario.value for scenario in Scenario}
+    others = [
+        result
+        for system in submitter.systems
+        for benchmark in system.benchmarks
+        for result in benchmark.results
+        if result.key.scenario != spelled.get(result.key.scenario.lower(), result.key.scenario)
+    ]
+    if others:
+        number = f"{len(others)} scenarios are" if len(others) > 1 else "a scenario is"
+        found, path = others[0].key.scenario, str(others[0].path)
+        yield Problem(f"{number} spelled in another case", found, spelled[found.lower()], path)
 
 
 @rule("STR007", source="official: configuration.py get_mlperf_model; MODEL_CONFIG models")
