@@ -7,13 +7,19 @@ reference has; so with n words in both ROUGE-1 and ROUGE-L are matched/n, and RO
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from submitter.rulebook import Rulebook, load_rulebook
 
 EOS = 2
 BENCHMARK = "llama2-70b-99.9"
@@ -129,6 +135,34 @@ def make(folder: Path, samples: int, *, seconds: float) -> Rehearsal:
         folder / f"{SYSTEM}.json",
         scores,
     )
+
+
+def submitter(*arguments: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "submitter.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def moved(made: Rehearsal, folder: Path) -> Rehearsal:
+    """A copy of a rehearsal, runs and all, below `folder`."""
+    root = made.file.parent
+    shutil.copytree(root, folder, dirs_exist_ok=True)
+    paths = (made.file, made.output, made.documentation, made.measurements, made.description)
+    return Rehearsal(*(folder / path.relative_to(root) for path in paths), scores=made.scores)
+
+
+def give_seeds(made: Rehearsal, book: Rulebook) -> None:
+    """Rewrite every log as the LoadGen of another round would have written it, and the records that vouch for them."""
+    version = book.round.loadgen_versions[-1]
+    for log in made.output.glob("runs/**/mlperf_log_detail.txt"):
+        text = log.read_text().replace('"loadgen_version", "value": "6.0.17', f'"loadgen_version", "value": "{version}')
+        for (name, old), (_, new) in zip(load_rulebook("v6.1").seeds, book.seeds, strict=True):
+            text = re.sub(rf'(_{name}", "value": ){old}', rf"\g<1>{new}", text)
+        log.write_text(text)
+        record = json.loads((log.parent / "record.json").read_text())
+        record["files"][log.name] = hashlib.sha256(log.read_bytes()).hexdigest()
+        record["loadgen_version"] = version
+        (log.parent / "record.json").write_text(json.dumps(record))
 
 
 def _lengths(rng: np.random.Generator, count: int) -> np.ndarray:

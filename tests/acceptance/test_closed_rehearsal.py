@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import rehearsal
+from rehearsal import submitter
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from submitter.rulebook import load_rulebook
+
 RESULTS = f"closed/Example/results/{rehearsal.SYSTEM}/{rehearsal.BENCHMARK}"
 SAMPLES = 24576
 # What a shortened clock must break, and what a part of the data set must.
@@ -19,34 +19,28 @@ DURATIONS = {"PRF006", "PRF007"}
 PARTIAL = {"ACC003", "ACC004", "PRF008", "PRF009", "PRF028"}
 
 
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> rehearsal.Rehearsal:
-    """A campaign of few samples before anybody wrote a document for it."""
-    return rehearsal.make(tmp_path_factory.mktemp("closed"), 512, seconds=2)
-
-
-def go_all_the_way(made: rehearsal.Rehearsal, run_submitter: Run) -> dict:
+def go_all_the_way(made: rehearsal.Rehearsal) -> dict:
     """templates, what a person does, plan, run-all and check; returns the check's report."""
     file = str(made.file)
-    refused = run_submitter("plan", file)
+    refused = submitter("plan", file)
     assert refused.returncode == 2
     for words in ("README.md is missing", "has no calibration.md", f"{rehearsal.SYSTEM}.json"):
         assert words in refused.stderr
-    written = run_submitter("templates", file)
+    written = submitter("templates", file)
     assert written.returncode == 0, written.stderr
     assert len(written.stdout.splitlines()) == 7
-    unwritten = run_submitter("run-all", file)
+    unwritten = submitter("run-all", file)
     assert unwritten.returncode == 2
     assert "nothing was run" in unwritten.stderr
     assert re.search(r"bandwidth\.md:\d+: a person's part is empty: number and bandwidth", unwritten.stderr) or (
         "calibration.md" in unwritten.stderr
     )
     assert made.fill_in() >= 15
-    assert run_submitter("templates", file).stdout == ""
+    assert submitter("templates", file).stdout == ""
 
-    planned = run_submitter("plan", file)
+    planned = submitter("plan", file)
     assert planned.returncode == 0, planned.stderr
-    done = run_submitter("run-all", file, timeout_s=900)
+    done = submitter("run-all", file, timeout_s=900)
     assert done.returncode == 0, done.stdout + done.stderr
     files = {str(path.relative_to(made.tree)) for path in made.tree.rglob("*") if path.is_file()}
     assert files == {line[2:] for line in planned.stdout.splitlines() if line[2:].startswith("closed/")}
@@ -55,7 +49,7 @@ def go_all_the_way(made: rehearsal.Rehearsal, run_submitter: Run) -> dict:
         found = json.loads(text.splitlines()[0].replace("'", '"'))
         for metric, wanted in made.scores.items():
             assert found[metric] == pytest.approx(wanted, abs=0.05 if metric == "tokens_per_sample" else 1e-4)
-    checked = run_submitter("check", str(made.tree), "--round", "v6.1", "--format", "json")
+    checked = submitter("check", str(made.tree), "--round", "v6.1", "--format", "json")
     assert checked.returncode == 0, checked.stdout
     report: dict = json.loads(checked.stdout)
     return report
@@ -72,10 +66,60 @@ def judge(report: dict, may_miss: set[str]) -> None:
     ]
 
 
-def test_a_small_closed_rehearsal(begun: rehearsal.Rehearsal, run_submitter: Run) -> None:
-    judge(go_all_the_way(begun, run_submitter), DURATIONS | PARTIAL)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[rehearsal.Rehearsal, dict]:
+    """A rehearsal of few samples that went all the way, and the check's report on it."""
+    made = rehearsal.make(tmp_path_factory.mktemp("closed"), 512, seconds=2)
+    return made, go_all_the_way(made)
+
+
+def test_a_small_closed_rehearsal(small: tuple[rehearsal.Rehearsal, dict]) -> None:
+    judge(small[1], DURATIONS | PARTIAL)
+
+
+@pytest.mark.parametrize("round_name", ["v5.1", "v6.0"])
+def test_another_round_is_refused_where_the_logs_are_not_its_own(
+    small: tuple[rehearsal.Rehearsal, dict], round_name: str
+) -> None:
+    made, _ = small
+    done = submitter("assemble", str(made.file), "--round", round_name)
+    assert done.returncode == 2
+    own, other = load_rulebook("v6.1"), load_rulebook(round_name)
+    assert f"these runs cannot be laid out for round {round_name}" in done.stderr
+    for (name, found), (_, wanted) in zip(own.seeds, other.seeds, strict=True):
+        assert f"{name} is {found}, the round's is {wanted}" in done.stderr
+    assert "LoadGen is 6.0.17" in done.stderr
+    assert f'run them again with round = "{round_name}"' in done.stderr
+    assert not made.tree.with_name(f"preview-{round_name}").exists()
+
+
+@pytest.mark.parametrize("round_name", ["v5.1", "v6.0"])
+def test_another_round_is_laid_out_where_the_logs_allow_it(
+    small: tuple[rehearsal.Rehearsal, dict], tmp_path: Path, round_name: str
+) -> None:
+    """No LoadGen makes logs for two rounds, so they are given here what that round's LoadGen would have written."""
+    made = rehearsal.moved(small[0], tmp_path)
+    rehearsal.give_seeds(made, load_rulebook(round_name))
+    done = submitter("assemble", str(made.file), "--round", round_name)
+    assert done.returncode == 0, done.stderr
+    tree = made.tree.with_name(f"preview-{round_name}")
+    assert done.stdout.strip() == str(tree)
+    owner = tree / "closed/Example"
+    if round_name == "v5.1":
+        place = owner / "measurements" / rehearsal.SYSTEM / rehearsal.BENCHMARK / "Server"
+        assert {path.name for path in place.iterdir()} == {
+            "README.md",
+            "user.conf",
+            "engine.toml",
+            f"{rehearsal.SYSTEM}_submitter_Server.json",
+        }
+        assert (owner / "code" / rehearsal.BENCHMARK / "submitter" / "sut.py").is_file()
+        assert (owner / "compliance" / rehearsal.SYSTEM / rehearsal.BENCHMARK / "Server/TEST06").is_dir()
+    checked = submitter("check", str(tree), "--round", round_name, "--format", "json")
+    assert checked.returncode == 0, checked.stdout
+    judge(json.loads(checked.stdout), DURATIONS | PARTIAL)
 
 
 @pytest.mark.slow
-def test_the_whole_data_set(tmp_path: Path, run_submitter: Run) -> None:
-    judge(go_all_the_way(rehearsal.make(tmp_path, SAMPLES, seconds=6), run_submitter), DURATIONS)
+def test_the_whole_data_set(tmp_path: Path) -> None:
+    judge(go_all_the_way(rehearsal.make(tmp_path, SAMPLES, seconds=6)), DURATIONS)
