@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 LAYERS = [
     {"errors", "model"},
     {"plugins"},
-    {"schema", "logs", "layout", "documents", "early_stopping"},
+    {"weights", "schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},
     {"manifest", "system"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
@@ -31,6 +31,7 @@ IMPORTERS = {
     "rouge_score": {"scoring/metrics/rouge.py"},
     "nltk": {"scoring/english.py"},
     "yaml": {"checker/endpoints.py"},
+    "llmcompressor": {"quantize/calibrated.py"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli.say import say
 from submitter.errors import InputError
+
+if TYPE_CHECKING:
+    from submitter.quantize import Calibration, Quantized
 
 
 def describe_system(
@@ -32,11 +36,65 @@ def describe_system(
 
 
 def quantize(
-    source: Annotated[Path, typer.Argument(help="A bf16, fp16 or fp32 checkpoint.")],
-    target: Annotated[Path, typer.Argument(help="The folder to make.")],
+    source: Annotated[Path, typer.Argument(help="A bf16, fp16 or fp32 checkpoint; or any, to look at it.")],
+    target: Annotated[Path | None, typer.Argument(help="The folder to make; without it, SOURCE is looked at.")] = None,
+    scheme: Annotated[str, typer.Option(help="fp8-block, fp8-static or int8; see docs/quantize.md.")] = "fp8-block",
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The calibration set, as dataset convert wrote it.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="How many calibration samples to take, from the first on.")
+    ] = None,
 ) -> None:
-    """Make an FP8 checkpoint with 128x128 block weights, which vLLM reads."""
+    """Make a checkpoint for vLLM with 8-bit weights; or say what a quantised one is, and whether it is whole."""
     from submitter import quantize as q
 
-    made = q.quantize(source, target)
-    print(f"{target}: {made}")
+    if target is None:
+        print(_checkpoint(q.inspect(source)))
+        return
+    data = None if calibration is None else _calibration(calibration, samples)
+    command = f"submitter quantize {source.resolve().name} {target.name} --scheme {scheme}"
+    if calibration is not None:
+        command += f" --calibration {calibration.name}" + (f" --samples {samples}" if samples else "")
+    made = q.quantize(source, target, scheme, data, command)
+    smaller = f"{made.source_bytes / 1e6:,.1f} MB of weights before, {made.checkpoint.byte_count / 1e6:,.1f} MB now"
+    print(f"{_checkpoint(made.checkpoint)}\n  size         {smaller}")
+    say("its calibration.md is the submission's document; say there where the reference weights come from")
+
+
+def _calibration(file: Path, samples: int | None) -> Calibration:
+    """The first `samples` of a converted data set, or all."""
+    from submitter.datasets.official import by_sha256
+    from submitter.harness.dataset import Dataset
+    from submitter.quantize import Calibration
+
+    data = Dataset.open(file)
+    data.verify()
+    count = samples or len(data)
+    if count > len(data):
+        raise InputError(f"{file} has {len(data):,} samples, not {count:,}", "leave --samples out for all of them")
+    published = by_sha256(data.header.source_sha256)
+    return Calibration(
+        samples=[data.prompt(index) for index in range(count)],
+        name=data.name,
+        available=len(data),
+        sha256=data.sha256,
+        source=data.header.source,
+        source_sha256=data.header.source_sha256,
+        published_as=published[0] if published else "",
+    )
+
+
+def _checkpoint(found: Quantized) -> str:
+    """What a quantised checkpoint is, for a person."""
+    from submitter.quantize import summarised
+
+    rows = {
+        "method": found.method,
+        "weights": found.weights,
+        "activations": found.activations,
+        "KV cache": found.kv_cache or "no scales; kv_cache_dtype of engine.toml decides",
+        "quantised": f"{len(found.quantized)} linear layers: {', '.join(summarised(found.quantized))}",
+        "left wide": ", ".join(summarised(found.kept)) or "no matrix",
+    }
+    return "\n".join([f"{found.folder}: whole, every scale is there", *(f"  {k:<12} {v}" for k, v in rows.items())])

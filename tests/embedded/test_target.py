@@ -19,7 +19,8 @@ from submitter.embedded.benchmark import load_benchmark, model_folder  # noqa: E
 from submitter.embedded.dataset import generate  # noqa: E402
 from submitter.embedded.reference import greedy_answers, write_accuracy_log  # noqa: E402
 from submitter.harness.dataset import Dataset  # noqa: E402
-from submitter.quantize import SCALE_SUFFIX, dequantized  # noqa: E402
+from submitter.quantize.block import dequantized  # noqa: E402
+from submitter.quantize.formats import SCALE_SUFFIX  # noqa: E402
 from submitter.scoring import score  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import vllm._custom_ops  # noqa: E402, F401 - loads the operators
 from vllm.platforms import PlatformEnum, current_platform  # noqa: E402
 
 from submitter.harness.engines._vllm_cpu_kernel import register  # noqa: E402
-from submitter.quantize import dequantize_block_weight, quantize_block_weight  # noqa: E402
+from submitter.quantize.block import dequantize_block_weight, quantize_block_weight  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not current_platform.is_cpu() or not torch.cpu._is_avx512_bf16_supported(), reason="needs a CPU with AVX-512 bf16"

@@ -1,6 +1,7 @@
 """FP8 block weights: near the source within what e4m3 can say, and nothing half-made or half-read."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,51 +12,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
+from tiny_checkpoints import DOWN, LINEAR, tensors, write  # noqa: E402
 
+from submitter.documents import unfilled  # noqa: E402
 from submitter.errors import InputError  # noqa: E402
-from submitter.quantize import (  # noqa: E402
-    dequantize_block_weight,
-    dequantized,
-    quantize,
-    quantize_block_weight,
-)
-
-LINEAR = "model.layers.0.self_attn.q_proj.weight"
-DOWN = "model.layers.0.mlp.down_proj.weight"
-
-
-def tensors() -> dict[str, Any]:
-    generator = torch.Generator().manual_seed(7)
-
-    def normal(*shape: int) -> Any:
-        return torch.randn(*shape, generator=generator).to(torch.bfloat16)
-
-    return {
-        "model.embed_tokens.weight": normal(200, 128),
-        LINEAR: normal(256, 128),
-        DOWN: normal(128, 384) * 0.001,
-        "model.layers.0.input_layernorm.weight": normal(128),
-        "model.layers.0.mlp.gate.weight": normal(8, 128),
-        "lm_head.weight": normal(200, 128),
-    }
-
-
-def write(folder: Path, sharded: bool = False) -> Path:
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"], "hidden_size": 128}))
-    (folder / "tokenizer.json").write_text("{}")
-    content = tensors()
-    if not sharded:
-        save_file(content, folder / "model.safetensors")
-        return folder
-    names = sorted(content)
-    weight_map = {}
-    for number, part in enumerate((names[:3], names[3:]), start=1):
-        shard = f"model-0000{number}-of-00002.safetensors"
-        save_file({name: content[name] for name in part}, folder / shard)
-        weight_map |= dict.fromkeys(part, shard)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
-    return folder
+from submitter.quantize import Calibration, quantize  # noqa: E402
+from submitter.quantize.block import dequantize_block_weight, dequantized, quantize_block_weight  # noqa: E402
 
 
 @pytest.mark.parametrize("spread", [1e-6, 1.0, 1e4])
@@ -84,8 +46,9 @@ def test_a_block_of_zeros_stays_zero() -> None:
 def test_what_is_quantised_and_what_stays(tmp_path: Path, sharded: bool) -> None:
     source, target = write(tmp_path / "bf16", sharded), tmp_path / "fp8"
     made = quantize(source, target)
-    assert (made.quantized_tensors, made.kept_tensors) == (2, 4)
-    assert made.target_bytes < made.source_bytes
+    assert made.checkpoint.quantized == (LINEAR[:-7], DOWN[:-7])
+    assert made.checkpoint.kept == ("lm_head", "model.embed_tokens", "model.layers.0.mlp.gate")
+    assert made.checkpoint.byte_count < made.source_bytes
     stored: dict[str, Any] = {}
     for shard in target.glob("*.safetensors"):
         stored |= load_file(shard)
@@ -124,7 +87,10 @@ def _spoil_tensor(name: str, tensor: Any) -> Callable[[Path], None]:
 
 
 def _cut(source: Path) -> None:
-    path = source / "model.safetensors"
+    _cut_file(source / "model.safetensors")
+
+
+def _cut_file(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
@@ -134,14 +100,16 @@ def _config(source: Path, **changes: object) -> None:
 
 
 WRONG = {
-    "no config": (lambda s: (s / "config.json").unlink(), "has no config.json"),
+    "no config": (lambda s: (s / "config.json").unlink(), "config.json is missing"),
     "config is no JSON": (lambda s: (s / "config.json").write_text("{"), "config.json is no JSON"),
-    "no weights": (lambda s: (s / "model.safetensors").unlink(), "neither model.safetensors"),
-    "weights cut short": (_cut, "model.safetensors cannot be read"),
-    "weights are text": (lambda s: (s / "model.safetensors").write_text("x" * 99), "model.safetensors cannot be read"),
+    "no weights": (lambda s: (s / "model.safetensors").unlink(), "holds no *.safetensors file"),
+    "weights cut short": (_cut, "it was cut off"),
+    "weights are text": (lambda s: (s / "model.safetensors").write_text("x" * 99), "no safetensors file"),
+    "a layer is not there": (lambda s: _config(s, num_hidden_layers=3), "lacks 1 of the 3 layers"),
     "quantised already": (lambda s: _config(s, quantization_config={"quant_method": "awq"}), "already (awq)"),
     "size no multiple of 128": (_spoil_tensor(LINEAR, torch.ones(256, 100)), f"tensor {LINEAR} has shape (256, 100)"),
-    "integers with a fraction": (_spoil_tensor(LINEAR, torch.ones(128, 128).to(torch.float8_e4m3fn)), "float8_e4m3fn"),
+    "integers with a fraction": (_spoil_tensor(LINEAR, torch.ones(128, 128).to(torch.float8_e4m3fn)), "is F8_E4M3"),
+    "doubles": (_spoil_tensor(LINEAR, torch.ones(128, 128, dtype=torch.float64)), "is F64"),
     "fused experts": (_spoil_tensor("model.layers.0.mlp.experts.up_proj", torch.ones(2, 128, 128)), "no linear layer"),
     "not a number": (_spoil_tensor(LINEAR, torch.full((128, 128), float("nan"))), "not finite"),
 }
@@ -159,6 +127,47 @@ def test_a_wrong_checkpoint_is_refused_and_leaves_nothing(tmp_path: Path, case: 
     assert [path.name for path in tmp_path.iterdir()] == ["bf16"]
 
 
+def test_nothing_is_read_of_a_wrong_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour of good shards must not come before the bad one: headers are enough."""
+    source = write(tmp_path / "bf16", sharded=True)
+    _cut_file(source / "model-00002-of-00002.safetensors")
+    monkeypatch.setattr("submitter.quantize.block._tensors", lambda path: pytest.fail(f"{path} was read"))
+    with pytest.raises(InputError, match="it was cut off"):
+        quantize(source, tmp_path / "fp8")
+
+
+def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12, 5_000_000))
+    with pytest.raises(InputError, match=r"will take 0\.1 GB, the disk has 0\.0 GB left"):
+        quantize(write(tmp_path / "bf16"), tmp_path / "fp8")
+    assert [path.name for path in tmp_path.iterdir()] == ["bf16"]
+
+
+def test_the_document_tells_what_was_done(tmp_path: Path) -> None:
+    quantize(write(tmp_path / "bf16", sharded=True), tmp_path / "fp8", command="submitter quantize bf16 fp8")
+    text = (tmp_path / "fp8" / "calibration.md").read_text()
+    assert "FP8 (e4m3), one scale a block of 128x128" in text
+    assert "2 linear layers: model.layers.*.mlp.down_proj, model.layers.*.self_attn.q_proj" in text
+    assert "lm_head, model.embed_tokens, model.layers.*.mlp.gate; all norms and biases" in text
+    assert "None was used" in text
+    assert "    submitter quantize bf16 fp8\n" in text
+    assert f"torch {torch.__version__}" in text
+    assert "llmcompressor" not in text
+    assert [wanted for _, wanted in unfilled(text)] == ["where the folder bf16 comes from, and its revision"]
+
+
+def test_calibration_samples_are_refused_where_none_are_used(tmp_path: Path) -> None:
+    calibration = Calibration(samples=[[1]], name="set", available=1, sha256="0")
+    with pytest.raises(InputError, match="needs no calibration samples"):
+        quantize(write(tmp_path / "bf16"), tmp_path / "fp8", calibration=calibration)
+
+
+def test_an_unknown_scheme(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown scheme 'fp8-statik'") as caught:
+        quantize(write(tmp_path / "bf16"), tmp_path / "fp8", "fp8-statik")
+    assert "fp8-static" in caught.value.hint
+
+
 def test_a_missing_shard_and_a_missing_tensor(tmp_path: Path) -> None:
     source = write(tmp_path / "bf16", sharded=True)
     shard = source / "model-00002-of-00002.safetensors"
@@ -168,7 +177,7 @@ def test_a_missing_shard_and_a_missing_tensor(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"lacks tensor {LINEAR}"):
         quantize(source, tmp_path / "fp8")
     shard.unlink()
-    with pytest.raises(InputError, match="lacks 1 of 2 shards, the first is model-00002-of-00002"):
+    with pytest.raises(InputError, match="lacks 1 of 2 weight files, model-00002-of-00002"):
         quantize(source, tmp_path / "fp8")
 
 
@@ -176,7 +185,7 @@ def test_an_index_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     source = write(tmp_path / "bf16", sharded=True)
     index = {"weight_map": {LINEAR: "../other/model.safetensors"}}
     (source / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match="no shard's name"):
+    with pytest.raises(InputError, match="no weight file's name"):
         quantize(source, tmp_path / "fp8")
 
 
@@ -207,7 +216,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path) -> None:
         "except InputError as error: print(error.message)"
     )
     command = [sys.executable, "-c", code, source, tmp_path / "fp8"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert "cannot be written" in done.stdout, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bf16"]
 

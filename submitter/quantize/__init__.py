@@ -1,0 +1,101 @@
+"""`submitter quantize`: a bf16, fp16 or fp32 checkpoint into a narrow one that vLLM serves as it is.
+
+A scheme without calibration is our own work (`block.py`), one with calibration is llm-compressor's (`calibrated.py`).
+Either way: everything that headers tell is checked before the first weight is read, the target folder appears only
+when it is complete and all its scales are there, and in it lies `calibration.md`, which says what was done.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from submitter.errors import InputError, NotInstalledError
+from submitter.quantize import block, calibrated
+from submitter.quantize.calibrated import Calibration
+from submitter.quantize.document import CALIBRATION_FILE, calibration_document
+from submitter.quantize.formats import Quantized, check_scales, inspect, summarised
+from submitter.quantize.scheme import DEFAULT, Scheme, load_scheme
+from submitter.quantize.source import Source
+from submitter.record import write_atomically
+
+__all__ = ["Calibration", "Made", "Quantized", "check_scales", "inspect", "load_scheme", "quantize", "summarised"]
+
+# Besides the weights, what serving needs: the tokenizer's files, the generation defaults, the chat template.
+COPIED_PATTERNS = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "vocab.*",
+    "merges.txt",
+    "chat_template*",
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A checkpoint that was made: what it is, and the bytes of the weights it was made from."""
+
+    checkpoint: Quantized
+    source_bytes: int
+
+
+def quantize(
+    source: Path,
+    target: Path,
+    scheme_name: str = DEFAULT,
+    calibration: Calibration | None = None,
+    command: str = "submitter quantize SOURCE TARGET",
+) -> Made:
+    """Write the narrow form of the checkpoint in folder `source` to the new folder `target`.
+
+    `calibration` is for the schemes that need samples; `command` is what the document gives to repeat it.
+    InputError if `target` exists or has no room, or `source` is no whole checkpoint, is quantised already, or holds a
+    tensor that does not fit the scheme. NotInstalledError without the libraries. RunError if llm-compressor fails.
+    """
+    scheme = load_scheme(scheme_name)
+    if target.exists():
+        raise InputError(f"{target} exists already", "name a new folder, or remove it first")
+    checkpoint = Source.open(source)
+    _require(scheme, checkpoint, calibration)
+    checkpoint.require_room(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        if calibration is None:
+            block.write_checkpoint(checkpoint, temporary)
+        else:
+            calibrated.write_checkpoint(checkpoint, temporary, scheme, calibration)
+        for pattern in COPIED_PATTERNS:
+            for file in sorted(source.glob(pattern)):
+                shutil.copyfile(file, temporary / file.name)
+        made = inspect(temporary)
+        text = calibration_document(checkpoint, made, target.name, scheme, calibration, command)
+        write_atomically(temporary / CALIBRATION_FILE, text.encode())
+        temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}", block.WRITE_ELSEWHERE) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Made(replace(made, folder=target), checkpoint.byte_count)
+
+
+def _require(scheme: Scheme, checkpoint: Source, calibration: Calibration | None) -> None:
+    """InputError or NotInstalledError for what would fail later."""
+    if not scheme.is_calibrated:
+        if calibration is not None:
+            raise InputError(f"scheme {scheme.name} needs no calibration samples", "leave --calibration out")
+        block.require_blocks(checkpoint)
+        try:
+            import safetensors  # noqa: F401
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise NotInstalledError(f"{error.name} is not installed", "quantize needs torch and safetensors") from None
+        return
+    if calibration is None:
+        hint = "give --calibration FILE, which submitter dataset convert made of the benchmark's calibration set"
+        raise InputError(f"scheme {scheme.name} needs calibration samples", hint)
+    calibration.require_vocabulary(checkpoint.config.get("vocab_size"))
+    calibrated.require_installed()

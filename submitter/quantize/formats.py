@@ -1,0 +1,226 @@
+"""Quantised checkpoints as vLLM reads them: what each says of itself, and whether it holds the scales it needs.
+
+`quantization_config` of `config.json` names the method: `fp8` (our block weights, DeepSeek's, and AutoFP8's),
+`compressed-tensors` (llm-compressor), `quark` (AMD Quark). A weight without its scale loads without a word in some
+versions of vLLM and gives nonsense; so each scale that the configuration calls for must be there. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from submitter import weights
+from submitter.errors import InputError
+from submitter.weights import Tensor
+
+SCALE_SUFFIX = "_scale_inv"
+_NARROW = ("F8_E4M3", "F8_E5M2", "I8", "U8")  # U8: two values of 4 bits
+_WIDE = ("BF16", "F16", "F32")
+_MAKE_AGAIN = "quantise it again: without its scales a weight means nothing"
+_ATTENTION = "self_attn"
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantised checkpoint. `quantized` and `kept` name the modules with narrow and with wide weights."""
+
+    folder: Path
+    method: str
+    weights: str
+    activations: str
+    kv_cache: str
+    quantized: tuple[str, ...]
+    kept: tuple[str, ...]
+    byte_count: int
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a configuration states: texts for people, and the scales that follow from it.
+
+    `weight_scale` and `input_scale` are endings of a module's name, None where none is stored; `caches` finds the
+    alternatives of each scale of the KV cache among the quantised modules, any one of which will do.
+    """
+
+    weights: str
+    activations: str
+    kv_cache: str
+    weight_scale: str | None
+    input_scale: str | None
+    caches: Callable[[tuple[str, ...]], Iterator[tuple[str, ...]]] = lambda modules: iter(())
+    block: tuple[int, int] | None = None
+
+
+def inspect(folder: Path) -> Quantized:
+    """Look at a quantised checkpoint's headers. InputError if it is none, is not whole, or lacks a scale."""
+    config = weights.read_config(folder)
+    stated_by = config.get("quantization_config")
+    if not isinstance(stated_by, dict):
+        raise InputError(f"{folder} is not quantised", "submitter quantize SOURCE TARGET makes a quantised one of it")
+    method = stated_by.get("quant_method")
+    if method not in METHODS:
+        raise InputError(f"{folder} is quantised by {method!r}", f"known: {', '.join(METHODS)}")
+    headers = weights.read_headers(folder)
+    weights.require_layers(folder, config, headers)
+    tensors = {name: tensor for file in headers.values() for name, tensor in file.items()}
+    try:
+        stated = METHODS[method](stated_by)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(
+            f"{folder}: quantization_config is not as {method} writes it: {error!r}", _MAKE_AGAIN
+        ) from None
+    quantized = tuple(sorted(_modules(tensors, _NARROW)))
+    if not quantized:
+        raise InputError(f"{folder} says it is quantised by {method}, but all its weights are wide", _MAKE_AGAIN)
+    for module in quantized:
+        _require_scales(folder, tensors, module, stated)
+    for alternatives in stated.caches(quantized):
+        if not any(name in tensors for name in alternatives):
+            raise InputError(f"{folder} lacks the KV cache's scale {alternatives[0]}", _MAKE_AGAIN)
+    return Quantized(
+        folder=folder,
+        method=method,
+        weights=stated.weights,
+        activations=stated.activations,
+        kv_cache=stated.kv_cache,
+        quantized=quantized,
+        kept=tuple(sorted(_modules(tensors, _WIDE))),
+        byte_count=sum(tensor.byte_count for tensor in tensors.values()),
+    )
+
+
+def check_scales(folder: Path) -> None:
+    """`inspect` where the checkpoint is quantised by a known method; any other is the engine's business."""
+    stated = weights.read_config(folder).get("quantization_config")
+    if isinstance(stated, dict) and stated.get("quant_method") in METHODS:
+        inspect(folder)
+
+
+def summarised(modules: tuple[str, ...]) -> list[str]:
+    """Names of modules with `*` for the layer's number, each once, with how many it stands for if it is several."""
+    counts: dict[str, int] = {}
+    for module in modules:
+        pattern = re.sub(r"\.\d+(?=\.|$)", ".*", module)
+        counts[pattern] = counts.get(pattern, 0) + 1
+    return [pattern if count == 1 else f"{pattern} ({count})" for pattern, count in sorted(counts.items())]
+
+
+def _modules(tensors: dict[str, Tensor], dtypes: tuple[str, ...]) -> Iterator[str]:
+    for name, tensor in tensors.items():
+        module, _, last = name.rpartition(".")
+        if last == "weight" and len(tensor.shape) == 2 and tensor.dtype in dtypes:
+            yield module
+
+
+def _require_scales(folder: Path, tensors: dict[str, Tensor], module: str, stated: _Stated) -> None:
+    for suffix in filter(None, (stated.weight_scale, stated.input_scale)):
+        scale = tensors.get(f"{module}.{suffix}")
+        if scale is None:
+            raise InputError(f"{folder} lacks {module}.{suffix}", _MAKE_AGAIN)
+        if scale.byte_count == 0:
+            raise InputError(f"{folder}: {module}.{suffix} is empty", _MAKE_AGAIN)
+    if stated.block and stated.weight_scale:
+        shape = tensors[f"{module}.weight"].shape
+        wanted = tuple(-(-size // block) for size, block in zip(shape, stated.block, strict=True))
+        found = tensors[f"{module}.{stated.weight_scale}"].shape
+        if found != wanted:
+            raise InputError(f"{folder}: {module}.{stated.weight_scale} is {found}, not {wanted}", _MAKE_AGAIN)
+
+
+def _self_attention_scales(modules: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """`k_scale` and `v_scale` of each attention, which is where llm-compressor and vLLM's own names have them."""
+    for attention in sorted({module.rpartition(".")[0] for module in modules if f".{_ATTENTION}." in module}):
+        for letter in "kv":
+            yield (
+                f"{attention}.{letter}_scale",
+                f"{attention}.{letter}_proj.{letter}_scale",
+                f"{attention}.{letter}_proj.output_scale",
+                f"{attention}.kv_scale",
+            )
+
+
+def _fp8(stated: dict[str, Any]) -> _Stated:
+    static = stated.get("activation_scheme") == "static"
+    block = stated.get("weight_block_size")
+    cache = stated.get("kv_cache_scheme")
+    return _Stated(
+        weights=f"FP8 (e4m3), one scale a block of {block[0]}x{block[1]}"
+        if block
+        else "FP8 (e4m3), one scale a tensor",
+        activations="FP8, one calibrated scale a tensor" if static else "FP8, scales computed at run time",
+        kv_cache="FP8, one calibrated scale a layer" if cache else "",
+        weight_scale="weight" + SCALE_SUFFIX if block else "weight_scale",
+        input_scale="input_scale" if static else None,
+        caches=_self_attention_scales if cache else lambda modules: iter(()),
+        block=(int(block[0]), int(block[1])) if block else None,
+    )
+
+
+def _compressed_tensors(stated: dict[str, Any]) -> _Stated:
+    groups = list(stated["config_groups"].values())
+    activations = [group.get("input_activations") for group in groups]
+    cache = stated.get("kv_cache_scheme")
+    return _Stated(
+        weights=", ".join(_of_arguments(group["weights"]) for group in groups),
+        activations=", ".join(_of_arguments(each) for each in activations if each) or "16 bits",
+        kv_cache=_of_arguments(cache) if cache else "",
+        weight_scale="weight_scale",
+        input_scale="input_scale" if any(each and not each["dynamic"] for each in activations) else None,
+        caches=_self_attention_scales if cache and not cache["dynamic"] else lambda modules: iter(()),
+    )
+
+
+def _of_arguments(arguments: dict[str, Any]) -> str:
+    """compressed-tensors' arguments of one quantisation, in words."""
+    kind = {("float", 8): "FP8 (e4m3)", ("int", 8): "INT8"}.get(
+        (arguments["type"], arguments["num_bits"]), f"{arguments['type']}{arguments['num_bits']}"
+    )
+    if arguments["dynamic"]:
+        return f"{kind}, a scale each {arguments['strategy']}, computed at run time"
+    return f"{kind}, one scale a {arguments['strategy']}"
+
+
+def _quark(stated: dict[str, Any]) -> _Stated:
+    everywhere = stated["global_quant_config"]
+    weight, inputs = _first(everywhere["weight"]), _first(everywhere.get("input_tensors"))
+    patterns = list(stated["export"]["kv_cache_group"])
+    cache = [_first(each.get("output_tensors")) for each in (stated.get("layer_quant_config") or {}).values()]
+
+    def caches(modules: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for module in modules:
+            if any(fnmatch.fnmatchcase(module, pattern) for pattern in patterns):
+                letter = module.rpartition(".")[2][:1]
+                attention = module.rpartition(".")[0]
+                yield f"{module}.output_scale", f"{attention}.{letter}_scale", f"{module}.{letter}_scale"
+
+    return _Stated(
+        weights=_of_spec(weight),
+        activations=_of_spec(inputs) if inputs else "16 bits",
+        kv_cache=next((_of_spec(each) for each in cache if each), "") if patterns else "",
+        weight_scale="weight_scale",
+        input_scale="input_scale" if inputs and not inputs["is_dynamic"] else None,
+        caches=caches,
+    )
+
+
+def _first(spec: Any) -> dict[str, Any]:
+    """Quark's specification of a tensor; one in stages is a list."""
+    spec = spec[0] if isinstance(spec, list) else spec
+    return dict(spec) if spec else {}
+
+
+def _of_spec(spec: dict[str, Any]) -> str:
+    when = ", computed at run time" if spec["is_dynamic"] else ""
+    return f"{spec['dtype']}, scales {str(spec['qscheme']).replace('_', ' ')}{when}"
+
+
+METHODS: dict[str, Callable[[dict[str, Any]], _Stated]] = {
+    "fp8": _fp8,
+    "compressed-tensors": _compressed_tensors,
+    "quark": _quark,
+}

@@ -1,0 +1,39 @@
+"""The ways to quantise: one TOML file each in `schemes/`, whose name is the scheme's name."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from submitter import plugins
+
+DEFAULT = "fp8-block"
+_PACKAGE, _SUFFIX = "submitter.quantize.schemes", ".toml"
+
+
+class Scheme(BaseModel):
+    """What is done. `recipe` are llm-compressor's modifiers with their arguments; without one it is our own work."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    method: str
+    recipe: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def is_calibrated(self) -> bool:
+        return bool(self.recipe)
+
+
+def names() -> list[str]:
+    return plugins.names(_PACKAGE, _SUFFIX)
+
+
+def load_scheme(name: str) -> Scheme:
+    """InputError with the nearest known name if there is no such scheme."""
+    plugins.require(name, names(), "scheme")
+    text = (plugins.folder(_PACKAGE) / f"{name}{_SUFFIX}").read_text("utf-8")
+    return Scheme.model_validate({"name": name, **tomllib.loads(text)})

@@ -1,0 +1,139 @@
+"""A model's folder without torch: which files hold its weights, and what their headers promise.
+
+A safetensors file is an 8-byte little-endian length, that many bytes of JSON, and the tensors; each tensor's type,
+shape and place stand in the JSON. So a checkpoint of hundreds of gigabytes shows in milliseconds that a file is
+missing or was cut off, or that the index names a tensor that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from submitter.errors import InputError
+
+CONFIG_FILE = "config.json"
+INDEX_FILE = "model.safetensors.index.json"
+GET_AGAIN = "the checkpoint is not whole: copy, download or make it again"
+_METADATA = "__metadata__"
+_PART_OF = re.compile(r"-of-(\d+)\.safetensors$")
+_LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
+_LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What a header says of one tensor: safetensors' name of its type, such as `BF16` or `F8_E4M3`, and its size."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    byte_count: int
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model's `config.json`; InputError if the folder or the file is not there, or it is no JSON object."""
+    if not folder.is_dir():
+        raise InputError(f"there is no checkpoint folder {folder}", "name a folder with config.json and weights")
+    if not (folder / CONFIG_FILE).is_file():
+        raise InputError(f"{folder} holds no model: {CONFIG_FILE} is missing", "give the folder of a checkpoint")
+    return _json(folder / CONFIG_FILE)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files in order; those that the index names, where there is one. InputError if any is missing."""
+    index = folder / INDEX_FILE
+    if not index.is_file():
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
+            raise InputError(f"{folder} holds no *.safetensors file", "only safetensors checkpoints are read")
+        parts = [int(found[1]) for file in files if (found := _PART_OF.search(file.name))]
+        if parts and len(parts) != parts[0]:
+            raise InputError(f"{folder} holds {len(parts)} of {parts[0]} weight files, and no {INDEX_FILE}", GET_AGAIN)
+        return files
+    names = sorted(set(_weight_map(index).values()))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder} lacks {len(missing)} of {len(names)} weight files, {missing[0]} first", GET_AGAIN)
+    return [folder / name for name in names]
+
+
+def read_headers(folder: Path) -> dict[Path, dict[str, Tensor]]:
+    """The tensors of each weight file. InputError if a file is cut off, or lacks a tensor that the index puts in it."""
+    headers = {file: read_header(file) for file in weight_files(folder)}
+    index = folder / INDEX_FILE
+    if index.is_file():
+        for tensor, name in _weight_map(index).items():
+            if tensor not in headers[folder / name]:
+                raise InputError(f"{folder / name} lacks tensor {tensor}, which {INDEX_FILE} puts there", GET_AGAIN)
+    return headers
+
+
+def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dict[str, Tensor]]) -> None:
+    """InputError if a layer that `config.json` counts has no tensor: a part of the files that looks like a whole."""
+    count = config.get("num_hidden_layers")
+    if not isinstance(count, int):
+        return
+    there = {int(found[1]) for tensors in headers.values() for name in tensors if (found := _LAYER.search(name))}
+    absent = [layer for layer in range(count) if layer not in there]
+    if absent:
+        raise InputError(
+            f"{folder} lacks {len(absent)} of the {count} layers that {CONFIG_FILE} counts, layer {absent[0]} first",
+            GET_AGAIN,
+        )
+
+
+def read_header(file: Path) -> dict[str, Tensor]:
+    """The tensors of one safetensors file; InputError if it is none, or its size is not what they need."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            header_bytes = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+            if not 0 < header_bytes <= size - _LENGTH_BYTES:
+                raise InputError(f"{file} is no safetensors file, or was cut off", GET_AGAIN)
+            content = json.loads(stream.read(header_bytes))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file} is no safetensors file: {error}", GET_AGAIN) from None
+    try:
+        tensors = {
+            name: Tensor(entry["dtype"], tuple(map(int, entry["shape"])), _byte_count(entry))
+            for name, entry in content.items()
+            if name != _METADATA
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise InputError(f"{file} is no safetensors file: its header is damaged", GET_AGAIN) from None
+    wanted = _LENGTH_BYTES + header_bytes + sum(tensor.byte_count for tensor in tensors.values())
+    if wanted != size:
+        raise InputError(f"{file} has {size} bytes, its header asks for {wanted}: it was cut off", GET_AGAIN)
+    return tensors
+
+
+def _byte_count(entry: dict[str, Any]) -> int:
+    begin, end = map(int, entry["data_offsets"])
+    if end < begin or not isinstance(entry["dtype"], str):
+        raise ValueError
+    return end - begin
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    """Each tensor's file, by the index."""
+    weight_map = _json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise InputError(f"{index} has no weight_map", GET_AGAIN)
+    for tensor, file in weight_map.items():
+        # A name with a folder in it could lead out of the checkpoint.
+        if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
+            raise InputError(f"{index}: {tensor} lies in {file!r}, which is no weight file's name", GET_AGAIN)
+    return weight_map
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON file: {error}", GET_AGAIN) from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no JSON object", GET_AGAIN)
+    return content
