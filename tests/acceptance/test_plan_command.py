@@ -1,0 +1,168 @@
+"""`submitter plan`: all that can be known before a run, and what of it is wrong already."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import rehearsal
+
+from submitter import campaign as c
+from submitter.errors import NotInstalledError, SubmitterError
+from submitter.harness import engines, loadgen
+
+Change = Callable[[rehearsal.Rehearsal], object]
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> rehearsal.Rehearsal:
+    """A closed campaign that lacks nothing but its runs."""
+    made = rehearsal.make(tmp_path_factory.mktemp("ready"), 128, seconds=1)
+    c.write_templates(c.load_campaign(made.file))
+    made.fill_in()
+    return made
+
+
+@pytest.fixture
+def made(ready: rehearsal.Rehearsal, tmp_path: Path) -> rehearsal.Rehearsal:
+    return rehearsal.moved(ready, tmp_path)
+
+
+def wrong(made: rehearsal.Rehearsal) -> list[str]:
+    """What preflight finds wrong, its message and hint in one."""
+    outcomes = c.preflight(c.make_plan(c.load_campaign(made.file)))
+    return [f"{o.message} -> {o.hint}" for o in outcomes if isinstance(o, SubmitterError)]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_nothing_is_wrong_with_it(made: rehearsal.Rehearsal) -> None:
+    assert wrong(made) == []
+
+
+CASES: list[tuple[str, Change, str]] = [
+    (
+        "a scenario is missing",
+        lambda m: edit(m.file, '"Offline", "Server"', '"Offline"'),
+        "the check would say: .*a required scenario is missing: Server or Interactive \\(STR008\\)",
+    ),
+    (
+        "no documentation",
+        lambda m: edit(m.file, 'documentation = "documentation"\n', ""),
+        "names no documentation.*submitter templates makes a beginning",
+    ),
+    ("no bandwidth document", lambda m: (m.documentation / "bandwidth.md").unlink(), "has no bandwidth.md"),
+    (
+        "an unwritten part of a document",
+        lambda m: edit(m.documentation / "calibration.md", "said by a person", "TODO(person): the formats"),
+        r"calibration\.md:\d+: a person's part is empty: the formats.* \(and 2 more\)",
+    ),
+    (
+        "an unwritten part of a README",
+        lambda m: edit(m.measurements / "Server/README.md", "said by a person", "TODO(person): where from"),
+        r"Server/README\.md:\d+: a person's part is empty: where from",
+    ),
+    (
+        "an unwritten field",
+        lambda m: edit(m.measurements / "Server/measurements.json", "Llama-2-70b-chat-hf", "TODO(person): weights"),
+        r"Server/measurements\.json:\d+: a person's part is empty: weights",
+    ),
+    (
+        "an unwritten field of the system",
+        lambda m: edit(m.description, "said by a person", "TODO(person): what cools it"),
+        r"rehearsal-box\.json: .*: a person's part is empty: what cools it",
+    ),
+    (
+        "a field of the system is missing",
+        lambda m: m.description.write_text(json.dumps(json.loads(m.description.read_text()) | {"cooling": ""})),
+        "lacks cooling|cooling is",
+    ),
+    (
+        "another limit",
+        lambda m: (m.measurements / "Server/user.conf").open("a").write("*.Server.ttft_latency = 3000\n"),
+        "3000 ms to the first token.*llama2-70b-99.9 Server has 2000 ms",
+    ),
+    (
+        "samples issued otherwise",
+        lambda m: (m.measurements / "Server/user.conf").open("a").write("*.*.sample_concatenate_permutation = 0\n"),
+        "changes sample_concatenate_permutation",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_is_wrong_is_named(made: rehearsal.Rehearsal, change: Change, words: str) -> None:
+    change(made)
+    found = wrong(made)
+    assert any(re.search(words, one) for one in found), found
+    # Whatever assembly would refuse, preflight refuses; and it says each thing once.
+    assert len(found) == len(set(found))
+
+
+def test_all_is_said_at_once(made: rehearsal.Rehearsal) -> None:
+    for _, change, _ in (CASES[0], CASES[2], CASES[8]):
+        change(made)
+    (made.measurements / "Offline" / "README.md").unlink()
+    assert len(wrong(made)) >= 3
+
+
+def test_without_loadgen_and_engine_it_still_plans(made: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise NotInstalledError("it is not installed")
+
+    asked = c.make_plan(c.load_campaign(made.file))
+    monkeypatch.setattr(loadgen, "_module", missing)
+    monkeypatch.setattr(loadgen, "version", missing)
+    monkeypatch.setattr(engines, "check_settings", missing)
+    plan = c.make_plan(c.load_campaign(made.file))
+    assert not plan.benchmarks[0].from_loadgen
+    assert plan.benchmarks[0].settings == asked.benchmarks[0].settings
+    assert [run for *_, run in plan.runs] == [run for *_, run in asked.runs]
+    outcomes = [o for o in c.preflight(plan) if isinstance(o, SubmitterError)]
+    assert [type(outcome) for outcome in outcomes] == [NotInstalledError, NotInstalledError]
+
+
+def test_the_command_shows_settings_files_and_disk_and_runs_nothing(made: rehearsal.Rehearsal) -> None:
+    done = rehearsal.submitter("plan", str(made.file))
+    assert done.returncode == 0, done.stderr
+    assert "LoadGen's settings, as LoadGen has them" in done.stdout
+    assert "seeds: qsl 2085463073848966840" in done.stdout
+    assert "2000 ms" in done.stdout
+    owner = "closed/Example"
+    assert f"  {owner}/documentation/calibration.md" in done.stdout
+    assert f"* {owner}/results/rehearsal-box/llama2-70b-99.9/Server/TEST06/verify_accuracy.txt" in done.stdout
+    assert "GB needed at most" in done.stderr
+    assert not (made.output / "runs").exists()
+
+
+def test_templates_touch_nothing_that_is_there(made: rehearsal.Rehearsal) -> None:
+    (made.documentation / "bandwidth.md").write_text("mine, 400 Gb/s\n")
+    (made.documentation / "calibration.md").unlink()
+    done = rehearsal.submitter("templates", str(made.file))
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [str(made.documentation / "calibration.md")]
+    assert (made.documentation / "bandwidth.md").read_text() == "mine, 400 Gb/s\n"
+
+
+def test_a_quantised_models_own_document_is_taken(made: rehearsal.Rehearsal) -> None:
+    (made.documentation / "calibration.md").unlink()
+    (made.file.parent / "llama2-70b-fp8" / "calibration.md").write_text("# Weights: FP8\n")
+    c.write_templates(c.load_campaign(made.file))
+    assert (made.documentation / "calibration.md").read_text() == "# Weights: FP8\n"
+
+
+def test_bandwidth_is_worked_out_from_rates_and_lengths(made: rehearsal.Rehearsal) -> None:
+    (made.documentation / "bandwidth.md").unlink()
+    campaign = c.load_campaign(made.file)
+    c.write_templates(campaign)
+    longest = c.make_plan(campaign).benchmarks[0].dataset.header.max_prompt_tokens
+    row = (
+        f"| llama2-70b-99.9 | Server | 64 | {longest} tokens | {longest * 4 * 64:,} | 1024 tokens | {1024 * 4 * 64:,} |"
+    )
+    assert row in (made.documentation / "bandwidth.md").read_text()
