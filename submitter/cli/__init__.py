@@ -15,13 +15,14 @@ from typing import Annotated
 import typer
 
 from submitter import __version__
-from submitter.cli.campaign import assemble, run, run_all, score
+from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
 from submitter.cli.explain import explain
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import say
+from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.tune import tune
 from submitter.errors import InputError, RunError, SubmitterError

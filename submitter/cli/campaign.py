@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from submitter.cli.say import say
+from submitter.cli.score import show_scores
 from submitter.errors import NotInstalledError, SubmitterError
 from submitter.model import Mode, Scenario
 
@@ -30,7 +31,7 @@ def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
         show_plan(plan)
         ask_preflight(plan)
         _runs(plan, rerun, None, None)
-        _scores(plan)
+        show_scores(plan)
         tree = c.do_assembly(plan)
         say(f"assembled {tree}")
         report = checker.check(tree, plan.book)
@@ -52,13 +53,6 @@ def run(
     with c.locked(made):
         ask_preflight(made)
         _runs(made, rerun, scenario, mode)
-
-
-def score(campaign: CampaignFile) -> None:
-    """Score the accuracy runs and verify the compliance runs that a campaign has made."""
-    from submitter import campaign as c
-
-    _scores(c.make_plan(c.load_campaign(campaign)))
 
 
 def assemble(
@@ -120,17 +114,6 @@ def _runs(plan: CampaignPlan, rerun: bool, scenario: Scenario | None, mode: Mode
     watcher = ConsoleWatcher(sys.stderr, [run for _, _, run in plan.runs])
     c.do_runs(plan, watcher, rerun=rerun, only=(scenario, mode))
     say("")
-
-
-def _scores(plan: CampaignPlan) -> None:
-    from submitter import campaign as c
-
-    for benchmark, scenario, metrics in c.do_scores(plan):
-        told = []
-        for name, value in metrics.items():
-            target = benchmark.accuracy_target.get(name)
-            told.append(f"{name} {value:g}" + (f" (at least {target:.4f})" if target is not None else ""))
-        say(f"scored {benchmark.table.name} {scenario}: {', '.join(told)}")
 
 
 def _closing_table(plan: CampaignPlan) -> None:
