@@ -128,6 +128,18 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
     return documents.rendered(_BANDWIDTH, {"rows": "\n".join(rows)})
 
 
+def _dataset_made(table: BenchmarkTable) -> str:
+    """The command that made the data set, as its file says it."""
+    try:
+        header = Dataset.open(Path(table.dataset)).header
+    except SubmitterError:
+        header = None
+    if header is None or not header.source:
+        return todo("where its files come from, and the command that made it")
+    command = f"submitter dataset convert {header.source} {Path(table.dataset).name}"
+    return f"`{command}`;\n   the SHA-256 of {header.source} is {header.source_sha256}"
+
+
 def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario: Scenario) -> str:
     try:
         engine = tomllib.loads((table.measurements / scenario / layout.ENGINE_TOML).read_text("utf-8"))["engine"]
@@ -143,6 +155,7 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "version": __version__,
         "loadgen": book.round.loadgen_versions[-1],
         "dataset": Path(table.dataset).name,
+        "dataset_made": _dataset_made(table),
         "model": Path(table.model).name,
         "command": f"submitter run-all {shown(campaign.path)}",
         "loadgen_model": book.benchmark(table.official or table.name).loadgen_model_for(scenario),
