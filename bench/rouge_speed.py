@@ -91,7 +91,7 @@ def plain_splitter() -> Callable[[str], list[str]]:
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
     plain = PunktSentenceTokenizer()
-    plain._params = english.load_splitter().__self__._params  # type: ignore[attr-defined]
+    plain._params = english.load_splitter().nltk_splitter._params  # type: ignore[attr-defined]
     split: Callable[[str], list[str]] = plain.tokenize
     return split
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,9 @@ _CONTEXTS_KEPT = 1 << 16
 
 # A word of letters, the sign that may end a sentence, and the next word: most places where a sentence may end.
 _PLAIN_CONTEXT = re.compile(r"([A-Za-z]{2,})(?:\.|([?!]))[ \n]+[!-~]").match
+
+_NOT_PLAIN = re.compile(r"[^ -~\n]").search
+_CLOSING = tuple("\"')]}")
 
 
 def load_stemmer() -> Any:
@@ -49,7 +52,53 @@ def load_splitter() -> Callable[[str], list[str]]:
         splitter = PunktSentenceTokenizer()
         splitter._params = _read_model(_carried_model())
     splitter.text_contains_sentbreak = _sentence_end_test(splitter)
-    return splitter.tokenize  # type: ignore[no-any-return]
+    return _Splitter(splitter)
+
+
+class _Splitter:
+    """nltk's `tokenize`; for texts of printable ASCII, spaces and line ends, in one loop with Python's own `re`.
+
+    nltk runs each of its patterns under a clock and hands each candidate through several generators. For such texts
+    `re` and the engine that nltk uses find the same.
+    """
+
+    def __init__(self, nltk_splitter: Any) -> None:
+        self.nltk_splitter = nltk_splitter
+        language = nltk_splitter._lang_vars
+        self._ends = re.compile(language.period_context_re().pattern, re.VERBOSE).finditer
+        self._realigned = re.compile(language.re_boundary_realignment.pattern, re.MULTILINE).match
+
+    def __call__(self, text: str) -> list[str]:
+        if _NOT_PLAIN(text):
+            return list(self.nltk_splitter.tokenize(text))
+        sentences = []
+        first = 0  # where the sentence begins, less what the one before it took
+        for match in self._candidates(text):
+            after = match.start("next_tok")
+            begin, end = first, match.end()
+            first = after if after >= 0 else end
+            # Closing quotes and brackets behind the end still belong to the sentence.
+            if text[first : first + 1] in _CLOSING and (closing := self._realigned(text, first)):
+                end = first + len(closing[0].rstrip())
+                first = closing.end()
+            sentences.append(text[begin:end])
+        sentences.append(text[first : len(text.rstrip())])
+        return [sentence for sentence in sentences if sentence]
+
+    def _candidates(self, text: str) -> Iterator[re.Match[str]]:
+        """The places where a sentence ends: of several signs behind one word, the last one is asked about."""
+        ends_sentence = self.nltk_splitter.text_contains_sentbreak
+        last: re.Match[str] | None = None
+        begin = end = 0  # of the word before the last sign
+        for match in self._ends(text):
+            start = match.start()
+            gap = max(text.rfind(" ", end, start), text.rfind("\n", end, start))
+            word = gap + 1 if gap > end else begin
+            if last is not None and end <= word and ends_sentence(text[begin:end] + last[0] + last["after_tok"]):
+                yield last
+            last, begin, end = match, word, start
+        if last is not None and ends_sentence(text[begin:end] + last[0] + last["after_tok"]):
+            yield last
 
 
 def _sentence_end_test(splitter: Any) -> Callable[[str], bool]:

@@ -70,7 +70,7 @@ def test_sentences_are_those_of_nltk_where_the_answer_is_in_doubt(sentences):
     """Abbreviations, collocations, initials, numbers, ellipses, quotes, odd white space: all that nltk knows of."""
     rng = random.Random(11)
     split = english.load_splitter()
-    parameters = split.__self__._params
+    parameters = split.nltk_splitter._params
     abbreviations = sorted(parameters.abbrev_types)
     collocations = sorted(parameters.collocations)
     assert abbreviations
@@ -94,6 +94,20 @@ def test_sentences_are_those_of_nltk_where_the_answer_is_in_doubt(sentences):
         spaces = rng.choice([" ", " ", " ", "  ", "\n", "\n\n", "\t", "\u00a0", "\x1c", "\u2028", "\r\n"])
         text = spaces.join(rng.choice([str.capitalize, str])(piece()) for _ in range(rng.randint(1, 12))).strip()
         assert split(text) == sentences(text)
+
+
+def test_sentences_are_those_of_nltk_where_signs_crowd(sentences):
+    """Closing quotes and brackets, several ends in a row, ends without a word: what moves an end to and fro."""
+    rng = random.Random(99)
+    split = english.load_splitter()
+    signs = [*".?!.. \n  \"')]}([{,;:-", "--", "...", ". . .", "a", "Mr", "The", "U.S", "12", "3.5", "e.g", "J", "\n\n"]
+    signs += [". ", "? ", "! ", '." ', ".) ", ".' ", '?" ', ".\n"]
+    several = 0
+    for _ in range(4000):
+        text = "".join(rng.choice(signs) for _ in range(rng.randint(1, 25)))
+        assert split(text) == sentences(text)
+        several += len(split(text)) > 1
+    assert several > 2000
 
 
 def test_a_model_that_nltk_distrusts_is_read_from_the_carrier(monkeypatch, tmp_path):
