@@ -14,11 +14,10 @@ from submitter.harness.engines import EnginePlan, check_settings, create
 
 EOS = 2
 PLAN = EnginePlan(model="none", max_new_tokens=6, eos_token_id=EOS)
+Answer = tuple[float, list[int]]
 
 
-async def served(
-    settings: dict[str, Any], prompts: list[list[int]], stream: bool = True
-) -> list[tuple[float, list[int]]]:
+async def served(settings: dict[str, Any], prompts: list[list[int]], stream: bool = True) -> list[Answer]:
     """Ask all at once: each answer, and when its first token came in s."""
     engine = create("echo", settings, PLAN)
     await engine.start()

@@ -78,7 +78,7 @@ def test_runs_follow_one_another_on_one_engine(go_on: Session, tmp_path: Path) -
         issued_s, ttft_ms, tpot_ms, latency_ms = rows.T
         assert issued_s.min() == 0
         assert np.all(ttft_ms >= 4)
-        assert np.all(tpot_ms >= 0.9)
+        assert np.all(tpot_ms > 0)
         assert np.allclose(latency_ms, ttft_ms + 15 * tpot_ms, rtol=1e-3)  # echo's answers have 16 tokens
     assert not list(tmp_path.glob("probe*"))
 
