@@ -69,7 +69,7 @@ class DetailLog:
         """The value of the first entry of `key`, or None where the log has no such key."""
         if key not in self._values:
             entry = self._first.get(key)
-            self._values[key] = None if entry is None else json.loads(entry[1])
+            self._values[key] = None if entry is None else _value(entry[1])
         return self._values[key]
 
     @property
@@ -87,6 +87,15 @@ class DetailLog:
     def line(self, key: str) -> int | None:
         entry = self._first.get(key)
         return entry[0] if entry else None
+
+
+def _value(text: bytes) -> Any:
+    """A JSON value; what nearly all of a log's values are is read without a parser."""
+    if text.isdigit() and len(text) < 19:
+        return int(text)
+    if text[:1] == b'"' and b"\\" not in text:
+        return text[1:-1].decode()
+    return json.loads(text.decode())
 
 
 _decode_lines = msgspec.json.Decoder(_Line).decode_lines
@@ -121,7 +130,7 @@ def _parse_at_once(data: bytes) -> DetailLog:
     text = data.replace(MARKER, b"")
     events = data.count(_UNEVENTFUL) != (count := data.count(b"\n", 0, -1) + 1)
     lines: list[Any] = (_decode_events if events else _decode_lines)(text)
-    begun = data.startswith(MARKER) + data.count(b"\n" + MARKER)
+    begun = data.startswith(MARKER) + data.count(b"\n:")  # no line of JSON begins with a colon
     if not len(lines) == count == begun or len(data) - len(text) != count * len(MARKER):
         raise ValueError("there are other lines")
     first: dict[str, tuple[int, bytes]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import os
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 _HASH_CHUNK_BYTES = 1 << 20
+_name = operator.attrgetter("name")
 
 
 class Kind(Enum):
@@ -41,6 +43,7 @@ class Files:
 
     def __post_init__(self) -> None:
         # By the folder's path as text: a check asks some hundred thousand times, and paths are slow to take apart.
+        self._scans: dict[str, list[tuple[os.DirEntry[str], Kind]]] = {}
         self._listings: dict[str, dict[str, Kind]] = {}
         self._root = os.fspath(self.root)
         self._real_root = os.path.realpath(self.root)
@@ -59,11 +62,19 @@ class Files:
     def _list(self, folder: str) -> dict[str, Kind]:
         if folder != "." and self._kind(folder) is not Kind.FOLDER:
             return {}
-        try:
-            with os.scandir(f"{self._root}/{folder}") as entries:
-                return {entry.name: self._kind_of(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
-        except OSError:
-            return {}
+        return {entry.name: kind for entry, kind in self.scan(folder)}
+
+    def scan(self, folder: str) -> list[tuple[os.DirEntry[str], Kind]]:
+        """The entries of a folder of this tree and what they are, sorted by name; none where it cannot be read."""
+        known = self._scans.get(folder)
+        if known is None:
+            try:
+                with os.scandir(f"{self._root}/{folder}") as listing:
+                    entries = sorted(listing, key=_name)
+            except OSError:
+                entries = []
+            known = self._scans[folder] = [(entry, self._kind_of(entry)) for entry in entries]
+        return known
 
     def _kind_of(self, entry: os.DirEntry[str]) -> Kind:
         try:
@@ -71,9 +82,9 @@ class Files:
                 real = os.path.realpath(entry.path)
                 if not real.startswith(self._real_root + os.sep) or not os.path.exists(real):
                     return Kind.OUTSIDE
-            if entry.is_dir():
-                return Kind.FOLDER
-            return Kind.FILE if entry.is_file() else Kind.SPECIAL
+            if entry.is_file():
+                return Kind.FILE
+            return Kind.FOLDER if entry.is_dir() else Kind.SPECIAL
         except OSError:
             return Kind.SPECIAL
 

@@ -46,26 +46,22 @@ class Survey:
 
 def survey(files: Files, submitter: PurePosixPath, large_bytes: int) -> Survey:
     """Walk a submitter's folder; a file of more than `large_bytes` is large."""
-    found, root = Survey(), os.fspath(files.root)
+    found = Survey()
     depth = len(submitter.parts)
     pending, passed = [str(submitter)], 0
     _name(found, str(submitter), submitter.name)
     while pending and passed < _LIMIT_ENTRIES:
         here = pending.pop()
-        try:
-            with os.scandir(f"{root}/{here}") as listing:
-                entries = list(listing)
-        except OSError:
-            continue
+        entries = files.scan(here)
         passed += len(entries)
         top = here.split("/", depth + 1)[depth : depth + 1]
         if not entries:
             found.empty.append(here)
-        for entry in entries:
+        for entry, kind in entries:
             path = f"{here}/{entry.name}"
             if entry.is_symlink():
                 _link(found, files, path)
-            elif entry.is_dir(follow_symlinks=False):
+            elif kind is Kind.FOLDER:
                 _name(found, path, entry.name)
                 if entry.name.endswith("__pycache__"):
                     found.caches.append(path)
@@ -73,7 +69,7 @@ def survey(files: Files, submitter: PurePosixPath, large_bytes: int) -> Survey:
             else:
                 _name(found, path, entry.name)
                 found.filled.update(top)
-                _file(found, path, entry, large_bytes)
+                _file(found, path, entry, kind, large_bytes)
     for paths in vars(found).values():
         if isinstance(paths, list) and len(paths) > 1:
             paths.sort(key=str)
@@ -92,10 +88,10 @@ def _name(found: Survey, path: str, name: str) -> None:
         found.audits.append(path)
 
 
-def _file(found: Survey, path: str, entry: os.DirEntry[str], large_bytes: int) -> None:
+def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: Kind, large_bytes: int) -> None:
     try:
-        if not entry.is_file(follow_symlinks=False):
-            found.foreign.append((path, Kind.SPECIAL))
+        if kind is not Kind.FILE:
+            found.foreign.append((path, kind))
         elif (size := entry.stat(follow_symlinks=False).st_size) > large_bytes:
             found.large.append((path, size))
     except OSError:

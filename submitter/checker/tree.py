@@ -149,6 +149,10 @@ class BenchmarkDir(Node):
 
     @property
     def official_name(self) -> str:
+        """The benchmark of the round that it is judged as; Unavailable if there is none."""
+        return self.load("official name", self._find_official_name)
+
+    def _find_official_name(self) -> str:
         name = self.tree.book.official_name(self.name, self.system.submitter.known_model_mapping)
         if name is None:
             raise Unavailable(self.path, f"'{self.name}' is no benchmark of round {self.tree.book.name}")

@@ -87,6 +87,7 @@ _task: _Task
 def _adopt(task: _Task) -> None:
     global _task
     _task = task
+    gc.freeze()  # what was there before a session is no garbage after it
 
 
 def _judge(division: str, name: str) -> Judged:
