@@ -40,10 +40,26 @@ class Metric(_Part):
     unit: str
 
 
-class RunRecord(_Part):
-    """One finished LoadGen run. `files` maps each file of the run's folder to its SHA-256."""
+class Provenance(_Part):
+    """What a run was made with beside its model and data set; empty where that is not known.
 
-    version: int = 1
+    `host` is `system.identity()`. `tokenizer_sha256` is over the model's tokenizer files, `loadgen_sha256` over the
+    files of the installed LoadGen, `campaign_sha256` of the campaign's file.
+    """
+
+    tokenizer_sha256: str = ""
+    campaign_sha256: str = ""
+    loadgen_sha256: str = ""
+    host: dict[str, str] = Field(default_factory=dict)
+
+
+class RunRecord(_Part):
+    """One finished LoadGen run. `files` maps each file of the run's folder to its SHA-256.
+
+    Version 2 brought `provenance`; records of version 1 have none, and are read as well.
+    """
+
+    version: int = 2
     smoke: bool
     round: str
     system: str
@@ -58,6 +74,7 @@ class RunRecord(_Part):
     model: ModelFacts
     loadgen_version: str
     packages: dict[str, str] = Field(default_factory=dict)
+    provenance: Provenance = Provenance()
     started_utc: str
     duration_s: float
     sample_count: int

@@ -6,6 +6,7 @@ Facts come from /proc, /sys, lscpu, nvidia-smi or rocm-smi. A fact that the host
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -39,6 +41,28 @@ def describe() -> dict[str, object]:
     """The fields of a system description that this host can fill, as texts."""
     facts = {**_processor(), **_memory(), **_storage(), **_network(), **_accelerators(), **_software()}
     return {"number_of_nodes": "1", "host_networking_topology": f"{NONE} (one node)", **facts}
+
+
+@cache
+def identity() -> dict[str, str]:
+    """What tells this host from another: processor, accelerators, driver, kernel, and `machine`.
+
+    `machine` is a hash of the ids that the host and its accelerators have of their own, so that two runs can be held to
+    one machine without telling which. A fact that the host does not show stays out.
+    """
+    facts = {"processor": str(_processor().get("host_processor_model_name", "")), "kernel": platform.release()}
+    rows = [
+        [cell.strip() for cell in line.split(",")]
+        for line in _tool("nvidia-smi", "--query-gpu=name,driver_version,uuid", "--format=csv,noheader").splitlines()
+        if line.count(",") == 2
+    ]
+    facts["accelerators"] = _counted([name for name, _, _ in rows]) or str(_amd().get("accelerator_model_name", ""))
+    facts["driver"] = rows[0][1] if rows else _text(Path("/sys/module/amdgpu/version"))
+    ids = [uuid for _, _, uuid in rows] or [_tool("rocm-smi", "--showuniqueid", "--json")]
+    ids += [_text(Path(path)) for path in ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")]
+    if known := sorted(filter(None, ids)):
+        facts["machine"] = hashlib.sha256("\n".join([facts["processor"], *known]).encode()).hexdigest()
+    return {name: value for name, value in facts.items() if value}
 
 
 def missing(description: dict[str, object]) -> list[str]:

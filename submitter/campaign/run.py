@@ -21,13 +21,24 @@ from submitter.campaign.rounds import for_round
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, loadgen
 from submitter.harness.audits import verify_test06
+from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, Watcher, run_session
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT, VERIFY_ACCURACY
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.manifest import FullRun
 from submitter.model import Mode, Scenario
-from submitter.record import RECORD, Metric, RunRecord, read_record, sha256_of, write_atomically, write_json_atomically
+from submitter.record import (
+    RECORD,
+    Metric,
+    Provenance,
+    RunRecord,
+    read_record,
+    sha256_of,
+    write_atomically,
+    write_json_atomically,
+)
+from submitter.system import identity
 
 JOURNAL = "journal.jsonl"
 
@@ -117,6 +128,12 @@ def _keep(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, do
         model=benchmark.model,
         loadgen_version=str(done.log["loadgen_version"]),
         packages={loadgen.DISTRIBUTION: loadgen.version(), **engines.versions(session.engine.engine)},
+        provenance=Provenance(
+            tokenizer_sha256=tokenizer_sha256(benchmark.model_folder),
+            campaign_sha256=sha256_of(plan.campaign.path),
+            loadgen_sha256=loadgen.build_sha256(),
+            host=identity(),
+        ),
         started_utc=done.started_utc,
         duration_s=round(done.duration_s, 3),
         sample_count=done.sample_count,

@@ -29,3 +29,10 @@ def weight_data_type(folder: Path) -> str:
     if isinstance(quantization, dict):
         return str(quantization.get("quant_method", "quantised"))
     return str(config.get("dtype") or config.get("torch_dtype") or "unknown")
+
+
+def tokenizer_sha256(folder: Path) -> str:
+    """One hash for the model's tokenizer: over the names and hashes of its files; empty where the folder has none."""
+    files = sorted(path for name in ("tokenizer*", "special_tokens_map.json") for path in folder.glob(name))
+    lines = [f"{file.name} {sha256_of(file)}\n" for file in files if file.is_file()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""

@@ -8,11 +8,13 @@ process; later runs silently lose seeds and limits. Loading the built-in configu
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.model import Mode, Scenario
+from submitter.record import sha256_of
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
@@ -42,6 +45,18 @@ def version() -> str:
         raise NotInstalledError(
             "LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
         ) from None
+
+
+@cache
+def build_sha256() -> str:
+    """One hash for the installed LoadGen: over the names and contents of its package's files; empty if it has none."""
+    files = sorted(metadata.files(DISTRIBUTION) or (), key=str)
+    built = [(file, Path(str(file.locate()))) for file in files if ".dist-info" not in str(file)]
+    digest = hashlib.sha256()
+    for file, path in built:
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{file} {sha256_of(path)}\n".encode())
+    return digest.hexdigest() if built else ""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import pytest
 from submission_tree import BENCHMARK, DATASET, SYSTEM, Tree, write_tree
 
 from submitter.checker.registry import all_rules
+from submitter.layout import ACCURACY_LOG, DETAIL_LOG
 from submitter.manifest import FullRun, Manifest, ManifestResult
 from submitter.model import Mode, Scenario
-from submitter.record import DatasetFacts, Metric, ModelFacts, RunRecord
+from submitter.record import DatasetFacts, Metric, ModelFacts, Provenance, RunRecord
 
 Break = Callable[[Tree], object]
 COMMAND = "submitter run-all examples/tiny-open.toml"
@@ -25,7 +26,7 @@ def manifest_path(tree: Tree) -> Path:
     return tree.submitter / "documentation" / "submitter_manifest.json"
 
 
-def _record(scenario: Scenario, mode: Mode) -> RunRecord:
+def _record(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
     if scenario is Scenario.OFFLINE:
         metric = Metric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
     else:
@@ -44,12 +45,30 @@ def _record(scenario: Scenario, mode: Mode) -> RunRecord:
         dataset=DatasetFacts(name="stories", sample_count=DATASET, sha256="b" * 64),
         model=ModelFacts(name="tiny", sha256="c" * 64),
         loadgen_version="6.0.17",
+        packages={"vllm": "0.10"},
+        provenance=Provenance(
+            tokenizer_sha256="1" * 64, loadgen_sha256="2" * 64, host={"machine": "3" * 64, "driver": "570.1"}
+        ),
         started_utc="2026-08-30T09:40:10Z",
         duration_s=677.0,
         sample_count=DATASET,
         token_count=100,
         metric=metric if mode is Mode.PERFORMANCE else None,
+        files=_files(tree, scenario, mode),
     )
+
+
+def _files(tree: Tree, scenario: Scenario, mode: Mode) -> dict[str, str]:
+    """The hashes of a run's logs, as its record has them."""
+    folder = {
+        Mode.PERFORMANCE: "performance/run_1",
+        Mode.ACCURACY: "accuracy",
+        Mode.TEST06: "TEST06/performance/run_1",
+    }[mode]
+    files = {DETAIL_LOG: _sha256(tree.result(scenario.value) / folder / DETAIL_LOG)}
+    if mode is Mode.ACCURACY:
+        files[ACCURACY_LOG] = _sha256(tree.result(scenario.value) / folder / ACCURACY_LOG)
+    return files
 
 
 def _sha256(path: Path) -> str:
@@ -66,7 +85,7 @@ def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
     results = tuple(
         ManifestResult(
             path=tree.result(scenario.value).relative_to(tree.root).as_posix(),
-            runs={mode.value: _record(scenario, mode) for mode in Mode},
+            runs={mode.value: _record(tree, scenario, mode) for mode in Mode},
             accuracy_target={"rouge1": 44.0},
             accuracy_log_sha256=_sha256(tree.accuracy(scenario) / "mlperf_log_accuracy.json"),
         )
@@ -101,6 +120,11 @@ def _run(manifest: dict[str, Any], mode: str) -> dict[str, Any]:
     return run
 
 
+def _host(manifest: dict[str, Any], mode: str) -> dict[str, Any]:
+    host: dict[str, Any] = _run(manifest, mode)["provenance"]["host"]
+    return host
+
+
 CASES: list[tuple[str, Break]] = [
     ("PRV002", lambda tree: manifest_path(tree).write_text("{}")),
     ("PRV002", lambda tree: manifest_path(tree).write_text("not json")),
@@ -113,12 +137,21 @@ CASES: list[tuple[str, Break]] = [
     ("PRV004", lambda tree: tree.result().rename(tree.base / "Interactive")),
     ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["dataset"].update(sha256="d" * 64))),
     ("PRV005", _edit(lambda manifest: _run(manifest, "TEST06")["model"].update(sha256="d" * 64))),
+    ("PRV005", _edit(lambda manifest: _host(manifest, "accuracy").update(machine="another"))),
+    ("PRV005", _edit(lambda manifest: _host(manifest, "TEST06").update(driver="580.1"))),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "TEST06")["provenance"].update(tokenizer_sha256="f" * 64))),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["provenance"].update(loadgen_sha256="f" * 64))),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["packages"].update(vllm="0.9"))),
+    ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["engine_settings"].update(in_flight=7))),
     ("PRV006", _edit(lambda manifest: _run(manifest, "accuracy").update(scenario="Server"))),
     ("PRV006", _edit(lambda manifest: _run(manifest, "performance").update(system="another"))),
     ("PRV007", _edit(lambda manifest: manifest["results"][0].update(accuracy_log_sha256="e" * 64))),
     ("PRV008", _edit(lambda manifest: _run(manifest, "performance")["metric"].update(value=99999.0))),
     ("PRV009", _edit(lambda manifest: manifest["results"][0].update(accuracy_target={"rouge1": 44.5}))),
     ("PRV009", _edit(lambda manifest: manifest["results"][0].update(accuracy_target={"rouge9": 1.0}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "performance")["files"].update({DETAIL_LOG: "e" * 64}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "TEST06")["files"].update({DETAIL_LOG: "e" * 64}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "accuracy")["files"].update({ACCURACY_LOG: "e" * 64}))),
 ]
 
 
@@ -132,6 +165,39 @@ def test_a_tied_tree_breaks_no_rule(tied: Tree) -> None:
     report = tied.check()
     assert report.findings == ()
     assert report.verdict == "pass"
+
+
+def test_a_manifest_of_an_older_version_is_read_and_compared_in_what_it_tells(tied: Tree) -> None:
+    """Records of version 1 have no provenance; one that has none does not disagree with one that has."""
+
+    def older(manifest: dict[str, Any]) -> None:
+        for result in manifest["results"]:
+            del result["runs"]["accuracy"]["provenance"]
+            result["runs"]["accuracy"]["version"] = 1
+
+    _edit(older)(tied)
+    assert tied.check().findings == ()
+    _edit(lambda manifest: _host(manifest, "TEST06").update(machine="another"))(tied)
+    (finding,) = tied.found("PRV005")
+    assert "differ in their machine" in finding.message
+
+
+def test_a_manifest_written_again_for_another_log_is_found(tied: Tree) -> None:
+    """The files agree with the manifest, and the log is not the one that the recorded run wrote."""
+    log = tied.performance_log("Server")
+    tied.set(log, effective_target_qps=201)
+    name = log.relative_to(tied.root).as_posix()
+    _edit(lambda manifest: manifest["files"].update({name: _sha256(log)}))(tied)
+    (finding,) = tied.found("PRV010")
+    assert finding.path == name
+    assert tied.found("PRV003") == []
+
+
+def test_a_tree_without_a_manifest_gets_one_note(tied: Tree) -> None:
+    manifest_path(tied).unlink()
+    (finding,) = tied.check().findings
+    assert (finding.rule, finding.severity) == ("PRV001", "note")
+    assert tied.check().exit_code == 0
 
 
 SHORT = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from submitter import layout
 from submitter.checker.files import Kind
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.manifest import manifest_of, manifest_problem, manifest_result
 from submitter.checker.registry import rule
 from submitter.checker.score import hashes, values
 from submitter.checker.tree import Result, SubmitterDir
+from submitter.model import Mode
 from submitter.rulebook import Rulebook
 
 if TYPE_CHECKING:
@@ -104,21 +107,34 @@ def _records(result: Result) -> dict[str, RunRecord]:
     hint="run all modes of a result with one setup",
 )
 def runs_agree(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """All runs of a result had the same data set, model, system and LoadGen."""
+    """All runs of a result had the same data set, model, machine, software and settings.
+
+    What one run recorded is compared with what the others did; what an older record does not tell is not.
+    """
     path = str(result.submitter.manifest_path)
     runs = _records(result)
-    facts: dict[str, Callable[[RunRecord], str]] = {
-        "data set": lambda record: record.dataset.sha256,
-        "number of samples": lambda record: str(record.dataset.sample_count),
-        "model": lambda record: record.model.sha256,
-        "LoadGen": lambda record: record.loadgen_version,
-        "engine": lambda record: record.engine,
-    }
-    for what, of in facts.items():
-        differing = {mode: of(record)[:40] for mode, record in runs.items()}
-        if len(set(differing.values())) > 1:
-            found = ", ".join(f"{mode} {value[:12]}" for mode, value in sorted(differing.items()))
+    for what, of in _FACTS.items():
+        said = {mode: text for mode, record in sorted(runs.items()) if (text := of(record))}
+        if len(set(said.values())) > 1:
+            found = ", ".join(f"{mode} {text[:_SHOWN_CHARACTERS]}" for mode, text in said.items())
             yield Problem(f"the runs of {result.path} differ in their {what}", found, f"one {what}", path)
+
+
+_SHOWN_CHARACTERS = 12
+_FACTS: dict[str, Callable[[RunRecord], str]] = {
+    "data set": lambda record: record.dataset.sha256,
+    "number of samples": lambda record: str(record.dataset.sample_count),
+    "model": lambda record: record.model.sha256,
+    "tokenizer": lambda record: record.provenance.tokenizer_sha256,
+    "LoadGen": lambda record: record.loadgen_version,
+    "build of LoadGen": lambda record: record.provenance.loadgen_sha256,
+    "engine": lambda record: record.engine,
+    "engine settings": lambda record: json.dumps(record.engine_settings, sort_keys=True),
+    "packages": lambda record: ", ".join(f"{name} {version}" for name, version in sorted(record.packages.items())),
+    "machine": lambda record: record.provenance.host.get("machine", ""),
+    "accelerators": lambda record: record.provenance.host.get("accelerators", ""),
+    "driver": lambda record: record.provenance.host.get("driver", ""),
+}
 
 
 @rule("PRV006", origin="integrity", requires=["PRV002"], source=_SOURCE + ", record.py", hint=_REASSEMBLE)
@@ -200,3 +216,32 @@ def declared_accuracy(result: Result, book: Rulebook) -> Iterator[Problem]:
                 yield Problem(
                     f"{name} misses the declared target", f"{value:.6g}", f"at least {target:.6g}", path, line
                 )
+
+
+@rule(
+    "PRV010",
+    origin="integrity",
+    requires=["PRV002", "PRV003"],
+    source=_SOURCE + ", record.py: files",
+    hint=_REASSEMBLE,
+)
+def logs_are_the_recorded_ones(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """The logs in the tree are those that the recorded runs wrote.
+
+    A manifest that was written again for other files still holds the records, which name each file of a run. Of a
+    truncated accuracy log the record has the whole one's hash, which accuracy.txt must have, too.
+    """
+    manifest, entry = manifest_of(result.submitter), manifest_result(result)
+    if manifest is None or entry is None:
+        return
+    for mode, record in entry.runs.items():
+        wanted = record.files.get(layout.DETAIL_LOG)
+        path = str(result.layout.run(result.key, record.mode) / layout.DETAIL_LOG)
+        found = manifest.files.get(path)
+        if wanted and found and wanted != found:
+            yield Problem(f"the log is not the recorded {mode} run's", f"sha256 {found[:12]}", wanted[:12], path)
+    accuracy = entry.runs.get(Mode.ACCURACY)
+    whole = accuracy.files.get(layout.ACCURACY_LOG) if accuracy else None
+    if whole and entry.accuracy_log_sha256 and whole != entry.accuracy_log_sha256:
+        path, message = str(result.submitter.manifest_path), "the accuracy log is not the recorded run's"
+        yield Problem(message, f"sha256 {entry.accuracy_log_sha256[:12]}", whole[:12], path)
