@@ -77,9 +77,8 @@ def judged(
     ramp_s = min(float(np.median(latency_ms)) / 1000, float(issued_s[-1]) / 2)
     steady = rows[issued_s >= ramp_s]
     over = int(np.count_nonzero((steady[:, 1] > limits.ttft_ms) | (steady[:, 2] > limits.tpot_ms)))
-    growth = _growth(steady, target_qps)
+    served_qps, growth = _growth(steady, issued_s + latency_ms / 1000, target_qps)
     verdict, why = _verdict(len(steady), over, growth, limits, full_s)
-    span_s = float((issued_s + latency_ms / 1000).max())
     return Probe(
         kind="probe",
         target_qps=target_qps,
@@ -89,7 +88,7 @@ def judged(
         over_limit=over,
         ttft_p99_ms=round(float(np.percentile(steady[:, 1], 99)), 2),
         tpot_p99_ms=round(float(np.percentile(steady[:, 2], 99)), 3),
-        served_qps=round(growth.served_qps if growth else len(rows) / max(span_s, 1e-3), 4),
+        served_qps=round(served_qps, 4),
         verdict=verdict,
         why=why,
     )
@@ -97,12 +96,11 @@ def judged(
 
 @dataclass(frozen=True)
 class _Growth:
-    """A queue that grows: by how many ms of waiting a second, how long it was and when, and how many are served."""
+    """A queue that grows: by how many ms of waiting a second, and how long it was when."""
 
     ms_per_s: float
     reached_ms: float
     reached_s: float
-    served_qps: float
 
 
 def _verdict(
@@ -121,25 +119,27 @@ def _verdict(
     return "unsure", f"{told}: near 1 %, or too few to say"
 
 
-def _growth(steady: npt.NDArray[np.float64], target_qps: float) -> _Growth | None:
-    """The growth of the median TTFT at the target rate; None unless it is higher in each quarter than in the last.
+def _growth(
+    steady: npt.NDArray[np.float64], ended_s: npt.NDArray[np.float64], target_qps: float
+) -> tuple[float, _Growth | None]:
+    """How many were served a second, and how a queue grows, if the median TTFT rises from quarter to quarter.
 
     A short run's arrivals are seldom just at the target rate: 1,600 of them are out by 2.5 %. A queue that is served at
-    the rate s grows by a/s - 1 seconds a second at the arrival rate a, which gives s, and the growth at the target.
+    the rate s grows by a/s - 1 seconds a second at the arrival rate a. So what was seen is too much where more came
+    than was asked for, and the lower of it and the growth at the target counts.
     """
     quarters = np.array_split(steady, _QUARTERS)
     if any(len(quarter) < 2 for quarter in quarters):
-        return None
+        return target_qps, None
     medians = [float(np.median(quarter[:, 1])) for quarter in quarters]
     times = [float(np.median(quarter[:, 0])) for quarter in quarters]
     passed_s = times[-1] - times[0]
-    if not all(before < after for before, after in pairwise(medians)) or passed_s <= 0:
-        return None
-    arrivals = np.count_nonzero((steady[:, 0] > times[0]) & (steady[:, 0] <= times[-1]))
-    seen = (medians[-1] - medians[0]) / 1000 / passed_s
-    served_qps = float(arrivals / passed_s / (1 + seen))
-    at_target = target_qps / served_qps - 1
-    return _Growth(1000 * at_target, medians[-1], times[-1], served_qps) if at_target > 0 else None
+    served_qps = float(np.count_nonzero((ended_s > times[0]) & (ended_s <= times[-1])) / max(passed_s, 1e-3))
+    rises = all(before < after for before, after in pairwise(medians))
+    if not rises or passed_s <= 0 or not 0 < served_qps < target_qps:
+        return served_qps, None
+    seen = (medians[-1] - medians[0]) / passed_s
+    return served_qps, _Growth(min(seen, 1000 * (target_qps / served_qps - 1)), medians[-1], times[-1])
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,9 @@ def _wanted(
         # A full run failed where short ones passed: they see too little here, so full ones go on.
         if not floor:
             failures = sum(p.kind == "full" and p.verdict == "fail" for p in probes)
-            return Step("full", _rounded(ceiling * max(_DOWN[0], 1 - TOLERANCE * 2**failures)), 0.0)
+            served_qps = _last(probes, ceiling).served_qps * (1 - TOLERANCE)
+            guess = min(ceiling * (1 - TOLERANCE * 2**failures), served_qps)
+            return Step("full", _rounded(max(guess, ceiling * _DOWN[0])), 0.0)
         return Step("full", _rounded(math.sqrt(floor * ceiling)), 0.0) if ceiling > floor * (1 + TOLERANCE) else None
     if math.isinf(high):
         factor = math.sqrt(_last(probes, low).headroom(limits))
