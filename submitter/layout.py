@@ -77,7 +77,8 @@ class Layout:
         return self.submitter_root(division, submitter) / "results"
 
     def scenario(self, key: ResultKey) -> PurePosixPath:
-        return self.results(key.division, key.submitter) / key.system / key.benchmark / key.scenario
+        """The folder of a result; its key is spelled as its path."""
+        return PurePosixPath(str(key))
 
     def top_folder(self, division: str, submitter: str, name: str) -> PurePosixPath | None:
         """The submitter's folder of measurements or compliance; None where the round has no such folder."""
@@ -85,7 +86,7 @@ class Layout:
 
     def _beside_results(self, key: ResultKey, name: str) -> PurePosixPath:
         top = self.top_folder(key.division, key.submitter, name)
-        return self.scenario(key) if top is None else top / key.system / key.benchmark / key.scenario
+        return self.scenario(key) if top is None else top.joinpath(key.system, key.benchmark, key.scenario)
 
     def measurements(self, key: ResultKey) -> PurePosixPath:
         """The folder of user.conf, README.md and the description of the measurement."""
@@ -110,15 +111,15 @@ class Layout:
         return self._beside_results(key, "compliance")
 
     def performance(self, key: ResultKey) -> PurePosixPath:
-        return self.scenario(key) / "performance" / "run_1"
+        return self.scenario(key).joinpath("performance", "run_1")
 
     def power(self, key: ResultKey) -> PurePosixPath:
         """The folder of the power analyzer's logs."""
-        return self.scenario(key) / "performance" / "power"
+        return self.scenario(key).joinpath("performance", "power")
 
     def ranging(self, key: ResultKey) -> PurePosixPath:
         """The run that finds the power analyzer's ranges, before the performance run of a power measurement."""
-        return self.scenario(key) / "performance" / "ranging"
+        return self.scenario(key).joinpath("performance", "ranging")
 
     def accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "accuracy"

@@ -43,12 +43,13 @@ class Node:
 
     def load(self, name: str, read: Callable[[], T]) -> T:
         """Read once; remember the value or the reason why there is none."""
-        if name not in self.cache:
+        value: Any = self.cache.get(name)
+        if value is None and name not in self.cache:
             try:
-                self.cache[name] = read()
+                value = read()
             except Unavailable as reason:
-                self.cache[name] = reason
-        value = self.cache[name]
+                value = reason
+            self.cache[name] = value
         if isinstance(value, Unavailable):
             raise value.with_traceback(None)
         return value  # type: ignore[no-any-return]
@@ -77,7 +78,8 @@ class Run(Node):
 
     @property
     def log(self) -> DetailLog:
-        return self.load("log", self._read_log)
+        known = self.cache.get("log")  # asked a hundred times a run
+        return known if isinstance(known, DetailLog) else self.load("log", self._read_log)
 
     def _read_log(self) -> DetailLog:
         data = self.files.read(self.detail_path, _LOG_LIMIT_BYTES)
