@@ -49,6 +49,11 @@ def test_nothing_is_wrong_with_it(made: rehearsal.Rehearsal) -> None:
 
 CASES: list[tuple[str, Change, str]] = [
     (
+        "an engine without a model",
+        lambda m: (edit(m.file, "smoke = true", ""), edit(m.file, "sample_limit = 128", "")),
+        "engine 'echo' serves no model",
+    ),
+    (
         "a scenario is missing",
         lambda m: edit(m.file, '"Offline", "Server"', '"Offline"'),
         "the check would say: .*a required scenario is missing: Server or Interactive \\(STR008\\)",
@@ -107,7 +112,7 @@ def test_what_is_wrong_is_named(made: rehearsal.Rehearsal, change: Change, words
 
 
 def test_all_is_said_at_once(made: rehearsal.Rehearsal) -> None:
-    for _, change, _ in (CASES[0], CASES[2], CASES[8]):
+    for _, change, _ in (CASES[1], CASES[3], CASES[9]):
         change(made)
     (made.measurements / "Offline" / "README.md").unlink()
     assert len(wrong(made)) >= 3

@@ -39,6 +39,9 @@ class Engine(Protocol):
         An answer ends with its EOS, or where `max_new_tokens` are reached. Any exception ends the run.
         """
 
+    def process_ids(self) -> list[int]:
+        """After `start`: the engine's own processes, one for each data-parallel rank, in order; none if it has none."""
+
     async def stop(self) -> None:
         """Release everything; safe to call after a failure."""
 
@@ -48,6 +51,11 @@ def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GRE
     engine = plugins.load(__name__, name, "engine")
     engine.check(settings)
     engine.check_sampling(sampling)
+
+
+def serves_a_model(name: str) -> bool:
+    """Whether an engine's answers are a model's: a submission may have no other."""
+    return bool(getattr(plugins.load(__name__, name, "engine"), "SERVES_A_MODEL", True))
 
 
 def create(name: str, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:

@@ -22,6 +22,8 @@ from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.sampling import GREEDY, Sampling
 
+SERVES_A_MODEL = False
+
 
 class Settings(BaseModel):
     """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included.
@@ -127,6 +129,9 @@ class EchoEngine:
         if answer and self._settings.end_with_eos:
             answer[-1] = eos
         return answer
+
+    def process_ids(self) -> list[int]:
+        return []
 
     async def stop(self) -> None:
         return None
