@@ -56,7 +56,8 @@ class Provenance(_Part):
 class RunRecord(_Part):
     """One finished LoadGen run. `files` maps each file of the run's folder to its SHA-256.
 
-    Version 2 brought `provenance`; records of version 1 have none, and are read as well.
+    `environment` holds the variables that matter to the engine, with secrets masked. Version 2 brought it and
+    `provenance`; records of version 1 have neither, and are read as well.
     """
 
     version: int = 2
@@ -74,6 +75,7 @@ class RunRecord(_Part):
     model: ModelFacts
     loadgen_version: str
     packages: dict[str, str] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict)
     provenance: Provenance = Provenance()
     started_utc: str
     duration_s: float

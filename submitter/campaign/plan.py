@@ -22,6 +22,7 @@ from submitter.harness.engines import EnginePlan
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.model import Division, Mode, ResultKey, Scenario
+from submitter.quantize import check_scales
 from submitter.record import DatasetFacts, ModelFacts
 from submitter.rulebook import Benchmark, Rulebook, Target, load_rulebook
 
@@ -111,6 +112,7 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
         require_reference(table, rules, engines)
     folder = model_folder() if table.model == EMBEDDED else Path(table.model)
     verify_checkpoint(folder)
+    check_scales(folder)
     embedded_file = campaign.output / "data" / f"{EMBEDDED}{SUFFIX}"
     dataset_file = prepare(embedded_file) if table.dataset == EMBEDDED else Path(table.dataset)
     whole = Dataset.open(dataset_file)

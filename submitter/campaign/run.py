@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_
 from submitter.campaign.preflight import system_description
 from submitter.campaign.rounds import for_round
 from submitter.errors import InputError, RunError
-from submitter.harness import engines, loadgen
+from submitter.harness import engines, environment, loadgen
 from submitter.harness.audits import verify_test06
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.plan import RunPlan, SessionPlan
@@ -128,6 +129,7 @@ def _keep(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, do
         model=benchmark.model,
         loadgen_version=str(done.log["loadgen_version"]),
         packages={loadgen.DISTRIBUTION: loadgen.version(), **engines.versions(session.engine.engine)},
+        environment=environment.captured({**os.environ, **session.engine.env}),
         provenance=Provenance(
             tokenizer_sha256=tokenizer_sha256(benchmark.model_folder),
             campaign_sha256=sha256_of(plan.campaign.path),

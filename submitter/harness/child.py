@@ -16,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,15 @@ class Session:
         dataset.verify()  # and so it is in memory before the clock runs
         if plan.sample_limit is not None:
             dataset = dataset.subset(plan.sample_limit)
+        plan.engine.binding.require_cores()
         began_s = time.perf_counter()
         self._say("loading", engine=plan.engine.engine)
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
+            plan.engine.binding.apply(engine.process_ids())
             await self._warm_up(engine, dataset)
-            # What lives now lives to the end: the collector need not look at it during a run.
+            # What lives now lives to the end: the collector need not look at it.
             gc.collect()
             gc.freeze()
             self._say("ready", seconds=round(time.perf_counter() - began_s, 1))
@@ -95,17 +98,18 @@ class Session:
             if run.audit is not None:
                 audit = Path(scratch, AUDIT_CONFIG)
                 audit.write_text(audits.audit_file(run.audit))
-            await asyncio.to_thread(
-                loadgen.run_test,
-                model=run.loadgen_model,
-                scenario=run.scenario,
-                mode=run.mode,
-                user_conf=run.user_conf,
-                audit=audit,
-                sample_count=sample_count,
-                output=run.folder,
-                issue=sut.issue,
-            )
+            with _without_collector():
+                await asyncio.to_thread(
+                    loadgen.run_test,
+                    model=run.loadgen_model,
+                    scenario=run.scenario,
+                    mode=run.mode,
+                    user_conf=run.user_conf,
+                    audit=audit,
+                    sample_count=sample_count,
+                    output=run.folder,
+                    issue=sut.issue,
+                )
         seconds = time.perf_counter() - began_s
         reporter.cancel()
         await sut.end()
@@ -137,6 +141,22 @@ class Session:
         else:
             self._say("error", message=f"the engine failed: {type(error).__name__}: {error}", hint="", exit_code=4)
         os._exit(4)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No garbage collection inside: it walks every request in flight, again and again.
+
+    With 12,000 samples in flight it took a third of this process's time, and stopped it for 90 ms at a time, which a
+    first token must not wait for. Nothing is lost: reference counting frees what a request leaves (640 requests to vLLM
+    0.32 left not one cycle), and what is cyclic goes after the run.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def _summary(progress: Progress) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from submitter.harness.binding import UNBOUND, Binding
 from submitter.harness.engines import EnginePlan
+from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.model import Mode, Scenario
 
@@ -32,7 +34,16 @@ class EngineSettings(_Part):
     offline_order: Literal["as_issued", "longest_first"] = "as_issued"
     settings: dict[str, Any] = Field(default_factory=dict)
     sampling: Sampling = GREEDY
+    binding: Binding = UNBOUND
     env: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("env")
+    @classmethod
+    def _without_secrets(cls, env: dict[str, str]) -> dict[str, str]:
+        for name, value in env.items():
+            if masked(name, value) != value:
+                raise ValueError(f"{name} looks like a secret, and engine.toml is published: set it in the shell")
+        return env
 
 
 class RunPlan(_Part):

@@ -119,7 +119,7 @@ def test_a_run_on_vllm_and_the_death_of_its_engine(tmp_path: Path) -> None:
     )
     watched = Murderer()
     began_s = time.monotonic()
-    with pytest.raises(RunError, match="the engine failed"):
+    with pytest.raises(RunError, match="the engine failed: vLLM ended by SIGKILL"):
         run_session(plan, tmp_path / "work", Limits(180, 60), watched, keep)
 
     assert [done.run.mode for done in finished] == [Mode.ACCURACY]
@@ -146,10 +146,24 @@ def test_a_run_on_vllm_and_the_death_of_its_engine(tmp_path: Path) -> None:
         ({"max_num_seq": 8}, "no engine argument 'max_num_seq'"),
         ({"enable_prefix_caching": True}, "'enable_prefix_caching' cannot be set to True"),
         ({"model": "other"}, "'model' cannot be set"),
+        ({"hf_token": "hf_secret"}, "'hf_token' cannot be set"),
+        ({"max_num_seqs": "8"}, "'max_num_seqs' cannot be '8'"),
+        ({"max_num_seqs": True}, "'max_num_seqs' cannot be True"),
+        ({"gpu_memory_utilization": "0.9"}, "'gpu_memory_utilization' cannot be '0.9'"),
+        ({"enforce_eager": 1}, "'enforce_eager' cannot be 1"),
+        ({"kv_cache_dtype": "fp88"}, "'kv_cache_dtype' cannot be 'fp88'"),
     ],
 )
 def test_settings_that_vllm_or_the_rules_refuse(settings: dict[str, Any], words: str) -> None:
     from submitter.errors import InputError
 
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=words) as caught:
         check_settings("vllm", settings)
+    assert "hf_secret" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_settings_that_vllm_takes() -> None:
+    """A whole number for a fraction, nothing for what may be nothing, tables for vLLM's own parts."""
+    table = {"cudagraph_mode": "FULL_AND_PIECEWISE"}
+    check_settings("vllm", {"gpu_memory_utilization": 1, "max_model_len": 512, "compilation_config": table})

