@@ -109,6 +109,7 @@ CONTENT: list[tuple[str, Break]] = [
     ("DOC010", _readme("# Steps\nGo to src/llama and follow it.\n")),
     ("DOC012", lambda tree: tree.edit_json(tree.result() / "measurements.json", retraining="We don't retrain.")),
     ("DOC013", _system(hw_notes="ECC on")),
+    ("DOC013", _system(hw_notes="no ECC errors were seen")),
     ("DOC014", _system(host_networking_topology="N/A")),
     ("DOC015", _system(hw_notes="nothing to do")),
     ("HYG001", _write("README.md")),

@@ -32,7 +32,7 @@ _WAYS_TO_SAY_NONE = re.compile(r"\W*(?:n/?a|none|no|unknown|-*|0)\W*", re.I)
 _BANDWIDTH = re.compile(r"\d\s*(?:[kKMGT]i?[bB](?:ytes?|its?)?(?:/s|ps|\b)|[kKMGT]bE\b|gbe\b)")
 _RETRAINED = re.compile(r"\W*(?:y|yes|true|retrained|fine-?tuned)\b.*", re.I | re.S)
 _WITHOUT_ECC = re.compile(
-    r"\b(?:non|no|without)[\s-]*ECC\b"
+    r"\b(?:non|no|without)[\s-]*ECC\b(?!\s+\w*\s*errors?)"
     r"|\bECC\b\W{0,3}(?:is |are |was |were )?(?:off|disabled|not (?:enabled|used)|none|no)\b",
     re.I,
 )
@@ -124,11 +124,13 @@ def _is_datacenter(system: System) -> bool:
     origin="policy",
     source=_INFERENCE + "ECC",
     hint="a system without ECC can only be submitted as an edge system, or to the open division",
+    spares_results=True,
 )
 def memory_has_ecc(system: System, book: Rulebook) -> Iterator[Problem]:
     """A closed datacenter system does not say of itself that its memory has no ECC.
 
-    The rules want ECC in all DRAM and HBM, switched on. The description has no field for it, so most are silent.
+    The rules want ECC in all DRAM and HBM, switched on. The description has no field for it, so most are silent;
+    and as words are judged here, the submission fails and its results stand.
     """
     if not _is_datacenter(system):
         return
