@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,8 @@ def _value(text: bytes) -> Any:
 _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_events = msgspec.json.Decoder(_Event).decode_lines
 _UNEVENTFUL = b'"is_error": false, "is_warning": false'
+_HEAD = MARKER + b' {"key": "'
+_LONG_BYTES = 100_000
 # A value so short cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
 
@@ -117,9 +120,34 @@ def parse_detail(data: bytes) -> DetailLog:
         number = data.count(b"\n", 0, error.start) + 1
         raise LogFormatError(f"line {number} is not a LoadGen entry: it is not UTF-8 text") from None
     try:
-        return _parse_at_once(data)
+        return _parse_long(data) if len(data) > _LONG_BYTES else _parse_at_once(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _parse_lines(data)
+
+
+def _parse_long(data: bytes) -> DetailLog:
+    """Parse a log that repeats itself, as long ones do: LoadGen writes the same dozen keys for each batch it loads.
+
+    Of a key's later lines only the form is looked at, and that they tell of no error. ValueError for another log.
+    """
+    lines = data.removesuffix(b"\n").split(b"\n")
+    uneventful = data.count(_UNEVENTFUL) == len(lines) and all(map(bytes.endswith, lines, repeat(b"}}")))
+    heads = [line.partition(b'", "value": ')[0] for line in lines]
+    numbers = sorted(dict(zip(reversed(heads), range(len(heads), 0, -1), strict=True)).values())
+    if not uneventful or not all(heads[number - 1].startswith(_HEAD) for number in numbers):
+        return _parse_at_once(data)
+    firsts = _decode_lines(b"\n".join(lines[number - 1][len(MARKER) :] for number in numbers))
+    first: dict[str, tuple[int, bytes]] = {}
+    for number, line in zip(numbers, firsts, strict=True):
+        first.setdefault(line.key, (number, _shallow(bytes(line.value))))
+    return DetailLog(first, (), ())
+
+
+def _shallow(value: bytes) -> bytes:
+    """A value that is not nested too deeply for Python's parser; RecursionError for another."""
+    if len(value) > _SHALLOW_BYTES:
+        json.loads(value)
+    return value
 
 
 def _parse_at_once(data: bytes) -> DetailLog:
@@ -136,10 +164,7 @@ def _parse_at_once(data: bytes) -> DetailLog:
     first: dict[str, tuple[int, bytes]] = {}
     for number, line in enumerate(lines, start=1):
         if line.key not in first:
-            value = bytes(line.value)
-            if len(value) > _SHALLOW_BYTES:
-                json.loads(value)
-            first[line.key] = (number, value)
+            first[line.key] = (number, _shallow(bytes(line.value)))
     told = [
         LogEntry(line.key, json.loads(bytes(line.value)), number, line.metadata.is_error, line.metadata.is_warning)
         for number, line in enumerate(lines if events else (), start=1)

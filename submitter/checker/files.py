@@ -133,15 +133,20 @@ class Files:
         """A file's bytes; Unavailable if it is missing, Unreadable if it is no file or larger than the limit."""
         self._require_file(path)
         try:
-            with open(f"{self._root}/{path}", "rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size > limit_bytes:
-                    told = f"{size} bytes, expected at most {limit_bytes}"
-                    raise Unreadable(path, f"is too large to be what it is named: {told}")
-                self.read_count += 1
-                return file.readall()
+            descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
         except OSError as error:
             raise Unreadable(path, error.strerror or "cannot be read") from None
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > limit_bytes:
+                told = f"{size} bytes, expected at most {limit_bytes}"
+                raise Unreadable(path, f"is too large to be what it is named: {told}")
+            self.read_count += 1
+            return os.read(descriptor, size)
+        except OSError as error:
+            raise Unreadable(path, error.strerror or "cannot be read") from None
+        finally:
+            os.close(descriptor)
 
     def text(self, path: PurePosixPath, limit_bytes: int) -> str:
         try:

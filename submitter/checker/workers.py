@@ -71,12 +71,16 @@ class _Task:
         own = Tree(Files(whole.files.root), whole.book, whole.layout, whole.below)
         path = PurePosixPath(division, name)
         submitter = next(node for node in own.submitters if node.path == path)
-        # Nothing of a session can be freed before its end, so looking for garbage meanwhile is in vain.
+        nodes = own.nodes_of(submitter)
+        # Objects of a tree name each other, so it would take a search for garbage to free them: they are taken apart.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            return Session(own, own.nodes_of(submitter), self.rules, self.waive, self.summit, self.profile).run()
+            return Session(own, nodes, self.rules, self.waive, self.summit, self.profile).run()
         finally:
+            for node in [*own.summit, *nodes, *own.submitters]:
+                vars(node).clear()
+            vars(own).clear()
             if was_enabled:
                 gc.enable()
 
@@ -87,7 +91,7 @@ _task: _Task
 def _adopt(task: _Task) -> None:
     global _task
     _task = task
-    gc.freeze()  # what was there before a session is no garbage after it
+    gc.disable()  # a session leaves no garbage
 
 
 def _judge(division: str, name: str) -> Judged:
