@@ -112,8 +112,8 @@ def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hi
 @rule(
     "ACC004",
     requires=_SCORED,
-    origin="integrity",
-    source="submitter: a score covers the data set",
+    origin="policy",
+    source="inference_rules.adoc, section Constraints for the Closed division: one copy of the data set",
     hint="score the untruncated log of the whole data set",
     smoke="a smoke run scores a part of the data set",
 )

@@ -146,8 +146,8 @@ def no_error_denied(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 @rule(
     "ACC010",
     requires=_LOG,
-    origin="integrity",
-    source="submitter: LoadGen's TestMode",
+    origin="policy",
+    source="inference_rules.adoc, section LoadGen Operation: one validation run for each result",
     hint="copy the accuracy run's log here",
 )
 def mode_is_accuracy(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
@@ -161,8 +161,8 @@ def mode_is_accuracy(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 @rule(
     "ACC011",
     requires=[*_LOG, "STR005"],
-    origin="integrity",
-    source="submitter: one result, one scenario",
+    origin="policy",
+    source="inference_rules.adoc, section LoadGen Operation: one validation run for each result",
     hint="run the accuracy mode of this scenario",
 )
 def scenario_is_the_folders(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:

@@ -170,8 +170,8 @@ def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
 @rule(
     "CMP005",
     requires=["CMP012"],
-    origin="integrity",
-    source="compliance/<test>/audit.config; mlcommons/inference #2672",
+    origin="policy",
+    source="policies submission_rules.adoc, section Compliance Testing; audit.config; mlcommons/inference #2672",
     hint="run the test again with its audit.config: LoadGen must find it under the name it is given",
 )
 def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:

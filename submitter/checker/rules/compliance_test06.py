@@ -20,8 +20,8 @@ _TEST06 = "TEST06"
 @rule(
     "CMP007",
     requires=["STR005", "STR007"],
-    origin="integrity",
-    source="compliance/TEST06/run_verification.py",
+    origin="policy",
+    source="policies submission_rules.adoc, section Compliance Testing; compliance/TEST06/run_verification.py",
     hint="copy the compliance run's mlperf_log_accuracy.json here, whole",
 )
 def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:

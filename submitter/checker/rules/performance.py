@@ -106,8 +106,8 @@ def interactive_is_a_server_run(run: PerformanceRun, book: Rulebook) -> Iterator
 @rule(
     "PRF003",
     requires=_LOG,
-    origin="integrity",
-    source="submitter: LoadGen's TestMode",
+    origin="policy",
+    source="inference_rules.adoc, section LoadGen Operation: a run for each mode; LoadGen's TestMode",
     hint="copy the performance run here",
 )
 def mode_is_performance(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
@@ -271,7 +271,7 @@ def equal_issue(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 @rule(
     "PRF017",
     requires=_LOG,
-    origin="integrity",
+    origin="policy",
     source="compliance/README.md: remove audit.config afterwards; LoadGen loadgen.cc",
     hint="remove audit.config from the working directory and run again",
 )

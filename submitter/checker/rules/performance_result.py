@@ -33,7 +33,7 @@ def entry(run: PerformanceRun, key: str, message: str, found: str, required: str
 @rule(
     "PRF007",
     requires=[*_LOG, "PRF006"],
-    origin="integrity",
+    origin="policy",
     source=_SCENARIOS + "; LoadGen's result_min_duration_met, power_begin and power_end",
     hint="run again; raise target_qps where the run ended early",
     smoke="a smoke run is short: it only shows that everything works",
