@@ -7,6 +7,7 @@ missing or was cut off, or that the index names a tensor that is not there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter.errors import InputError
+from submitter.record import sha256_of
 
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
@@ -108,6 +110,14 @@ def read_header(file: Path) -> dict[str, Tensor]:
     if wanted != size:
         raise InputError(f"{file} has {size} bytes, its header asks for {wanted}: it was cut off", GET_AGAIN)
     return tensors
+
+
+def checkpoint_sha256(folder: Path) -> str:
+    """One hash for the model: over the names and hashes of its configuration, tokenizer and weight files."""
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.json"), *weight_files(folder)]):
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def _byte_count(entry: dict[str, Any]) -> int:

@@ -15,9 +15,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 LAYERS = [
     {"errors", "model"},
     {"plugins"},
-    {"weights", "schema", "logs", "layout", "documents", "early_stopping"},
+    {"schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},
-    {"manifest", "system"},
+    {"weights", "manifest", "system"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"embedded", "datasets"},
     {"campaign"},

@@ -16,7 +16,7 @@ from submitter.embedded.benchmark import EmbeddedBenchmark, load_benchmark, mode
 from submitter.embedded.dataset import prepare
 from submitter.errors import InputError
 from submitter.harness.audits import audit_file
-from submitter.harness.checkpoint import checkpoint_sha256, verify_checkpoint, weight_data_type
+from submitter.harness.checkpoint import verify_checkpoint, weight_data_type
 from submitter.harness.dataset import SUFFIX, Dataset
 from submitter.harness.engines import EnginePlan
 from submitter.harness.loadgen import EffectiveSettings
@@ -25,6 +25,7 @@ from submitter.model import Division, Mode, ResultKey, Scenario
 from submitter.quantize import check_scales
 from submitter.record import DatasetFacts, ModelFacts
 from submitter.rulebook import Benchmark, Rulebook, Target, load_rulebook
+from submitter.weights import checkpoint_sha256
 
 ENGINE_TOML = "engine.toml"
 # Loading an engine, scoring and assembling, in s: only for the estimate of the whole.

@@ -59,7 +59,7 @@ def quantize(
     made = q.quantize(source, target, scheme, data, command)
     smaller = f"{made.source_bytes / 1e6:,.1f} MB of weights before, {made.checkpoint.byte_count / 1e6:,.1f} MB now"
     print(f"{_checkpoint(made.checkpoint)}\n  size         {smaller}")
-    say("its calibration.md is the submission's document; say there where the reference weights come from")
+    say(f"{target / 'calibration.md'} is what a submission must say of it")
 
 
 def _calibration(file: Path, samples: int | None) -> Calibration:

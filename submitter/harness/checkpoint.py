@@ -8,27 +8,26 @@ from pathlib import Path
 from submitter import weights
 from submitter.record import sha256_of
 
+# From the narrowest to the widest, by safetensors' names; U8 holds two values of 4 bits.
+_DATA_TYPES = {
+    "fp4": {"U8", "F4"},
+    "fp8": {"F8_E4M3", "F8_E5M2"},
+    "int8": {"I8"},
+    "bf16": {"BF16"},
+    "fp16": {"F16"},
+    "fp32": {"F32"},
+}
+
 
 def verify_checkpoint(folder: Path) -> None:
     """InputError if the folder holds no whole safetensors checkpoint."""
     weights.require_layers(folder, weights.read_config(folder), weights.read_headers(folder))
 
 
-def checkpoint_sha256(folder: Path) -> str:
-    """One hash for the model: over the names and hashes of its configuration, tokenizer and weight files."""
-    digest = hashlib.sha256()
-    for file in sorted([*folder.glob("*.json"), *weights.weight_files(folder)]):
-        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
-    return digest.hexdigest()
-
-
 def weight_data_type(folder: Path) -> str:
-    """What `config.json` says of the weights: the quantisation method, else the dtype."""
-    config = weights.read_config(folder)
-    quantization = config.get("quantization_config")
-    if isinstance(quantization, dict):
-        return str(quantization.get("quant_method", "quantised"))
-    return str(config.get("dtype") or config.get("torch_dtype") or "unknown")
+    """The narrowest type of the weights, as submissions name it: fp4, fp8, int8, bf16, fp16 or fp32."""
+    there = {tensor.dtype for tensors in weights.read_headers(folder).values() for tensor in tensors.values()}
+    return next((name for name, dtypes in _DATA_TYPES.items() if there & dtypes), "unknown")
 
 
 def tokenizer_sha256(folder: Path) -> str:

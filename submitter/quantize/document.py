@@ -11,6 +11,7 @@ from submitter.quantize.calibrated import Calibration
 from submitter.quantize.formats import Quantized, summarised
 from submitter.quantize.scheme import Scheme
 from submitter.quantize.source import Source
+from submitter.weights import checkpoint_sha256
 
 CALIBRATION_FILE = "calibration.md"
 _TEMPLATE = "quantized.md"
@@ -26,6 +27,7 @@ def calibration_document(
         {
             "target": name,
             "source": source.folder.resolve().name,
+            "source_sha256": checkpoint_sha256(source.folder),
             "source_size": f"{source.byte_count:,} bytes of weights in {len(source.headers)} files",
             "scheme": scheme.name,
             "title": scheme.title,

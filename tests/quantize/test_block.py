@@ -18,6 +18,7 @@ from submitter.documents import unfilled  # noqa: E402
 from submitter.errors import InputError  # noqa: E402
 from submitter.quantize import Calibration, quantize  # noqa: E402
 from submitter.quantize.block import dequantize_block_weight, dequantized, quantize_block_weight  # noqa: E402
+from submitter.weights import checkpoint_sha256  # noqa: E402
 
 
 @pytest.mark.parametrize("spread", [1e-6, 1.0, 1e4])
@@ -153,7 +154,8 @@ def test_the_document_tells_what_was_done(tmp_path: Path) -> None:
     assert "    submitter quantize bf16 fp8\n" in text
     assert f"torch {torch.__version__}" in text
     assert "llmcompressor" not in text
-    assert [wanted for _, wanted in unfilled(text)] == ["where the folder bf16 comes from, and its revision"]
+    assert checkpoint_sha256(tmp_path / "bf16") in text
+    assert list(unfilled(text)) == []
 
 
 def test_calibration_samples_are_refused_where_none_are_used(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tiny_checkpoints import LINEAR, write, write_quark  # noqa: E402
 
 from submitter.embedded.benchmark import model_folder  # noqa: E402
 from submitter.errors import InputError  # noqa: E402
+from submitter.harness.checkpoint import weight_data_type  # noqa: E402
 from submitter.quantize import check_scales, inspect, quantize, summarised  # noqa: E402
 
 ATTENTION = "model.layers.0.self_attn"
@@ -24,6 +25,7 @@ def test_quark_is_recognised(tmp_path: Path) -> None:
     assert found.weights == found.activations == found.kv_cache == "fp8_e4m3, scales per tensor"
     assert len(found.quantized) == 5
     assert found.kept == ("lm_head", "model.embed_tokens")
+    assert weight_data_type(tmp_path / "quark") == "fp8"
 
 
 @pytest.mark.parametrize(
