@@ -14,6 +14,7 @@ from submitter import documents, layout, system
 from submitter.campaign.draft import make_draft
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.checker import Severity
+from submitter.datasets.official import by_sha256
 from submitter.errors import InputError, NotInstalledError, SubmitterError
 from submitter.harness import engines, loadgen
 from submitter.harness.plan import RunPlan
@@ -158,8 +159,20 @@ def _datasets(plan: CampaignPlan) -> str:
                 f"{benchmark.official} has {required}",
                 "give the whole data set",
             )
-    # Opening them has compared their checksums already.
-    return "; ".join(f"{b.dataset.name}, {len(b.dataset)} samples, checksum right" for b in plan.benchmarks)
+    # Making the plan has compared their checksums already.
+    told = (
+        f"{b.dataset.name}, {len(b.dataset)} samples, checksum right{_published(b.dataset.header.source_sha256)}"
+        for b in plan.benchmarks
+    )
+    return "; ".join(told)
+
+
+def _published(source_sha256: str) -> str:
+    """Whether a data set was made of a file that MLCommons publishes; nothing where its source is not known."""
+    if not source_sha256:
+        return ""
+    known = by_sha256(source_sha256)
+    return f", from {known[0]} as MLCommons publishes it" if known else ", from a file that is not known as MLCommons'"
 
 
 def _models(plan: CampaignPlan) -> str:
