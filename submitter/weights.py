@@ -24,6 +24,7 @@ _METADATA = "__metadata__"
 _PART_OF = re.compile(r"-of-(\d+)\.safetensors$")
 _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 _LENGTH_BYTES = 8
+_HEADER_MAX_BYTES = 100_000_000  # safetensors' own limit
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def read_header(file: Path) -> dict[str, Tensor]:
         size = file.stat().st_size
         with file.open("rb") as stream:
             header_bytes = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-            if not 0 < header_bytes <= size - _LENGTH_BYTES:
+            if not 0 < header_bytes <= min(size - _LENGTH_BYTES, _HEADER_MAX_BYTES):
                 raise InputError(f"{file} is no safetensors file, or was cut off", GET_AGAIN)
             content = json.loads(stream.read(header_bytes))
     except (OSError, ValueError, RecursionError) as error:
@@ -122,7 +123,7 @@ def checkpoint_sha256(folder: Path) -> str:
 
 def _byte_count(entry: dict[str, Any]) -> int:
     begin, end = map(int, entry["data_offsets"])
-    if end < begin or not isinstance(entry["dtype"], str):
+    if not 0 <= begin <= end or not isinstance(entry["dtype"], str):
         raise ValueError
     return end - begin
 

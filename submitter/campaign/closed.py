@@ -17,6 +17,7 @@ _GREEDY = 'section "LLM Benchmarks": this benchmark decodes by greedy search'
 _LENGTH = 'section "LLM Benchmarks": the maximum output length is the reference\'s (table "max_new_tokens")'
 _BEAMS = 'section "Model Equivalence": the number of beams is the reference\'s, and all are treated alike'
 _MODEL = 'section "Model Equivalence": the model is the reference\'s, and with it where an answer ends'
+_SPECULATION = 'section "Model Equivalence": speculative decoding is for the workloads that it lists'
 
 _SAMPLING_CLAUSES = {
     "temperature": _GREEDY,
@@ -45,6 +46,11 @@ def require_reference(table: BenchmarkTable, rules: Benchmark, settings: dict[Sc
         if found is not None and allowed is not None and found != allowed:
             raise _refused(f"benchmark '{table.name}': {key} = {found}", clause, f"remove it: it is {allowed}")
     for scenario, engine in settings.items():
+        for key, value in engine.settings.items():
+            # As vLLM calls its arguments; other engines have none.
+            if key.startswith("spec") and value is not None:
+                where = f"benchmark '{table.name}', {scenario}: engine.toml: [settings] {key}"
+                raise _refused(where, _SPECULATION, f'remove {key}, or submit to division = "open"')
         for key, value in engine.sampling.chosen.items():
             if key not in _OF_THE_REFERENCE or value != _OF_THE_REFERENCE[key]:
                 where = f"benchmark '{table.name}', {scenario}: engine.toml: [sampling] {key} = {value}"

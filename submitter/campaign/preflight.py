@@ -262,10 +262,10 @@ def _engines(plan: CampaignPlan) -> str:
     used = {session.engine.engine: session.engine for b in plan.benchmarks for session in b.sessions}
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
-            if not plan.campaign.smoke and not engines.serves_a_model(session.engine.engine):
+            if not plan.campaign.smoke and not engines.serves_a_model(session.engine.engine, session.engine.settings):
                 raise InputError(
-                    f"engine '{session.engine.engine}' serves no model: it is for rehearsals",
-                    "set smoke = true, or choose another engine in engine.toml",
+                    f"engine '{session.engine.engine}' serves no model as it is set: that is for rehearsals",
+                    "set smoke = true, or choose another engine or load_format in engine.toml",
                 )
             engines.check_settings(session.engine.engine, session.engine.settings, session.engine.sampling)
     parts = []

@@ -63,7 +63,7 @@ def inspect(folder: Path) -> Quantized:
     if not isinstance(stated_by, dict):
         raise InputError(f"{folder} is not quantised", "submitter quantize SOURCE TARGET makes a quantised one of it")
     method = stated_by.get("quant_method")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"{folder} is quantised by {method!r}", f"known: {', '.join(METHODS)}")
     headers = weights.read_headers(folder)
     weights.require_layers(folder, config, headers)
@@ -97,7 +97,7 @@ def inspect(folder: Path) -> Quantized:
 def check_scales(folder: Path) -> None:
     """`inspect` where the checkpoint is quantised by a known method; any other is the engine's business."""
     stated = weights.read_config(folder).get("quantization_config")
-    if isinstance(stated, dict) and stated.get("quant_method") in METHODS:
+    if isinstance(stated, dict) and stated.get("quant_method") in list(METHODS):
         inspect(folder)
 
 
@@ -147,6 +147,8 @@ def _self_attention_scales(modules: tuple[str, ...]) -> Iterator[tuple[str, ...]
 def _fp8(stated: dict[str, Any]) -> _Stated:
     static = stated.get("activation_scheme") == "static"
     block = stated.get("weight_block_size")
+    if block and (len(block) != 2 or min(block) < 1):
+        raise ValueError(f"weight_block_size {block}")
     cache = stated.get("kv_cache_scheme")
     return _Stated(
         weights=f"FP8 (e4m3), one scale a block of {block[0]}x{block[1]}"

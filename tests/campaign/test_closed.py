@@ -55,6 +55,14 @@ def test_a_knob_is_refused_in_the_closed_division_with_its_clause(knob: str, tmp
     assert 'division = "open"' in caught.value.hint
 
 
+def test_speculative_decoding_is_not_for_these_benchmarks(tmp_path: Path) -> None:
+    settings = {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}}
+    chosen = {Scenario.SERVER: EngineSettings(engine="vllm", settings=settings)}
+    with pytest.raises(InputError, match=r"\[settings\] speculative_config is for the open division .* it lists"):
+        require_reference(table(tmp_path), RULES, chosen)
+    require_reference(table(tmp_path), RULES, {Scenario.SERVER: EngineSettings(engine="vllm")})
+
+
 def test_what_the_reference_does_may_be_said(tmp_path: Path) -> None:
     require_reference(table(tmp_path), RULES, engine(temperature=0, num_beams=1, early_stopping=True))
     require_reference(table(tmp_path, max_new_tokens=1024, eos_token_id=2), RULES, engine())

@@ -1,4 +1,4 @@
-"""Two data-parallel ranks of a real vLLM on the CPU: work for both, cores of their own, and the death of one."""
+"""A real vLLM on the CPU in two parts: ranks with their work, their cores and their deaths, and shards of a replica."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUESTS = 64
 CORES = sorted(os.sched_getaffinity(0))
 
 
-async def _story() -> dict[str, Any]:
+async def _ranks() -> dict[str, Any]:
     plan = EnginePlan(model=str(model_folder()), max_new_tokens=32, eos_token_id=load_benchmark().eos_token_id)
     engine: Any = create("vllm", SETTINGS, plan)
     await engine.start()
@@ -66,13 +66,42 @@ async def _story() -> dict[str, Any]:
     }
 
 
+async def _halves() -> dict[str, Any]:
+    """One replica on two shards: what it answers, and its processes."""
+    plan = EnginePlan(model=str(model_folder()), max_new_tokens=16, eos_token_id=load_benchmark().eos_token_id)
+    engine: Any = create("vllm", {**SETTINGS, "data_parallel_size": 1, "tensor_parallel_size": 2}, plan)
+    await engine.start()
+
+    async def answer(number: int) -> list[int]:
+        prompt = [3 + (7 * number + i) % 900 for i in range(40)]
+        return [token async for part in engine.generate(f"{number}", prompt, False) for token in part]
+
+    answers = await asyncio.gather(*(answer(number) for number in range(8)))
+    processes = engine.process_ids()
+    await engine.stop()
+    return {"lengths": [len(tokens) for tokens in answers], "processes": len(processes)}
+
+
+def _told(story: str, binding: str, folder: Path) -> dict[str, Any]:
+    """A story of a vLLM in a process of its own: it changes signal handlers and the environment of the one it is in."""
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": binding}
+    command = [sys.executable, __file__, story, str(folder / "story.json")]
+    subprocess.run(command, check=True, timeout=400, cwd=Path(__file__).parents[2], env=environment)
+    told: dict[str, Any] = json.loads((folder / "story.json").read_text())
+    return told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(CORES) < 2, reason="one core")
+def test_two_shards(tmp_path: Path) -> None:
+    told = _told("halves", f"{CORES[0]}|{CORES[-1]}", tmp_path)
+    assert all(1 <= length <= 16 for length in told["lengths"])
+    assert told["processes"] == 1  # the shards are its children
+
+
 @pytest.mark.slow
 def test_two_ranks(tmp_path: Path) -> None:
-    # vLLM in a process of its own: it changes signal handlers and the environment of the one it runs in.
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-    command = [sys.executable, __file__, str(tmp_path / "story.json")]
-    subprocess.run(command, check=True, timeout=400, cwd=Path(__file__).parents[2], env=environment)
-    story = json.loads((tmp_path / "story.json").read_text())
+    story = _told("ranks", "nobind", tmp_path)
     assert story["affinity"] == [[CORES[0]], [CORES[-1]], [CORES[0]]]
     assert story["answered"] == REQUESTS
     assert len(story["most"]) == 2
@@ -82,4 +111,4 @@ def test_two_ranks(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(asyncio.run(_story())))
+    Path(sys.argv[2]).write_text(json.dumps(asyncio.run({"ranks": _ranks, "halves": _halves}[sys.argv[1]]())))

@@ -19,7 +19,7 @@ from echo_sessions import EOS, USER_CONF, Watched
 from submitter.embedded.benchmark import load_benchmark, model_folder
 from submitter.embedded.dataset import generate
 from submitter.errors import RunError
-from submitter.harness.engines import EnginePlan, check_settings
+from submitter.harness.engines import EnginePlan, check_settings, serves_a_model
 from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, run_session
 from submitter.layout import ACCURACY_LOG
@@ -161,6 +161,12 @@ def test_settings_that_vllm_or_the_rules_refuse(settings: dict[str, Any], words:
         check_settings("vllm", settings)
     assert "hf_secret" not in caught.value.message
     assert caught.value.hint
+
+
+def test_weights_of_noise_are_no_model() -> None:
+    assert serves_a_model("vllm", {})
+    assert not serves_a_model("vllm", {"load_format": "dummy"})
+    assert not serves_a_model("echo", {})
 
 
 def test_settings_that_vllm_takes() -> None:

@@ -1,5 +1,6 @@
 """Quantised checkpoints of all makers: recognised, and refused where a scale is missing."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -126,6 +127,63 @@ def test_what_we_do_not_know_is_the_engines_business(tmp_path: Path) -> None:
     check_scales(plain)
     with pytest.raises(InputError, match="is not quantised"):
         inspect(plain)
+
+
+HOSTILE: list[object] = [
+    None,
+    7,
+    "x",
+    [],
+    {},
+    [None],
+    {"a": None},
+    [[]],
+    {"weights": 7},
+    True,
+    1e400,
+    "\0",
+    [0, 0],
+    [-1, 9],
+]
+KEYS = ("quant_method", "activation_scheme", "weight_block_size", "kv_cache_scheme", "config_groups", "export",
+        "global_quant_config", "layer_quant_config")  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["fp8", "compressed-tensors", "quark"])
+@pytest.mark.parametrize("key", KEYS)
+def test_no_configuration_crashes_it(tmp_path: Path, method: str, key: str) -> None:
+    folder = write_quark(tmp_path / "quark", quant_method=method)
+    config = json.loads((folder / "config.json").read_text())
+    for value in HOSTILE:
+        for stated in ({**config["quantization_config"], key: value}, {"quant_method": method, key: value}):
+            (folder / "config.json").write_text(json.dumps({**config, "quantization_config": stated}))
+            with contextlib.suppress(InputError):
+                inspect(folder)
+            with contextlib.suppress(InputError):
+                check_scales(folder)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{}", b"[]", b"7", b'{"a": 1}', b'{"a": {"dtype": 1, "shape": [1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}',
+        b'{"a": {"dtype": "F32", "shape": 1e999, "data_offsets": [0, 1e999]}}',
+        b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_no_header_crashes_it(tmp_path: Path, header: bytes) -> None:
+    folder = write_quark(tmp_path / "quark")
+    file = folder / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError):
+        inspect(folder)
+    file.write_bytes((1 << 62).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match="no safetensors file"):
+        inspect(folder)
 
 
 def test_a_part_of_the_files_without_the_index(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Engines: one file each, named as in `engine.toml`. An engine turns prompts into tokens and knows no LoadGen.
 
 An engine module holds `check(settings)` and `check_sampling(sampling)` for the tables `[settings]` and `[sampling]` of
-`engine.toml`, `create(settings, plan, sampling) -> Engine`, and `versions()`. It imports its library inside them, so
-that looking at a campaign costs nothing.
+`engine.toml`, `serves_a_model(settings)`, `create(settings, plan, sampling) -> Engine`, and `versions()`. It imports
+its library inside them, so that looking at a campaign costs nothing.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GRE
     engine.check_sampling(sampling)
 
 
-def serves_a_model(name: str) -> bool:
+def serves_a_model(name: str, settings: dict[str, Any]) -> bool:
     """Whether an engine's answers are a model's: a submission may have no other."""
-    return bool(getattr(plugins.load(__name__, name, "engine"), "SERVES_A_MODEL", True))
+    found: bool = plugins.load(__name__, name, "engine").serves_a_model(settings)
+    return found
 
 
 def create(name: str, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:

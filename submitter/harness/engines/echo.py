@@ -22,8 +22,6 @@ from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.sampling import GREEDY, Sampling
 
-SERVES_A_MODEL = False
-
 
 class Settings(BaseModel):
     """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included.
@@ -62,6 +60,10 @@ def check(settings: dict[str, Any]) -> Settings:
 
 def check_sampling(sampling: Sampling) -> None:
     """Any: there is no model to sample from."""
+
+
+def serves_a_model(settings: dict[str, Any]) -> bool:
+    return False
 
 
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:

@@ -119,6 +119,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def serves_a_model(settings: dict[str, Any]) -> bool:
+    """Not with weights of noise, which vLLM makes for tests of speed."""
+    return settings.get("load_format") != "dummy"
+
+
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     return VllmEngine(settings, plan, sampling)
 
