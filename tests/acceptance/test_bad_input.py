@@ -74,6 +74,11 @@ def test_a_broken_campaign(campaign: Any) -> None:
             lambda model: (model / "model.safetensors.index.json").write_text('{"weight_map": {"w": "a.safetensors"}}'),
             "lacks 1 of 1 weight files, a.safetensors first",
         ),
+        (
+            lambda model: (model / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}'),
+            "says it is quantised by fp8, but all its weights are wide",
+        ),
+        (lambda model: (model / "config.json").write_text('{"num_hidden_layers": 99}'), "of the 99 layers"),
     ],
 )
 def test_a_missing_or_corrupt_model(campaign: Any, damage: Callable[[Path], None], words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -83,9 +84,17 @@ def test_score_and_assemble_work_alone(finished: Finished, tmp_path: Path) -> No
 
 
 def test_run_makes_one_run(campaign: Any) -> None:
-    done = campaign.submitter("run", str(campaign.file), "--scenario", "Offline", "--mode", "accuracy")
+    """And its record tells the environment, but no secret of it."""
+    environment = {**os.environ, "HF_TOKEN": "open sesame", "VLLM_LOGGING_LEVEL": "ERROR", "PRIVATE": "matter"}
+    arguments = ("run", str(campaign.file), "--scenario", "Offline", "--mode", "accuracy")
+    done = campaign.submitter(*arguments, env=environment)
     assert done.returncode == 0, done.stderr
-    assert [r.parent.name for r in campaign.output.glob("runs/**/record.json")] == ["accuracy"]
+    (record,) = campaign.output.glob("runs/**/record.json")
+    assert record.parent.name == "accuracy"
+    told = json.loads(record.read_text())["environment"]
+    assert (told["HF_TOKEN"], told["VLLM_LOGGING_LEVEL"]) == ("***", "ERROR")
+    assert "PRIVATE" not in told
+    assert "sesame" not in record.read_text()
     refused = campaign.submitter("assemble", str(campaign.file))
     assert refused.returncode == 2
     assert "holds no finished run" in refused.stderr
