@@ -17,7 +17,7 @@ _SOURCE = "submitter: the templates of submitter/documents"
 _DOCUMENTS = (".md", ".adoc", ".txt", ".rst")
 
 
-@rule("DOC001", origin="integrity", source=_SOURCE, hint=documents.HINT, spares_results=True)
+@rule("DOC001", absence=True, origin="integrity", source=_SOURCE, hint=documents.HINT, spares_results=True)
 def documents_written(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No document holds a part that a person has still to write.
 
@@ -30,7 +30,7 @@ def documents_written(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
             yield from _unfilled(submitter.files.read(path, TEXT_LIMIT_BYTES), path)
 
 
-@rule("DOC002", origin="integrity", requires=["MEA002"], source=_SOURCE, hint=documents.HINT)
+@rule("DOC002", absence=True, origin="integrity", requires=["MEA002"], source=_SOURCE, hint=documents.HINT)
 def measurement_written(result: Result, book: Rulebook) -> Iterator[Problem]:
     """What stands beside a result holds no part that a person has still to write."""
     path = result.layout.measurements(result.key) / layout.README
@@ -39,7 +39,7 @@ def measurement_written(result: Result, book: Rulebook) -> Iterator[Problem]:
     yield from _unfilled_fields(result.measurements, result.measurements_path)
 
 
-@rule("DOC003", origin="integrity", requires=["SYS001"], source=_SOURCE, hint=documents.HINT)
+@rule("DOC003", absence=True, origin="integrity", requires=["SYS001"], source=_SOURCE, hint=documents.HINT)
 def description_written(system: System, book: Rulebook) -> Iterator[Problem]:
     """The system description holds no field that a person has still to write."""
     yield from _unfilled_fields(system.description, system.description_path)

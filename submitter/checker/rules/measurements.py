@@ -23,6 +23,7 @@ _OLD_CHECK = "submission_checker.py check_measurement_dir"
 
 @rule(
     "MEA001",
+    absence=True,
     source=f"{_CHECK}missing_check; {_OLD_CHECK}",
     hint="say how the model was made: see schemas/measurements.schema.json",
 )
@@ -36,7 +37,7 @@ def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
         yield Problem("a required file is missing", required=name, path=str(result.measurements_path))
 
 
-@rule("MEA002", source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES")
+@rule("MEA002", absence=True, source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES")
 def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The files that let others repeat the run are there, and not empty."""
     folder = result.layout.measurements(result.key)
@@ -144,6 +145,7 @@ def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str,
 
 @rule(
     "MEA005",
+    absence=True,
     source=_OLD_CHECK,
     requires=["MEA001"],
     hint="put the code of the benchmark there, or a file of this name that names the folder it is in",

@@ -14,7 +14,7 @@ from submitter.rulebook import Rulebook
 _CHECK = "official: checks/system_check.py "
 
 
-@rule("SYS001", source=_CHECK + "missing_check", hint="describe the system: submitter describe-system")
+@rule("SYS001", absence=True, source=_CHECK + "missing_check", hint="describe the system: submitter describe-system")
 def description_present(system: System, book: Rulebook) -> Iterator[Problem]:
     """Every system with results is described.
 
