@@ -368,6 +368,8 @@ def change_json(root: Path, dice: random.Random) -> str:
         key = dice.choice([*sorted(content), "is_network", "system_type", "submitter", "division", "status"])
     except (ValueError, TypeError, IndexError):
         raise Unfit from None
+    if not isinstance(content, dict):
+        raise Unfit
     old = content.get(key)
     if dice.random() < 0.3 and key in content:
         del content[key]
@@ -383,7 +385,12 @@ def change_json(root: Path, dice: random.Random) -> str:
 
 def change_type(root: Path, dice: random.Random) -> str:
     path = _pick(dice, list((root / "systems").glob("*.json")))
-    content = json.loads(read(path))
+    try:
+        content = json.loads(read(path))
+    except ValueError:
+        raise Unfit from None
+    if not isinstance(content, dict):
+        raise Unfit
     content["system_type"] = dice.choice(["edge", "datacenter", "datacenter,edge", "edge,datacenter"])
     write(path, json.dumps(content))
     return f"system_type is now {content['system_type']}"
