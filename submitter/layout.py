@@ -9,6 +9,7 @@ Source: policies `submission_rules.adoc`, section "Inference"; the path tables o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from submitter.model import Mode, ResultKey
@@ -84,6 +85,7 @@ class Layout:
         """The submitter's folder of measurements or compliance; None where the round has no such folder."""
         return None if self.nested else self.submitter_root(division, submitter) / name
 
+    @lru_cache(maxsize=1024)  # noqa: B019  asked by many rules; the two layouts live as long as the program
     def _beside_results(self, key: ResultKey, name: str) -> PurePosixPath:
         top = self.top_folder(key.division, key.submitter, name)
         return self.scenario(key) if top is None else top.joinpath(key.system, key.benchmark, key.scenario)

@@ -13,9 +13,9 @@ from submitter.checker.finding import Finding, Report, Severity, Waived
 from submitter.checker.partial import partial_of
 from submitter.checker.place import find_root, from_here
 from submitter.checker.registry import FULL, Rule, all_rules, selected
-from submitter.checker.session import Judged, Session
+from submitter.checker.session import Above, Judged, Session
 from submitter.checker.tree import SubmitterDir, Tree
-from submitter.checker.workers import judge_in_processes
+from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
 from submitter.layout import layout_of
 from submitter.rulebook import Rulebook
@@ -56,8 +56,11 @@ def check(
             f"{path} holds no result to check",
             "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
         )
-    summit = Session(tree, tree.summit, rules, waive, profile=profile).run()
-    judged = [summit, *judge_in_processes(tree, chosen, rules, waive, profile, summit, _processes(jobs))]
+    jobs = _processes(jobs)
+    nothing = Above({}, set(), False)
+    summit = Session(tree, tree.summit, rules, waive, profile, nothing, tree.summit).run()
+    task = Task(tree, rules, waive, profile, summit.above)
+    judged = [summit, *judge_submitters(task, chosen, jobs)]
     return _report(tree, judged, rules, waive, profile, fail_on, partial)
 
 
@@ -119,7 +122,7 @@ def _report(
         "notes": severities.count(Severity.NOTE),
         "waived": sum(len(some.findings) for some in waived),
         "rules": len(rules),
-        "files": sum(part.read_count for part in judged),
+        "files": len(frozenset().union(*(part.opened for part in judged))),
     }
     return Report(
         tree.book.name,
@@ -128,7 +131,7 @@ def _report(
         waived,
         tuple(skip for part in judged for skip in part.skips),
         tuple(sorted({rule_id for part in judged for rule_id in part.crashed})),
-        any(part.smoke for part in judged),
+        any(part.above.smoke for part in judged),
         tuple(run for part in judged for run in part.full_runs),
         summary,
         profile,

@@ -47,7 +47,7 @@ class Files:
         self._listings: dict[str, dict[str, Kind]] = {}
         self._root = os.fspath(self.root)
         self._real_root = os.path.realpath(self.root)
-        self.read_count = 0
+        self.opened: set[str] = set()
 
     def listing(self, folder: PurePosixPath) -> dict[str, Kind]:
         """Name to kind of a folder's entries, sorted; empty if it is no folder of this tree."""
@@ -141,7 +141,7 @@ class Files:
             if size > limit_bytes:
                 told = f"{size} bytes, expected at most {limit_bytes}"
                 raise Unreadable(path, f"is too large to be what it is named: {told}")
-            self.read_count += 1
+            self.opened.add(str(path))
             return os.read(descriptor, size)
         except OSError as error:
             raise Unreadable(path, error.strerror or "cannot be read") from None

@@ -173,7 +173,7 @@ class ComplianceRun(Run):
     def _read_answers(self) -> list[AccuracyEntry]:
         if self.files.size(self.answers_path) > _ANSWERS_LIMIT_BYTES:
             raise Unreadable(self.answers_path, "are too large for the 100 that the test logs")
-        self.files.read_count += 1
+        self.files.opened.add(str(self.answers_path))
         try:
             return list(read_accuracy(self.files.root / self.answers_path))
         except LogFormatError as error:

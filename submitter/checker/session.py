@@ -29,24 +29,32 @@ CRASHED = "INT001"
 NOT_JUDGED = "INT002"
 
 
+@dataclass(frozen=True)
+class Above:
+    """What was found of the folders above: by rule the paths of the objects it failed at, the paths of those that are
+    refused, and whether the tree says of itself that its runs were short."""
+
+    failed: dict[str, set[str]]
+    refused: set[str]
+    smoke: bool
+
+
 @dataclass
 class Judged:
-    """What the rules said of a part of the tree; `failed` maps a rule's id to the paths of the objects it failed at."""
+    """What the rules said of a part of the tree."""
 
+    above: Above
     findings: list[Finding] = field(default_factory=list)
     waived: dict[str, list[Finding]] = field(default_factory=dict)
     verdicts: list[ResultVerdict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     crashed: dict[str, None] = field(default_factory=dict)
-    failed: dict[str, set[str]] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
     full_runs: list[FullRun] = field(default_factory=list)
-    smoke: bool = False
-    read_count: int = 0
+    opened: set[str] = field(default_factory=set)
 
 
 class Session:
-    """Asks `rules` of `nodes`, a submitter with all that is its own, or what stands above the submitters.
+    """Asks `rules` of `nodes`, which are a part of what there is at `places`.
 
     `above` is what was said of the folders above; `waive` maps ids of rules to the reason why they need not hold.
     """
@@ -57,8 +65,9 @@ class Session:
         nodes: list[Node],
         rules: Iterable[Rule],
         waive: Mapping[str, str],
-        above: Judged | None = None,
-        profile: str = FULL,
+        profile: str,
+        above: Above,
+        places: list[Node],
     ) -> None:
         self.tree = tree
         self.nodes = nodes
@@ -66,17 +75,17 @@ class Session:
         self.profile = profile
         self.lenient = tree.book.checker.not_enforced_for
         self.waive = waive
-        self.judged = Judged()
         # Of each rule: the objects it failed at, and those with everything that holds them.
-        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()} if above else {}
+        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()}
         self.failed_under: dict[str, set[Node]] = {}
         self.absences: list[tuple[Rule, Node, Unavailable]] = []
-        self.refused: set[str] = set(above.refused) if above else set()
-        self.places = {str(node.path): node for node in nodes}
+        self.refused: set[str] = set(above.refused)
+        self.places = {str(node.path): node for node in places}
         manifests = [manifest_of(node) for node in nodes if isinstance(node, SubmitterDir)]
         # The official checker knows no short runs.
         smoke = [manifest for manifest in manifests if manifest and manifest.smoke and profile == FULL]
-        self.judged.smoke = bool(smoke)
+        self.smoke = above.smoke or bool(smoke)
+        self.judged = Judged(Above(self.failed_at, self.refused, self.smoke))
         self.judged.full_runs = [
             FullRun(printable(run.command), run.expected_s) for manifest in smoke if (run := manifest.full_run)
         ]
@@ -92,9 +101,7 @@ class Session:
         self._report_absences()
         judged = self.judged
         judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
-        judged.failed = self.failed_at
-        judged.refused = self.refused
-        judged.read_count = self.tree.files.read_count
+        judged.opened = self.tree.files.opened
         return judged
 
     def _ask(self, rule: Rule, node: Node) -> None:
@@ -147,7 +154,7 @@ class Session:
             rule.source,
             scope,
         )
-        if rule.id in self.waive or (rule.smoke and self.judged.smoke):
+        if rule.id in self.waive or (rule.smoke and self.smoke):
             self.judged.waived.setdefault(rule.id, []).append(finding)
             return False
         self.judged.findings.append(finding)
@@ -203,7 +210,7 @@ class Session:
         nodes = [*result.lineage, *result.parts]
         bad = any(str(node.path) in self.refused for node in nodes)
         metric, inferred = result_metric(result, self.tree.book)
-        verdict = "invalid" if bad else "preview" if self.judged.smoke else "valid"
+        verdict = "invalid" if bad else "preview" if self.smoke else "valid"
         row = summary_row(result, self.tree.book) if verdict == "valid" else {}
         return ResultVerdict(result.key, verdict, metric, inferred, power_metric(result), row)
 

@@ -181,6 +181,10 @@ class System(Node):
         return self.layout.system(self.submitter.division, self.submitter.name, self.name)
 
     @property
+    def result_count(self) -> int:
+        return sum(len(benchmark.results) for benchmark in self.benchmarks)
+
+    @property
     def description(self) -> dict[str, Any]:
         return self.load("description", lambda: self.files.json_object(self.description_path, JSON_LIMIT_BYTES))
 
@@ -220,7 +224,7 @@ class SubmitterDir(Node):
 
     @property
     def result_count(self) -> int:
-        return sum(len(benchmark.results) for system in self.systems for benchmark in system.benchmarks)
+        return sum(system.result_count for system in self.systems)
 
     @cached_property
     def survey(self) -> Survey:
@@ -318,13 +322,15 @@ class Tree:
         """The submitters to judge: each of them, with the summit, can be judged without the others."""
         return list(filter(self.concerned, self.submission.submitters))
 
-    def nodes_of(self, submitter: SubmitterDir) -> list[Node]:
-        """A submitter and every object of its to judge, from the whole to its parts."""
-        found: list[Node] = [submitter]
-        for system in filter(self.concerned, submitter.systems):
-            found.append(system)
-            for benchmark in filter(self.concerned, system.benchmarks):
-                found.append(benchmark)
-                for result in filter(self.concerned, benchmark.results):
-                    found += [result, *result.parts]
+    def nodes_of(self, whole: SubmitterDir | System) -> list[Node]:
+        """A submitter or a system and every object of its to judge, from the whole to its parts."""
+        found: list[Node] = [whole]
+        if isinstance(whole, SubmitterDir):
+            return found + [
+                node for system in whole.systems if self.concerned(system) for node in self.nodes_of(system)
+            ]
+        for benchmark in filter(self.concerned, whole.benchmarks):
+            found.append(benchmark)
+            for result in filter(self.concerned, benchmark.results):
+                found += [result, *result.parts]
         return found

@@ -1,98 +1,141 @@
-"""Judging the submitters of a tree side by side: each has its own session, in processes where there are several."""
+"""Judging the submitters of a tree side by side, in processes where there is enough to do.
+
+Each submitter is judged by itself, first as a whole and then its systems, some at a time: so the largest submitter of a
+round does not keep one process busy while the others wait, and what was read of one part is forgotten before the next.
+"""
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from submitter.checker.files import Files
 from submitter.checker.registry import Rule
-from submitter.checker.session import Judged, Session
-from submitter.checker.tree import SubmitterDir, Tree
+from submitter.checker.runs import Node
+from submitter.checker.session import Above, Judged, Session
+from submitter.checker.tree import SubmitterDir, System, Tree
 from submitter.errors import SubmitterError
 
 # A check of fewer results than this is done before the processes would be there.
 _RESULTS_WORTH_A_PROCESS = 24
+# Systems are judged together up to this many results: few enough to share the work out, enough to be worth a hand-over.
+_RESULTS_TOGETHER = 32
 
 
-def judge_in_processes(
-    tree: Tree,
-    submitters: list[SubmitterDir],
-    rules: tuple[Rule, ...],
-    waive: Mapping[str, str],
-    profile: str,
-    summit: Judged,
-    jobs: int,
-) -> list[Judged]:
-    """What the rules say of each submitter, in their order.
+@dataclass
+class Task:
+    """All that judging takes, whichever part of the tree it is."""
 
-    SubmitterError where a process was killed, which is what happens when memory runs out.
-    """
-    task = _Task(tree, rules, waive, profile, summit)
-    sizes = {
-        submitter: sum(1 for s in submitter.systems for b in s.benchmarks for _ in b.results)
-        for submitter in submitters
-    }
-    jobs = min(jobs, len(submitters), 1 + sum(sizes.values()) // _RESULTS_WORTH_A_PROCESS)
-    # Only a forked process has the tree, the rules and what was said above without being sent them.
-    if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods():
-        return [task.judge(submitter.division, submitter.name) for submitter in submitters]
-    largest_first = sorted(submitters, key=lambda submitter: -sizes[submitter])
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_adopt, initargs=(task,)) as pool:
-        futures = {s: pool.submit(_judge, s.division, s.name) for s in largest_first}
-        try:
-            return [futures[submitter].result() for submitter in submitters]
-        except BrokenProcessPool:
-            raise SubmitterError(
-                "a process of the check was killed; was there too little memory?", "check again with --jobs 1"
-            ) from None
+    tree: Tree
+    rules: tuple[Rule, ...]
+    waive: Mapping[str, str]
+    profile: str
+    summit: Above
+    # The listings of the submitter that was judged last, some part of which often comes next.
+    listed: tuple[PurePosixPath, Files] | None = None
 
+    def head(self, submitter: PurePosixPath) -> tuple[Judged, list[tuple[str, ...]]]:
+        """What the rules say of a submitter as a whole, and the names of its systems as they are to be judged."""
+        own, whole = self._of(submitter)
+        nodes = own.nodes_of(whole)
+        parts = _parts([node for node in nodes if isinstance(node, System)])
+        return self._judged(own, [whole], self.summit, nodes), parts
 
-class _Task:
-    """All that judging one submitter takes."""
+    def systems(self, submitter: PurePosixPath, names: tuple[str, ...], above: Above) -> Judged:
+        """What the rules say of some of a submitter's systems."""
+        own, whole = self._of(submitter)
+        nodes = [node for system in whole.systems if system.name in names for node in own.nodes_of(system)]
+        return self._judged(own, nodes, above, nodes)
 
-    def __init__(
-        self, tree: Tree, rules: tuple[Rule, ...], waive: Mapping[str, str], profile: str, summit: Judged
-    ) -> None:
-        self.tree = tree
-        self.rules = rules
-        self.waive = waive
-        self.profile = profile
-        self.summit = summit
-
-    def judge(self, division: str, name: str) -> Judged:
-        # A tree of its own: what was read of one submitter must not stay in memory while the next is judged.
+    def _of(self, submitter: PurePosixPath) -> tuple[Tree, SubmitterDir]:
+        """The submitter, in a tree that has read no file yet."""
         whole = self.tree
-        own = Tree(Files(whole.files.root), whole.book, whole.layout, whole.below)
-        path = PurePosixPath(division, name)
-        submitter = next(node for node in own.submitters if node.path == path)
-        nodes = own.nodes_of(submitter)
+        if self.listed is None or self.listed[0] != submitter:
+            self.listed = submitter, Files(whole.files.root)
+        files = self.listed[1]
+        files.opened = set()
+        own = Tree(files, whole.book, whole.layout, whole.below)
+        return own, next(node for node in own.submitters if node.path == submitter)
+
+    def _judged(self, own: Tree, nodes: list[Node], above: Above, places: list[Node]) -> Judged:
         # Objects of a tree name each other, so it would take a search for garbage to free them: they are taken apart.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            return Session(own, nodes, self.rules, self.waive, self.summit, self.profile).run()
+            return Session(own, nodes, self.rules, self.waive, self.profile, above, places).run()
         finally:
-            for node in [*own.summit, *nodes, *own.submitters]:
+            for node in [*own.summit, *own.submitters, *places]:
                 vars(node).clear()
             vars(own).clear()
             if was_enabled:
                 gc.enable()
 
 
-_task: _Task
+def _parts(systems: list[System]) -> list[tuple[str, ...]]:
+    parts: list[tuple[str, ...]] = []
+    together: list[str] = []
+    count = 0
+    for system in systems:
+        together.append(system.name)
+        count += system.result_count
+        if count >= _RESULTS_TOGETHER:
+            parts.append(tuple(together))
+            together, count = [], 0
+    return [*parts, tuple(together)] if together else parts
 
 
-def _adopt(task: _Task) -> None:
+def judge_submitters(task: Task, submitters: list[SubmitterDir], jobs: int) -> list[Judged]:
+    """What the rules say of each submitter and its systems, in the order of the tree.
+
+    SubmitterError where a process was killed, which is what happens when memory runs out.
+    """
+    sizes = {submitter.path: submitter.result_count for submitter in submitters}
+    jobs = min(jobs, 1 + sum(sizes.values()) // _RESULTS_WORTH_A_PROCESS)
+    # Only a forked process has the tree, the rules and what was said above without being sent them.
+    if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        judged = []
+        for path in sizes:
+            head, parts = task.head(path)
+            judged += [head, *(task.systems(path, names, head.above) for names in parts)]
+        return judged
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_adopt, initargs=(task,)) as pool:
+        try:
+            return _shared_out(pool, sizes)
+        except BrokenProcessPool:
+            raise SubmitterError(
+                "a process of the check was killed; was there too little memory?", "check again with --jobs 1"
+            ) from None
+
+
+def _shared_out(pool: ProcessPoolExecutor, sizes: dict[PurePosixPath, int]) -> list[Judged]:
+    largest_first = sorted(sizes, key=lambda path: -sizes[path])
+    heads = {pool.submit(_head, path): path for path in largest_first}
+    judged: dict[PurePosixPath, tuple[Judged, list[Future[Judged]]]] = {}
+    for done in as_completed(heads):
+        path = heads[done]
+        head, parts = done.result()
+        judged[path] = head, [pool.submit(_systems, path, names, head.above) for names in parts]
+    return [part for path in sizes for part in (judged[path][0], *(future.result() for future in judged[path][1]))]
+
+
+_task: Task
+
+
+def _adopt(task: Task) -> None:
     global _task
     _task = task
     gc.disable()  # a session leaves no garbage
 
 
-def _judge(division: str, name: str) -> Judged:
-    return _task.judge(division, name)
+def _head(submitter: PurePosixPath) -> tuple[Judged, list[tuple[str, ...]]]:
+    return _task.head(submitter)
+
+
+def _systems(submitter: PurePosixPath, names: tuple[str, ...], above: Above) -> Judged:
+    return _task.systems(submitter, names, above)
