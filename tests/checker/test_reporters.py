@@ -22,8 +22,8 @@ SCHEMA = json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text())
 
 FAILING = """\
 closed/Acme/results/2xH200/llama2-70b-99.9
-  ✗ Interactive  58,520 Tokens/s  invalid
-  ✗ Offline      61,980 Tokens/s  invalid
+  ✗ Interactive  58520.5 Tokens/s  invalid
+  ✗ Offline      61980.2 Tokens/s  invalid
      ACC002  rouge1 misses the target
              found 44.3, required at least 44.3868
              Offline/accuracy/accuracy.txt:1
@@ -161,7 +161,7 @@ def test_a_whole_round_stays_readable() -> None:
 def test_power_and_inferred_figures_stand_at_their_result() -> None:
     powered = dataclasses.replace(verdict_of(), power=Metric(4613.6, "Watts"), inferred=True)
     rendered = text.render(report_of([powered], []), colour=False)
-    assert "  ✓ Offline  100 Samples/s  valid  inferred  4,614 Watts" in rendered
+    assert "  ✓ Offline  100 Samples/s  valid  inferred  4613.6 Watts" in rendered
 
 
 def test_what_is_right_wrong_and_missing_is_listed() -> None:

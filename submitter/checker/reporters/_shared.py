@@ -113,11 +113,11 @@ def place(finding: Finding, folder: str = "") -> str:
 
 
 def figure(metric: Metric | None) -> tuple[str, str]:
-    """A metric's value for people, and its unit."""
+    """A metric's value, to the six digits that the official summary prints, and its unit."""
     if metric is None:
         return "no figure", ""
     value = metric.value
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"), metric.unit
+    return (f"{value:.0f}" if abs(value) >= 1e6 else f"{value:.6g}"), metric.unit
 
 
 def count(number: int, noun: str) -> str:
