@@ -147,7 +147,8 @@ def test_the_inputs_reach_the_check(tree: Path) -> None:
     assert json.loads(Path(selected.outputs["report"]).read_text())["summary"]["rules"] > 2
     assert run_step("check", tree, {"profile": "official"}).code == 1
     assert run_step("check", tree, {"fail-on": "never"}).code == 0
-    assert run_step("check", tree, {"submitter": "Acme", "partial": "true"}).outputs["verdict"] == "fail"
+    # All that is wrong with this tree is a file that is missing still.
+    assert run_step("check", tree, {"submitter": "Acme", "partial": "true"}).outputs["verdict"] == "pass"
     assert not (tree / "pwned").exists()
 
 
