@@ -4,7 +4,7 @@
 
     python bench/compare_reports.py ../before . v4.1=rounds/v4.1 v5.1=rounds/v5.1 v6.0=rounds/v6.0-part
 
-BEFORE and AFTER are checkouts of this project; FOLDER holds a round's `closed/` and `open/`. Both profiles are compared.
+BEFORE and AFTER are checkouts of this project; FOLDER holds `closed/` and `open/`. Both profiles are compared.
 Everything in the report counts: verdicts, figures, units, each finding's rule, severity, origin, path, line and source,
 and the summary. Only the words of a finding (message, found, required, hint) and a rule's title and reason may differ:
 those differences are listed, each once with its count. Exit code 1 where anything else differs.

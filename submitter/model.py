@@ -51,3 +51,11 @@ class ResultKey:
 
     def __str__(self) -> str:
         return f"{self.division}/{self.submitter}/results/{self.system}/{self.benchmark}/{self.scenario}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The figure of a result, as the results table shows it: a value and its unit."""
+
+    value: float
+    unit: str

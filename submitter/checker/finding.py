@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from submitter.model import ResultKey
-
-_MAX_TEXT = 300
+from submitter.model import Metric, ResultKey
 
 
 class Severity(StrEnum):
@@ -61,14 +59,6 @@ class Skip:
     rule: str
     path: str
     because: str
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The result's figure, as the official checker reports it."""
-
-    value: float
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -165,31 +155,3 @@ class Report:
         if self.crashed:
             return 70
         return 1 if self.verdict == "fail" and self.fail_on is not None else 0
-
-
-def printable(text: str) -> str:
-    """Text from a stranger's file, safe to print: one line, bounded, no control characters, no lone surrogates."""
-    if len(text) > _MAX_TEXT:
-        text = text[: _MAX_TEXT - 3] + "..."
-    if text.isascii() and text.isprintable():
-        return text
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def shown(value: object) -> str:
-    """A value of a stranger's JSON, as a finding names it: bounded, and never a nested structure."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return f"an object of {len(value)} keys"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"'{value[:_MAX_TEXT]}'"
-    try:
-        return str(value)[:_MAX_TEXT]
-    except ValueError:  # Python refuses to write integers of thousands of digits
-        return "an enormous number"

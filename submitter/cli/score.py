@@ -12,7 +12,7 @@ from submitter.errors import InputError
 
 if TYPE_CHECKING:
     from submitter.campaign import CampaignPlan
-    from submitter.checker.standing import Standing
+    from submitter.insight.standings import ResultStanding
 
 
 def score(
@@ -54,15 +54,15 @@ def show_scores(plan: CampaignPlan) -> None:
 
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
     """1 if a result of the closed division misses a target, or another score comes out than is stated; else 0."""
-    from submitter.checker.rounds import round_of
-    from submitter.checker.standing import standings
+    from submitter.insight.standings import standings
     from submitter.rulebook import load_rulebook
+    from submitter.submission import open_submission
 
+    opened = open_submission(path, load_rulebook(round_name) if round_name else None)
     if round_name is None:
-        round_name = round_of(path)
-        say(f"targets of round {round_name} (--round names another)")
+        say(f"targets of round {opened.book.name} (--round names another)")
     wrong = 0
-    for standing in standings(path, load_rulebook(round_name)):
+    for standing in standings(opened):
         figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no figure"
         print(f"{standing.path}: {figure}")
         for name, value, target in standing.scores:
@@ -75,9 +75,9 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
     return 1 if wrong else 0
 
 
-def _answers(standing: Standing, dataset: Path | None, tokenizer: Path | None) -> bool:
+def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | None) -> bool:
     """Say what the accuracy log still allows, and do it where all that it takes was given; True if a score differs."""
-    from submitter.checker.standing import Answers
+    from submitter.insight.standings import Answers
 
     if standing.answers is not Answers.WHOLE:
         print(f"  accuracy log {standing.answers}: it cannot be scored again")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "checker")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "helpers")]
 
 from endpoints_tree import EndpointsTree  # noqa: E402
 from test_rules_endpoints import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write  # noqa: E402

@@ -6,17 +6,17 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import Problem, Severity, shown
-from submitter.checker.listing import differences
-from submitter.checker.log_errors import counted_errors
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules.accuracy import open_severity, score_of
-from submitter.checker.runs import AccuracyRun
-from submitter.checker.score import hashes
+from submitter.checker.rules._shared import counted_errors, differences
+from submitter.checker.rules.accuracy import open_severity
 from submitter.logs import TRUNCATION_MARK
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.accuracy_text import hashes
+from submitter.submission.files import Unavailable
+from submitter.submission.runs import AccuracyRun
 
 _CHECK = "official: checks/accuracy_check.py, submission_checker.py, check_accuracy_dir; "
 _LOG = ["STR002", "STR003"]
@@ -58,7 +58,7 @@ def hash_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 
     It ties the truncated log to the whole one.
     """
-    if score_of(run, book).hash is None:
+    if run.score.hash is None:
         yield Problem(
             "the hash of the accuracy log is missing",
             required="a line hash=<sha256>",
@@ -198,6 +198,7 @@ def extra_files(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "ACC013",
+    step="files",
     requires=["STR003"],
     source="official: submission_checker.py, check_results_dir, files_diff; REQUIRED_ACC_FILES",
     hint="keep the logs and the score of the accuracy run here, and nothing else",

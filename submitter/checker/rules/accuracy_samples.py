@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.tree import Result
 from submitter.rulebook import Rulebook
+from submitter.submission.tree import Result
 
 
 @rule("ACC016", requires=["STR005", "STR007"], source="official: configuration.py, get_accuracy_sample_count")

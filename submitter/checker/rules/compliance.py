@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.files import Unavailable, Unreadable
-from submitter.checker.finding import Problem, Severity, shown
-from submitter.checker.listing import differences
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.runs import ComplianceRun
-from submitter.checker.score import last_value, lines_of
-from submitter.checker.tree import Result, SubmitterDir
+from submitter.checker.rules._shared import differences
+from submitter.quoting import shown
 from submitter.rulebook import ComplianceTest, Rulebook
+from submitter.submission.accuracy_text import last_value, lines_of
+from submitter.submission.files import Unavailable, Unreadable
+from submitter.submission.runs import ComplianceRun
+from submitter.submission.tree import Result, SubmitterDir
 
 _CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
 _VERIFY_ACCURACY = "verify_accuracy.txt"
@@ -108,11 +109,11 @@ def _score_difference(run: ComplianceRun, test: ComplianceTest) -> str:
 
     The scores are of the samples that TEST01 logged, once from the accuracy run and once from the test's.
     """
-    folder = run.folder / "accuracy"
+    folder = run.accuracy_folder
     if any(differences(run.files, folder, test.delta_files)):
         return f"accuracy/ does not hold just {', '.join(test.delta_files)}"
     texts = [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
-    benchmark, patterns = run.result.benchmark, run.tree.book.accuracy_patterns
+    benchmark, patterns = run.result.benchmark, run.book.accuracy_patterns
     for metric, target in benchmark.accuracy_targets(run.result.scenario).items():
         if target.optional:
             continue
@@ -136,7 +137,7 @@ def files_are_the_listed_ones(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
     if test.performance_files:
         yield from differences(run.files, run.path, test.performance_files, ("mlperf_log_accuracy.json",))
     if test.accuracy_files and not _missing_lines(run, _VERIFY_ACCURACY, test):
-        yield from differences(run.files, run.folder / "accuracy", test.accuracy_files)
+        yield from differences(run.files, run.accuracy_folder, test.accuracy_files)
 
 
 @rule(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.runs import ComplianceRun
 from submitter.logs import TRUNCATION_MARK, AccuracyEntry
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.runs import ComplianceRun
 
 _TOKEN_BYTES = 4  # int32, the default of compliance/TEST06/run_verification.py
 _TEST06 = "TEST06"

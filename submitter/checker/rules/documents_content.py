@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from submitter import layout
-from submitter.checker.files import Kind
-from submitter.checker.finding import Problem, Severity, shown
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.runs import TEXT_LIMIT_BYTES
-from submitter.checker.tree import Result, SubmitterDir, System
 from submitter.model import Division
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind
+from submitter.submission.tree import Result, SubmitterDir, System
 
 _RULES = "policies submission_rules.adoc, section "
 _INFERENCE = "inference_policies inference_rules.adoc, section "
@@ -53,7 +53,7 @@ def readme_leads_to_the_run(result: Result, book: Rulebook) -> Iterator[Problem]
     It has a command, a link or a path to go on with. One that only promises to be written is refused.
     """
     path = result.layout.measurements(result.key) / layout.README
-    if result.files.kind(path) is not Kind.FILE or result.files.size(path) > TEXT_LIMIT_BYTES:
+    if result.files.kind(path) is not EntryKind.FILE or result.files.size(path) > TEXT_LIMIT_BYTES:
         return
     text = result.files.read(path, TEXT_LIMIT_BYTES).decode("utf-8", "replace")
     if _PLACEHOLDER.fullmatch(text):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.endpoints import EndpointsPerformance, EndpointsRun
-from submitter.checker.finding import Problem, Severity, shown
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import EndpointsRules, Rulebook
+from submitter.submission.endpoints_runs import EndpointsPerformance, EndpointsRun
 
 _PERFORMANCE = "official: checks/performance_check.py "
 _READER = "official: parsers/endpoints_parser.py "

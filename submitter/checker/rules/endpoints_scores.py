@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance
-from submitter.checker.files import Unreadable
-from submitter.checker.finding import Problem, shown
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules.endpoints import FILES, JUDGED, rules_of, summary
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsPerformance
+from submitter.submission.files import Unreadable
 
 _ACCURACY = "official: checks/accuracy_check.py "
 _COMPLIANCE = "official: checks/compliance_check.py compliance_endpoints_check"

@@ -9,11 +9,13 @@ from functools import wraps
 from pathlib import PurePosixPath
 
 from submitter import layout
-from submitter.checker.finding import Problem, shown
-from submitter.checker.power import PowerRun, Session
-from submitter.checker.ptd import Malformed
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.power import PowerSession
+from submitter.submission.power_run import PowerRun
+from submitter.submission.ptdaemon import Malformed
 
 _CHECKER = "official: tools/submission/power/power_checker.py "
 _AGAIN = "measure power again: the logs of a session cannot be mended"
@@ -40,7 +42,13 @@ def _in_server(check: _Check) -> _Check:
 _REQUIRED = ("version", "timezone", "modules", "sources", "messages", "uuid", "session_name", "results", "phases")
 
 
-@rule("PWR010", requires=["STR002"], source=_CHECKER + "SessionDescriptor.required_fields_check", hint=_AGAIN)
+@rule(
+    "PWR010",
+    step="performance",
+    requires=["STR002"],
+    source=_CHECKER + "SessionDescriptor.required_fields_check",
+    hint=_AGAIN,
+)
 def sessions_complete(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """client.json and server.json have all their fields."""
     for session in (power.client, power.server):
@@ -51,6 +59,7 @@ def sessions_complete(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PWR011",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "sources_check; sources_checksums.json",
     hint="measure with the release of mlcommons/power-dev that is the round's, unchanged",
@@ -79,6 +88,7 @@ _VERSION = re.compile(r"(?<=version=)(.+?)-")
 
 @rule(
     "PWR012",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "ptd_messages_check",
     hint="measure with a supported PTDaemon",
@@ -113,7 +123,7 @@ _NOTHING_TO_STOP = "Error: no measurement to stop"
 _STOPS = 2
 
 
-@rule("PWR013", requires=_READ, source=_CHECKER + "ptd_messages_check check_reply", hint=_AGAIN)
+@rule("PWR013", step="performance", requires=_READ, source=_CHECKER + "ptd_messages_check check_reply", hint=_AGAIN)
 @_in_server
 def ptdaemon_replies(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """PTDaemon answered each command as it should.
@@ -131,7 +141,9 @@ def ptdaemon_replies(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
                 yield Problem(f"PTDaemon answered otherwise to '{command}'", found, required)
 
 
-@rule("PWR014", requires=_READ, source=_CHECKER + "ptd_messages_check get_initial_range", hint=_AGAIN)
+@rule(
+    "PWR014", step="performance", requires=_READ, source=_CHECKER + "ptd_messages_check get_initial_range", hint=_AGAIN
+)
 @_in_server
 def ranges_restored(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """After the measurement the analyzer has the ranges that it had before."""
@@ -160,7 +172,13 @@ def _initial_range(columns: list[str], index: int) -> str:
     return "Auto"
 
 
-@rule("PWR015", requires=_READ, source=_CHECKER + "uuid_check", hint="put the logs of one session together")
+@rule(
+    "PWR015",
+    step="performance",
+    requires=_READ,
+    source=_CHECKER + "uuid_check",
+    hint="put the logs of one session together",
+)
 @_in_server
 def same_uuids(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """Both files name the same client and the same server."""
@@ -179,6 +197,7 @@ def _uuid(text: str) -> uuid.UUID:
 
 @rule(
     "PWR016",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "session_name_check",
     hint="put the logs of one session together",
@@ -197,6 +216,7 @@ _SERVER_VERSION = re.compile(r"mlcommons\/power server v(\d+)$")
 
 @rule(
     "PWR017",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "messages_check",
     hint="put the logs of one session together",
@@ -235,6 +255,7 @@ _RUN_FILES = (layout.DETAIL_LOG, layout.SUMMARY_LOG, PowerRun.SPL)
 
 @rule(
     "PWR018",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "results_check",
     hint="put back the file that the session wrote: whoever changes one must measure again",
@@ -267,6 +288,7 @@ def checksums(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PWR019",
+    step="performance",
     requires=_READ,
     source=_CHECKER + "check_ptd_config",
     hint="measure with a supported analyzer",
@@ -287,7 +309,7 @@ def analyzers_supported(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             yield Problem("the analyzer was given one channel", required="two channels")
 
 
-def _has_two_channels(server: Session, place: tuple[str | int, ...]) -> bool:
+def _has_two_channels(server: PowerSession, place: tuple[str | int, ...]) -> bool:
     words = [server.get(*place, "command", i) for i in range(server.count(*place, "command"))]
     asked = ""
     if "-c" in words:
@@ -297,7 +319,13 @@ def _has_two_channels(server: Session, place: tuple[str | int, ...]) -> bool:
     return server.count(*place, "channel") == 2
 
 
-@rule("PWR020", requires=_READ, source=_CHECKER + "debug_check", hint="measure again without debug mode")
+@rule(
+    "PWR020",
+    step="performance",
+    requires=_READ,
+    source=_CHECKER + "debug_check",
+    hint="measure again without debug mode",
+)
 @_in_server
 def no_debug(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """The server did not run in debug mode."""
@@ -306,7 +334,7 @@ def no_debug(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         yield Problem("the server ran in debug mode", f"debug: {shown(debug)}", "false")
 
 
-@rule("PWR021", requires=_READ, source=_CHECKER + "check_ptd_logs", hint=_AGAIN)
+@rule("PWR021", step="performance", requires=_READ, source=_CHECKER + "check_ptd_logs", hint=_AGAIN)
 @_in_server
 def timezone_known(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """server.json names its time zone, in seconds."""

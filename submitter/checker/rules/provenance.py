@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from submitter import layout
-from submitter.checker.files import Kind
 from submitter.checker.finding import Problem, Severity
-from submitter.checker.manifest import manifest_of, manifest_problem, manifest_result
 from submitter.checker.registry import rule
-from submitter.checker.score import hashes, values
-from submitter.checker.tree import Result, SubmitterDir
 from submitter.model import Mode
 from submitter.rulebook import Rulebook
+from submitter.submission.accuracy_text import hashes, values
+from submitter.submission.files import EntryKind
+from submitter.submission.manifest import manifest_of, manifest_problem, manifest_result
+from submitter.submission.tree import Result, SubmitterDir
 
 if TYPE_CHECKING:
     from submitter.record import RunRecord
@@ -59,7 +59,7 @@ def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
     if manifest is None:
         return
     everything = submitter.files.walk(submitter.path, _WALK_LIMIT)
-    there = {str(path): path for path, kind in everything if kind is Kind.FILE}
+    there = {str(path): path for path, kind in everything if kind is EntryKind.FILE}
     for name, sha256 in manifest.files.items():
         path = there.get(name)
         if path is None:

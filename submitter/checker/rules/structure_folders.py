@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from submitter import plugins
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.survey import Survey
-from submitter.checker.tree import DivisionDir, Submission, SubmitterDir, System
 from submitter.model import Division
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.survey import Survey
+from submitter.submission.tree import DivisionDir, Submission, SubmitterDir, System
 
 _RULES = "policies submission_rules.adoc, section Inference"
 _OLD_CHECK = "official: submission_checker.py, check_results_dir"

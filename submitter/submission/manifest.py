@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from submitter.checker.files import Unavailable
-from submitter.checker.tree import Result, SubmitterDir
+from submitter.submission.files import Unavailable
+from submitter.submission.tree import Result, SubmitterDir
 
 if TYPE_CHECKING:
     from submitter.manifest import Manifest, ManifestResult

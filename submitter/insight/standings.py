@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from submitter.checker.files import Files, Kind, Unavailable
-from submitter.checker.finding import Metric
-from submitter.checker.metric import result_metric
-from submitter.checker.place import find_root
-from submitter.checker.score import read_score
-from submitter.checker.tree import Result, Tree
 from submitter.errors import InputError
-from submitter.layout import layout_of
 from submitter.logs import TRUNCATION_MARK
+from submitter.model import Metric
 from submitter.rulebook import Rulebook, Target
+from submitter.submission.files import EntryKind, Unavailable
+from submitter.submission.metric import result_metric
+from submitter.submission.opened import OpenSubmission
+from submitter.submission.tree import Result
 
 _ENDS_BYTES = 1 << 16
 
@@ -31,7 +29,7 @@ class Answers(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class ResultStanding:
     """One result. `scores` has each metric of the benchmark with its value, None where accuracy.txt states none.
 
     `stated_sha256` is what accuracy.txt says of the whole accuracy log, `answers_path` where that log lies.
@@ -53,23 +51,23 @@ class Standing:
         )
 
 
-def standings(path: Path, book: Rulebook) -> Iterator[Standing]:
-    """Every result at or below `path`, which is a submission or a folder inside one; InputError if there is none."""
-    root, below = find_root(path)
-    tree = Tree(Files(root), book, layout_of(book.name), below)
-    results = [n for submitter in tree.submitters for n in tree.nodes_of(submitter) if isinstance(n, Result)]
+def standings(opened: OpenSubmission) -> Iterator[ResultStanding]:
+    """Every result of a submission that counts; InputError if there is none."""
+    results = list(opened.results)
     if not results:
-        raise InputError(f"{path} holds no result", "a result is <division>/<submitter>/results/<system>/<benchmark>/…")
+        raise InputError(
+            f"{opened.path} holds no result", "a result is <division>/<submitter>/results/<system>/<benchmark>/…"
+        )
     for result in results:
-        yield _standing(result, book)
+        yield _standing(result, opened.book)
 
 
-def _standing(result: Result, book: Rulebook) -> Standing:
+def _standing(result: Result, book: Rulebook) -> ResultStanding:
     scores: tuple[tuple[str, float | None, Target], ...] = ()
     stated = None
     try:
         targets = result.benchmark.accuracy_targets(result.scenario)
-        read = read_score(result.accuracy.score_text, targets, book.accuracy_patterns)
+        read = result.accuracy.score
         stated = read.hash
         found = {reading.metric: reading.value for reading in read.readings}
         scores = tuple(
@@ -78,9 +76,9 @@ def _standing(result: Result, book: Rulebook) -> Standing:
     except Unavailable:
         pass  # no accuracy.txt, or no benchmark or scenario of this round
     answers_path = result.accuracy.answers_path
-    there = result.files.kind(answers_path) is Kind.FILE
+    there = result.files.kind(answers_path) is EntryKind.FILE
     whole_path = result.files.root / answers_path
-    return Standing(
+    return ResultStanding(
         path=str(result.path),
         is_closed=result.is_closed,
         metric=result_metric(result, book)[0],

@@ -14,14 +14,12 @@ from reports import HOSTILE, report_of, verdict_of
 from submission_tree import BOOK, SYSTEM, Tree, write_tree
 
 from submitter.checker import check
-from submitter.checker.files import Files
-from submitter.checker.finding import Metric, Report
+from submitter.checker.finding import Report
+from submitter.checker.official_summary import summary_row
 from submitter.checker.reporters import csv as csv_report
-from submitter.checker.summary import summary_row
-from submitter.checker.tree import Tree as ReadTree
-from submitter.layout import layout_of
-from submitter.model import Scenario
+from submitter.model import Metric, Scenario
 from submitter.rulebook import load_rulebook
+from submitter.submission import open_submission
 
 
 def rows(report: Report) -> list[dict[str, str]]:
@@ -129,7 +127,7 @@ def test_numbers_and_plain_text_stay_as_they_are(text: str) -> None:
 
 
 def summary_of(tree: Tree) -> dict[str, str]:
-    read = ReadTree(Files(tree.root), BOOK, layout_of(BOOK.name), Path())
+    read = open_submission(tree.root, BOOK)
     (system,) = read.submitters[0].systems
     return summary_row(system.benchmarks[0].results[0], BOOK)
 

@@ -1,4 +1,4 @@
-"""One pass of the rules over a submitter: who is asked what, what follows from an answer, and the verdicts."""
+"""One pass of the rules over a part of a tree: which rule judges what, what follows from its findings, the verdicts."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import (
-    Finding,
-    FullRun,
-    Origin,
-    Problem,
-    ResultVerdict,
-    Severity,
-    Skip,
-    printable,
-)
-from submitter.checker.manifest import manifest_of
-from submitter.checker.metric import result_metric
-from submitter.checker.power import power_metric
-from submitter.checker.registry import FULL, OFFICIAL, Rule
-from submitter.checker.runs import Node
-from submitter.checker.summary import summary_row
-from submitter.checker.tree import BenchmarkDir, Result, SubmitterDir, Tree
+from submitter.checker.finding import Finding, FullRun, Origin, Problem, ResultVerdict, Severity, Skip
+from submitter.checker.official_summary import summary_row
+from submitter.checker.registry import FULL, OFFICIAL, Rule, all_rules, violations
+from submitter.quoting import printable
+from submitter.submission.files import Unavailable
+from submitter.submission.manifest import manifest_of
+from submitter.submission.metric import power_metric, result_metric
+from submitter.submission.node import Node
+from submitter.submission.opened import OpenSubmission
+from submitter.submission.tree import BenchmarkDir, Result, SubmitterDir
 
 CRASHED = "INT001"
 NOT_JUDGED = "INT002"
@@ -53,7 +45,7 @@ class Judged:
     opened: set[str] = field(default_factory=set)
 
 
-class Session:
+class Judge:
     """Asks `rules` of `nodes`, which are a part of what there is at `places`.
 
     `above` is what was said of the folders above; `waive` maps ids of rules to the reason why they need not hold.
@@ -61,7 +53,7 @@ class Session:
 
     def __init__(
         self,
-        tree: Tree,
+        opened: OpenSubmission,
         nodes: list[Node],
         rules: Iterable[Rule],
         waive: Mapping[str, str],
@@ -69,12 +61,12 @@ class Session:
         above: Above,
         places: list[Node],
     ) -> None:
-        self.tree = tree
+        self.book = opened.book
+        self.files = opened.files
         self.nodes = nodes
         self.rules = tuple(rules)
         self.profile = profile
-        self.lenient = tree.book.checker.not_enforced_for
-        self.waive = waive
+        self.lenient = opened.book.checker.not_enforced_for
         # Of each rule: the objects it failed at, and those with everything that holds them.
         self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()}
         self.failed_under: dict[str, set[Node]] = {}
@@ -85,6 +77,8 @@ class Session:
         # The official checker knows no short runs.
         smoke = [manifest for manifest in manifests if manifest and manifest.smoke and profile == FULL]
         self.smoke = above.smoke or bool(smoke)
+        # What a smoke run must violate, or the user waived, is reported as waived and fails nothing.
+        self.waived = {*waive, *(rule.id for rule in all_rules() if rule.smoke and self.smoke)}
         self.judged = Judged(Above(self.failed_at, self.refused, self.smoke))
         self.judged.full_runs = [
             FullRun(printable(run.command), run.expected_s) for manifest in smoke if (run := manifest.full_run)
@@ -101,7 +95,7 @@ class Session:
         self._report_absences()
         judged = self.judged
         judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
-        judged.opened = self.tree.files.opened
+        judged.opened = self.files.opened
         return judged
 
     def _ask(self, rule: Rule, node: Node) -> None:
@@ -119,7 +113,7 @@ class Session:
                 return
         failed_here = False
         try:
-            for problem in rule.body(node, self.tree.book):
+            for problem in violations(rule, node, self.book, self.waived):
                 failed_here |= self._add(rule, node, problem)
         except Unavailable as absence:
             self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
@@ -136,10 +130,8 @@ class Session:
         self.failed_at.setdefault(rule.id, set()).add(str(node.path))
         self.failed_under.setdefault(rule.id, set()).update(node.lineage)
 
-    def _add(self, rule: Rule, node: Node, problem: Problem | str) -> bool:
-        """Record what a rule yielded; whether it is an error."""
-        if isinstance(problem, str):
-            problem = Problem(problem)
+    def _add(self, rule: Rule, node: Node, problem: Problem) -> bool:
+        """Record what a rule found; whether it is an error."""
         scope = str(self._place(node, problem.path).path)
         finding = Finding(
             rule.id,
@@ -154,7 +146,7 @@ class Session:
             rule.source,
             scope,
         )
-        if rule.id in self.waive or (rule.smoke and self.smoke):
+        if rule.id in self.waived:
             self.judged.waived.setdefault(rule.id, []).append(finding)
             return False
         self.judged.findings.append(finding)
@@ -209,9 +201,9 @@ class Session:
     def _verdict(self, result: Result) -> ResultVerdict:
         nodes = [*result.lineage, *result.parts]
         bad = any(str(node.path) in self.refused for node in nodes)
-        metric, inferred = result_metric(result, self.tree.book)
+        metric, inferred = result_metric(result, self.book)
         verdict = "invalid" if bad else "preview" if self.smoke else "valid"
-        row = summary_row(result, self.tree.book) if verdict == "valid" else {}
+        row = summary_row(result, self.book) if verdict == "valid" else {}
         return ResultVerdict(result.key, verdict, metric, inferred, power_metric(result), row)
 
 

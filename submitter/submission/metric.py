@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import Metric
-from submitter.checker.runs import Run
-from submitter.checker.tree import Result
-from submitter.model import Scenario
+from submitter.model import Metric, Scenario
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.runs import ResultFacts, Run
+from submitter.submission.tree import Result
 
 # What may be reported without running it: (scenario of the log, scenario of the folder).
 # Official: get_inferred_result; from v6.0 on also performance_check.py inferred_check.
@@ -38,7 +37,7 @@ def log_scenario(run: Run) -> Scenario:
     return Scenario.INTERACTIVE if is_interactive(ran, run.result) else ran
 
 
-def is_interactive(ran: Scenario, result: Result) -> bool:
+def is_interactive(ran: Scenario, result: ResultFacts) -> bool:
     return ran is Scenario.SERVER and result.scenario is Scenario.INTERACTIVE
 
 
@@ -55,6 +54,16 @@ def result_metric(result: Result, book: Rulebook) -> tuple[Metric | None, bool]:
         return run_metric(result.performance, book)
     except Unavailable:
         return None, False
+
+
+def power_metric(result: Result) -> Metric | None:
+    """The power figure of a result; None where power was not measured, or its logs do not give one."""
+    if result.power is None:
+        return None
+    try:
+        return result.power.metric
+    except Unavailable:
+        return None
 
 
 def run_metric(run: Run, book: Rulebook) -> tuple[Metric, bool]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from submitter import layout
-from submitter.checker.files import Files, Kind
+from submitter.submission.files import EntryKind, Files
 
 # Far more than any submitter has, and little enough to be passed through in seconds.
 _LIMIT_ENTRIES = 500_000
@@ -38,7 +38,7 @@ class Survey:
     empty: list[str] = field(default_factory=list)
     large: list[tuple[str, int]] = field(default_factory=list)
     adrift: list[str] = field(default_factory=list)
-    foreign: list[tuple[str, Kind]] = field(default_factory=list)
+    foreign: list[tuple[str, EntryKind]] = field(default_factory=list)
     strays: list[tuple[str, str]] = field(default_factory=list)
     audits: list[str] = field(default_factory=list)
     filled: set[str] = field(default_factory=set)
@@ -61,7 +61,7 @@ def survey(files: Files, submitter: PurePosixPath, large_bytes: int) -> Survey:
             path = f"{here}/{entry.name}"
             if entry.is_symlink():
                 _link(found, files, path)
-            elif kind is Kind.FOLDER:
+            elif kind is EntryKind.FOLDER:
                 _name(found, path, entry.name)
                 if entry.name.endswith("__pycache__"):
                     found.caches.append(path)
@@ -88,9 +88,9 @@ def _name(found: Survey, path: str, name: str) -> None:
         found.audits.append(path)
 
 
-def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: Kind, large_bytes: int) -> None:
+def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: EntryKind, large_bytes: int) -> None:
     try:
-        if kind is not Kind.FILE:
+        if kind is not EntryKind.FILE:
             found.foreign.append((path, kind))
         elif (size := entry.stat(follow_symlinks=False).st_size) > large_bytes:
             found.large.append((path, size))
@@ -100,11 +100,11 @@ def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: Kind, large_b
 
 def _link(found: Survey, files: Files, path: str) -> None:
     kind = files.kind(PurePosixPath(path))
-    if kind is Kind.FOLDER:
+    if kind is EntryKind.FOLDER:
         return
     _name(found, path, path.rpartition("/")[2])
-    if kind is not Kind.FILE:
-        found.foreign.append((path, kind or Kind.OUTSIDE))
+    if kind is not EntryKind.FILE:
+        found.foreign.append((path, kind or EntryKind.OUTSIDE))
     # The official checks of old rounds resolve a link's target from the folder they work in, the tree's root, and then
     # ask for its size.
     link = files.root / path

@@ -11,11 +11,17 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_HASH_CHUNK_BYTES = 1 << 20
+_MB = 1 << 20
+# Ten times and more what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and
+# little enough that a hostile file costs seconds.
+JSON_LIMIT_BYTES = 2 * _MB
+TEXT_LIMIT_BYTES = 2 * _MB
+LOG_LIMIT_BYTES = 64 * _MB
+_HASH_CHUNK_BYTES = _MB
 _name = operator.attrgetter("name")
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     FILE = "file"
     FOLDER = "folder"
     OUTSIDE = "a symbolic link that leaves the tree or leads nowhere"
@@ -43,28 +49,28 @@ class Files:
 
     def __post_init__(self) -> None:
         # By the folder's path as text: a check asks some hundred thousand times, and paths are slow to take apart.
-        self._scans: dict[str, list[tuple[os.DirEntry[str], Kind]]] = {}
-        self._listings: dict[str, dict[str, Kind]] = {}
+        self._scans: dict[str, list[tuple[os.DirEntry[str], EntryKind]]] = {}
+        self._listings: dict[str, dict[str, EntryKind]] = {}
         self._root = os.fspath(self.root)
         self._real_root = os.path.realpath(self.root)
         self.opened: set[str] = set()
 
-    def listing(self, folder: PurePosixPath) -> dict[str, Kind]:
+    def listing(self, folder: PurePosixPath) -> dict[str, EntryKind]:
         """Name to kind of a folder's entries, sorted; empty if it is no folder of this tree."""
         return self._listing(str(folder))
 
-    def _listing(self, folder: str) -> dict[str, Kind]:
+    def _listing(self, folder: str) -> dict[str, EntryKind]:
         known = self._listings.get(folder)
         if known is None:
             known = self._listings[folder] = self._list(folder)
         return known
 
-    def _list(self, folder: str) -> dict[str, Kind]:
-        if folder != "." and self._kind(folder) is not Kind.FOLDER:
+    def _list(self, folder: str) -> dict[str, EntryKind]:
+        if folder != "." and self._kind(folder) is not EntryKind.FOLDER:
             return {}
         return {entry.name: kind for entry, kind in self.scan(folder)}
 
-    def scan(self, folder: str) -> list[tuple[os.DirEntry[str], Kind]]:
+    def scan(self, folder: str) -> list[tuple[os.DirEntry[str], EntryKind]]:
         """The entries of a folder of this tree and what they are, sorted by name; none where it cannot be read."""
         known = self._scans.get(folder)
         if known is None:
@@ -76,33 +82,33 @@ class Files:
             known = self._scans[folder] = [(entry, self._kind_of(entry)) for entry in entries]
         return known
 
-    def _kind_of(self, entry: os.DirEntry[str]) -> Kind:
+    def _kind_of(self, entry: os.DirEntry[str]) -> EntryKind:
         try:
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)
                 if not real.startswith(self._real_root + os.sep) or not os.path.exists(real):
-                    return Kind.OUTSIDE
+                    return EntryKind.OUTSIDE
             if entry.is_file():
-                return Kind.FILE
-            return Kind.FOLDER if entry.is_dir() else Kind.SPECIAL
+                return EntryKind.FILE
+            return EntryKind.FOLDER if entry.is_dir() else EntryKind.SPECIAL
         except OSError:
-            return Kind.SPECIAL
+            return EntryKind.SPECIAL
 
-    def kind(self, path: PurePosixPath) -> Kind | None:
+    def kind(self, path: PurePosixPath) -> EntryKind | None:
         """What lies at `path`, or None if nothing does."""
         return self._kind(str(path))
 
-    def _kind(self, path: str) -> Kind | None:
+    def _kind(self, path: str) -> EntryKind | None:
         if path == ".":
-            return Kind.FOLDER
+            return EntryKind.FOLDER
         folder, _, name = path.rpartition("/")
         return self._listing(folder or ".").get(name)
 
     def exists(self, path: PurePosixPath) -> bool:
-        return self.kind(path) in (Kind.FILE, Kind.FOLDER)
+        return self.kind(path) in (EntryKind.FILE, EntryKind.FOLDER)
 
     def folders(self, folder: PurePosixPath) -> list[str]:
-        return [name for name, kind in self.listing(folder).items() if kind is Kind.FOLDER]
+        return [name for name, kind in self.listing(folder).items() if kind is EntryKind.FOLDER]
 
     def as_stored(self, folder: PurePosixPath) -> list[str]:
         """The names in a folder, in the order in which the file system lists them; empty if it is none."""
@@ -112,7 +118,7 @@ class Files:
             return []
 
     def names(self, folder: PurePosixPath) -> list[str]:
-        return [name for name, kind in self.listing(folder).items() if kind is Kind.FILE]
+        return [name for name, kind in self.listing(folder).items() if kind is EntryKind.FILE]
 
     def size(self, path: PurePosixPath) -> int:
         """Bytes of a file; Unavailable if it is none of this tree."""
@@ -126,8 +132,8 @@ class Files:
         kind = self.kind(path)
         if kind is None:
             raise Unavailable(path, "is missing")
-        if kind is not Kind.FILE:
-            raise Unreadable(path, f"is {'a folder' if kind is Kind.FOLDER else kind.value}")
+        if kind is not EntryKind.FILE:
+            raise Unreadable(path, f"is {'a folder' if kind is EntryKind.FOLDER else kind.value}")
 
     def read(self, path: PurePosixPath, limit_bytes: int) -> bytes:
         """A file's bytes; Unavailable if it is missing, Unreadable if it is no file or larger than the limit."""
@@ -184,15 +190,15 @@ class Files:
             raise Unreadable(path, error.strerror or "cannot be read") from None
         return digest.hexdigest()
 
-    def walk(self, folder: PurePosixPath, limit: int) -> list[tuple[PurePosixPath, Kind]]:
+    def walk(self, folder: PurePosixPath, limit: int) -> list[tuple[PurePosixPath, EntryKind]]:
         """Everything below a folder, symbolic links to folders not entered; at most `limit` entries."""
-        found: list[tuple[PurePosixPath, Kind]] = []
+        found: list[tuple[PurePosixPath, EntryKind]] = []
         pending = [folder]
         while pending and len(found) < limit:
             here = pending.pop()
             for name, kind in self.listing(here).items():
                 path = here / name
                 found.append((path, kind))
-                if kind is Kind.FOLDER and not (self.root / path).is_symlink():
+                if kind is EntryKind.FOLDER and not (self.root / path).is_symlink():
                     pending.append(path)
         return found[:limit]

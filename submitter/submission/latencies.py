@@ -24,7 +24,7 @@ _SCENARIOS = {scenario.value: scenario for scenario in Scenario}
 
 
 @dataclass(frozen=True)
-class Kind:
+class LatencyKind:
     """One of the latencies that LoadGen logs, by the keys it uses."""
 
     name: str
@@ -43,28 +43,28 @@ class Kind:
         return (self.shortest, 0.0), *shares, (self.longest, 1.0)
 
 
-LATENCY = Kind(
+LATENCY = LatencyKind(
     "latency",
     "result_min_latency_ns",
     "result_{}_percentile_latency_ns",
     "result_max_latency_ns",
     "result_mean_latency_ns",
 )
-QUERY_LATENCY = Kind(
+QUERY_LATENCY = LatencyKind(
     "latency of a query",
     "result_min_query_latency_ns",
     "result_{}_percentile_per_query_latency_ns",
     "result_max_query_latency_ns",
     "result_mean_query_latency_ns",
 )
-TTFT = Kind(
+TTFT = LatencyKind(
     "TTFT",
     "result_first_token_min_latency_ns",
     "result_first_token_{}_percentile_latency_ns",
     "result_first_token_max_latency_ns",
     "result_first_token_mean_latency_ns",
 )
-TPOT = Kind(
+TPOT = LatencyKind(
     "TPOT",
     "result_time_to_output_token_min",
     "result_time_per_output_token_{}_percentile_ns",
@@ -107,7 +107,7 @@ def target_percentile(log: DetailLog) -> float | None:
 class Limit:
     """A Server run's limit on one kind of latency; `part` spells it in the keys of early stopping's messages."""
 
-    kind: Kind
+    kind: LatencyKind
     limit_ns: float
     part: str
 
@@ -123,12 +123,12 @@ def limits_of(log: DetailLog) -> list[Limit]:
     return [Limit(kind, limit, part) for kind, key, part in keys if (limit := number(log, key)) is not None]
 
 
-def ranked(log: DetailLog, kind: Kind) -> list[tuple[str, float]]:
+def ranked(log: DetailLog, kind: LatencyKind) -> list[tuple[str, float]]:
     """The logged ones of a kind in ascending order of their ranks, each with its key."""
     return [(key, value) for key, _ in kind.ranks if key in log and (value := number(log, key)) is not None]
 
 
-def out_of_order(log: DetailLog, kind: Kind) -> tuple[str, str] | None:
+def out_of_order(log: DetailLog, kind: LatencyKind) -> tuple[str, str] | None:
     """The keys of two neighbours of which the second is the smaller; None where all are in order."""
     neighbours = pairwise(ranked(log, kind))
     return next(((lower, higher) for (lower, low), (higher, high) in neighbours if low > high), None)
@@ -149,7 +149,7 @@ class OverLimit:
         return f"{self.least}" if self.exact else f"between {self.least} and {self.most}"
 
 
-def over_limit(log: DetailLog, kind: Kind, limit_ns: float, queries: int) -> OverLimit:
+def over_limit(log: DetailLog, kind: LatencyKind, limit_ns: float, queries: int) -> OverLimit:
     """Bounds of the number of queries longer than the limit, from the latencies whose ranks are known."""
     shares = dict(kind.ranks)
     least, most = 0, queries

@@ -10,9 +10,10 @@ import pytest
 from submission_tree import BOOK, Tree
 from typer.testing import CliRunner, Result
 
-from submitter.checker.standing import Answers, standings
 from submitter.cli import app
 from submitter.errors import InputError
+from submitter.insight.standings import Answers, standings
+from submitter.submission import open_submission
 
 
 def score(*arguments: object) -> Result:
@@ -28,7 +29,7 @@ def offline(tree: Tree) -> list[str]:
 
 
 def test_a_result_stands_with_its_figure_its_scores_and_its_log(tree: Tree) -> None:
-    found = {standing.path.rsplit("/", 1)[1]: standing for standing in standings(tree.base, BOOK)}
+    found = {standing.path.rsplit("/", 1)[1]: standing for standing in standings(open_submission(tree.base, BOOK))}
     assert sorted(found) == ["Offline", "Server"]
     standing = found["Offline"]
     verdict = next(v for v in tree.check().results if str(v.path) == standing.path)
@@ -86,7 +87,7 @@ def test_what_is_left_of_the_answers(tree: Tree) -> None:
     log = tree.accuracy() / "mlperf_log_accuracy.json"
 
     def left() -> Answers:
-        return next(standing for standing in standings(tree.result(), BOOK)).answers
+        return next(standing for standing in standings(open_submission(tree.result(), BOOK))).answers
 
     write_answers(log, ENTRIES)
     assert left() is Answers.WHOLE
@@ -134,10 +135,10 @@ def test_a_whole_log_is_scored_again(tree: Tree, tmp_path: Path) -> None:
 def test_input_that_allows_no_score(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no submission"):
-        list(standings(tmp_path / "empty", BOOK))
+        list(standings(open_submission(tmp_path / "empty", BOOK)))
     (tmp_path / "bare/closed").mkdir(parents=True)
     with pytest.raises(InputError, match="holds no result"):
-        list(standings(tmp_path / "bare", BOOK))
+        list(standings(open_submission(tmp_path / "bare", BOOK)))
     done = score(tree.base, "--tokenizer", tmp_path)
     assert isinstance(done.exception, InputError)
     assert "needs both" in done.exception.message

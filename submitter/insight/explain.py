@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from submitter import early_stopping
-from submitter.checker import latencies
-from submitter.checker.latencies import Kind, Limit, OverLimit, number
 from submitter.logs import DetailLog
 from submitter.model import Scenario
 from submitter.rulebook import TokenLatency
+from submitter.submission import latencies
+from submitter.submission.latencies import LatencyKind, Limit, OverLimit, number
 
 _NS_PER_MS = 1e6
 # Beyond so many times its queries nobody would run on: then a lower rate is the only advice.
@@ -132,7 +132,7 @@ def _rate(log: DetailLog) -> float | None:
     return queries / lasted_ms * 1e3 if lasted_ms and queries and lasted_ms > 0 else None
 
 
-def _percentile_key(log: DetailLog, kind: Kind) -> str:
+def _percentile_key(log: DetailLog, kind: LatencyKind) -> str:
     return kind.key(f"{(latencies.target_percentile(log) or 0.99) * 100:.2f}")
 
 

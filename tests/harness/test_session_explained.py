@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from echo_sessions import USER_CONF, Watched
 
-from submitter.checker.explain import explain
-from submitter.checker.find_run import find_run
+from submitter.insight.explain import explain
+from submitter.insight.find_run import find_run
 from submitter.model import Mode, Scenario
 
 

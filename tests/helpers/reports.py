@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from submitter.checker.finding import Finding, Metric, Origin, Report, ResultVerdict, Severity
-from submitter.model import ResultKey
+from submitter.checker.finding import Finding, Origin, Report, ResultVerdict, Severity
+from submitter.model import Metric, ResultKey
 
 SCENARIOS = ("Offline", "Server", "Interactive")
 # Everything that means something to a terminal, a spreadsheet, XML, HTML, Markdown or a workflow's runner.

@@ -1,4 +1,4 @@
-"""The tree as rules see it: Submission > SubmitterDir > System > BenchmarkDir > Result > runs.
+"""A submission as objects: Submission > DivisionDir > SubmitterDir > System > BenchmarkDir > Result > runs.
 
 Everything is lazy and cached. Asking for what is absent or unreadable raises `Unavailable`, which skips
 the rule that asked; the rules of `rules/structure.py` alone report absence and unreadable files.
@@ -12,28 +12,29 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from submitter import layout
-from submitter.checker.endpoints import EndpointsAccuracy, EndpointsPerformance, is_endpoints, read_yaml
-from submitter.checker.files import Files, Kind, Unavailable
-from submitter.checker.power import PowerRun
-from submitter.checker.runs import (
-    JSON_LIMIT_BYTES,
-    MANIFEST_LIMIT_BYTES,
-    AccuracyRun,
-    ComplianceRun,
-    Node,
-    PerformanceRun,
-)
-from submitter.checker.survey import Survey, survey
-from submitter.layout import Layout
 from submitter.model import Division, ResultKey, Scenario
-from submitter.rulebook import Benchmark, Rulebook
+from submitter.rulebook import Benchmark
+from submitter.submission import nameplate
+from submitter.submission.endpoints import read_yaml
+from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsPerformance, is_endpoints
+from submitter.submission.files import JSON_LIMIT_BYTES, LOG_LIMIT_BYTES, Unavailable
+from submitter.submission.node import Context, Node
+from submitter.submission.power_run import PowerRun
+from submitter.submission.runs import AccuracyRun, ComplianceRun, PerformanceRun
+from submitter.submission.survey import Survey, survey
+
+_RATING = "system_power_capacity"
+
+
+class Unrated(Unavailable):
+    """The power supplies' file can be read, but its ratings cannot be added up: rule PWR004 reports it."""
 
 
 class Result(Node):
     """One scenario folder: the unit that is valid or not."""
 
     def __init__(self, benchmark: BenchmarkDir, name: str) -> None:
-        super().__init__(benchmark.tree, benchmark.path / name, benchmark)
+        super().__init__(benchmark.context, benchmark.path / name, benchmark.lineage)
         self.benchmark_dir = benchmark
         self.system: System = benchmark.system
         self.submitter: SubmitterDir = benchmark.system.submitter
@@ -77,12 +78,12 @@ class Result(Node):
         """The compliance tests there are folders for, by name."""
         root = self.layout.compliance_root(self.key)
         names = (name for name in self.files.folders(root) if name.upper().startswith("TEST"))
-        return {name: ComplianceRun(self, name, self.layout.compliance(self.key, name)) for name in names}
+        return {name: ComplianceRun(self, name) for name in names}
 
     @cached_property
     def is_endpoints(self) -> bool:
         """Whether mlcommons/endpoints measured it, and the round's checker reads what that writes."""
-        return self.tree.book.endpoints is not None and is_endpoints(self)
+        return self.book.endpoints is not None and is_endpoints(self)
 
     @cached_property
     def endpoints_performance(self) -> EndpointsPerformance:
@@ -139,7 +140,7 @@ class BenchmarkDir(Node):
     """A system's folder for one benchmark, which holds its scenarios."""
 
     def __init__(self, system: System, name: str) -> None:
-        super().__init__(system.tree, system.path / name, system)
+        super().__init__(system.context, system.path / name, system.lineage)
         self.system: System = system
         self.name = name
 
@@ -153,14 +154,14 @@ class BenchmarkDir(Node):
         return self.load("official name", self._find_official_name)
 
     def _find_official_name(self) -> str:
-        name = self.tree.book.official_name(self.name, self.system.submitter.known_model_mapping)
+        name = self.book.official_name(self.name, self.system.submitter.known_model_mapping)
         if name is None:
-            raise Unavailable(self.path, f"'{self.name}' is no benchmark of round {self.tree.book.name}")
+            raise Unavailable(self.path, f"'{self.name}' is no benchmark of round {self.book.name}")
         return name
 
     @property
     def benchmark(self) -> Benchmark:
-        return self.tree.book.benchmarks[self.official_name]
+        return self.book.benchmarks[self.official_name]
 
 
 class System(Node):
@@ -168,7 +169,7 @@ class System(Node):
 
     def __init__(self, submitter: SubmitterDir, name: str) -> None:
         path = submitter.layout.results(submitter.division, submitter.name) / name
-        super().__init__(submitter.tree, path, submitter)
+        super().__init__(submitter.context, path, submitter.lineage)
         self.submitter: SubmitterDir = submitter
         self.name: str = name
 
@@ -204,17 +205,32 @@ class System(Node):
         """The plain data of the file, whatever it is."""
         return self.load("nameplate", lambda: read_yaml(self.files, self.nameplate_path))
 
+    @property
+    def design_power_watts(self) -> Any:
+        """The power supplies' rating as the description spells it, else their file's sum; None where neither is there.
+
+        Unavailable where the file cannot be read, Unrated where it is not what the official template is.
+        """
+        if _RATING in self.description:
+            return self.description[_RATING]
+        if self.files.kind(self.nameplate_path) is None:
+            return None
+        try:
+            return nameplate.rated_watts(self.nameplate)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise Unrated(self.nameplate_path, str(error)) from None
+
     def readers(self) -> list[Callable[[], object]]:
         readers: list[Callable[[], object]] = [lambda: self.description]
         # Read for every system, as officially, where a broken one ends the check.
-        return [*readers, lambda: self.nameplate] if self.tree.book.power.nameplate else readers
+        return [*readers, lambda: self.nameplate] if self.book.power.nameplate else readers
 
 
 class SubmitterDir(Node):
     """One submitter in one division."""
 
     def __init__(self, division: DivisionDir, name: str) -> None:
-        super().__init__(division.tree, division.layout.submitter_root(division.name, name), division)
+        super().__init__(division.context, division.layout.submitter_root(division.name, name), division.lineage)
         self.division = division.name
         self.name = name
 
@@ -229,7 +245,7 @@ class SubmitterDir(Node):
     @cached_property
     def survey(self) -> Survey:
         """What lies anywhere in the folder."""
-        return survey(self.files, self.path, self.tree.book.round.file_max_bytes)
+        return survey(self.files, self.path, self.book.round.file_max_bytes)
 
     @cached_property
     def model_mapping_path(self) -> PurePosixPath:
@@ -262,7 +278,7 @@ class SubmitterDir(Node):
 
     @property
     def manifest_text(self) -> str:
-        return self.load("manifest", lambda: self.files.text(self.manifest_path, MANIFEST_LIMIT_BYTES))
+        return self.load("manifest", lambda: self.files.text(self.manifest_path, LOG_LIMIT_BYTES))
 
     def readers(self) -> list[Callable[[], object]]:
         return [lambda: self.model_mapping]
@@ -275,7 +291,7 @@ class DivisionDir(Node):
     """The folder of one division, which holds its submitters."""
 
     def __init__(self, submission: Submission, name: str) -> None:
-        super().__init__(submission.tree, PurePosixPath(name), submission)
+        super().__init__(submission.context, PurePosixPath(name), submission.lineage)
         self.name = name
 
     @cached_property
@@ -286,51 +302,14 @@ class DivisionDir(Node):
 class Submission(Node):
     """Everything under the folder that holds the divisions."""
 
-    def __init__(self, tree: Tree) -> None:
-        super().__init__(tree, PurePosixPath(), None)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, PurePosixPath())
 
     @cached_property
     def divisions(self) -> list[DivisionDir]:
-        return [DivisionDir(self, d.value) for d in Division if self.files.kind(PurePosixPath(d.value)) is Kind.FOLDER]
+        there = self.files.folders(PurePosixPath())
+        return [DivisionDir(self, division.value) for division in Division if division.value in there]
 
     @property
     def submitters(self) -> list[SubmitterDir]:
         return [submitter for division in self.divisions for submitter in division.submitters]
-
-
-class Tree:
-    """A submission on disk, judged by `book`; only what lies under or above `below` is asked about."""
-
-    def __init__(self, files: Files, book: Rulebook, grammar: Layout, below: PurePosixPath) -> None:
-        self.files = files
-        self.book = book
-        self.layout = grammar
-        self.below = below
-        self.submission = Submission(self)
-
-    def concerned(self, node: Node) -> bool:
-        """Whether a node lies below the path that is to be judged, or above it."""
-        return node.path.is_relative_to(self.below) or self.below.is_relative_to(node.path)
-
-    @cached_property
-    def summit(self) -> list[Node]:
-        """What stands above the submitters: the whole, and its divisions."""
-        return [self.submission, *filter(self.concerned, self.submission.divisions)]
-
-    @cached_property
-    def submitters(self) -> list[SubmitterDir]:
-        """The submitters to judge: each of them, with the summit, can be judged without the others."""
-        return list(filter(self.concerned, self.submission.submitters))
-
-    def nodes_of(self, whole: SubmitterDir | System) -> list[Node]:
-        """A submitter or a system and every object of its to judge, from the whole to its parts."""
-        found: list[Node] = [whole]
-        if isinstance(whole, SubmitterDir):
-            return found + [
-                node for system in whole.systems if self.concerned(system) for node in self.nodes_of(system)
-            ]
-        for benchmark in filter(self.concerned, whole.benchmarks):
-            found.append(benchmark)
-            for result in filter(self.concerned, benchmark.results):
-                found += [result, *result.parts]
-        return found

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import random
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
+import near_limit
 import pytest
+import real_loadgen
+from near_limit import Case
 from submission_tree import BOOK, Tree
 from typer.testing import CliRunner
 
 from submitter import cli, early_stopping
-from submitter.checker.explain import Condition, Demands, Explanation, explain
-from submitter.checker.find_run import find_run
 from submitter.errors import InputError
+from submitter.insight.explain import Condition, Demands, Explanation, explain
+from submitter.insight.find_run import find_run
 from submitter.logs import parse_detail, read_detail
 from submitter.model import Scenario
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import near_limit
-import real_loadgen
-from near_limit import Case
 
 CASES = {
     # One more over the limit than allowed, in a run long enough for the others.

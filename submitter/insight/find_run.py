@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from submitter import layout
-from submitter.checker.explain import Demands
-from submitter.checker.files import Files, Unavailable
-from submitter.checker.place import find_root
-from submitter.checker.rounds import round_of
-from submitter.checker.tree import Result, Tree
 from submitter.errors import InputError
+from submitter.insight.explain import Demands
 from submitter.logs import DetailLog, LogFormatError, parse_detail
 from submitter.model import Scenario
 from submitter.record import RECORD, read_record
 from submitter.rulebook import load_rulebook
+from submitter.submission.files import LOG_LIMIT_BYTES, Files, Unavailable
+from submitter.submission.opened import open_submission
+from submitter.submission.tree import Result
 
-_LOG_LIMIT_BYTES = 64 << 20
 _NAMED = 3
 
 
@@ -43,7 +41,7 @@ def find_run(path: Path, round_name: str | None = None) -> FoundRun:
     if (path / layout.DETAIL_LOG).exists():
         folder = path
     elif result is not None:
-        folder = result.tree.files.root / result.performance.path
+        folder = result.files.root / result.performance.path
     else:
         raise InputError(f"{path} holds no {layout.DETAIL_LOG}", "name a folder with LoadGen's logs, or a result")
     about, demands = _facts(folder, result, round_name)
@@ -53,7 +51,7 @@ def find_run(path: Path, round_name: str | None = None) -> FoundRun:
 def _read(folder: Path) -> DetailLog:
     name = PurePosixPath(layout.DETAIL_LOG)
     try:
-        return parse_detail(Files(folder).read(name, _LOG_LIMIT_BYTES))
+        return parse_detail(Files(folder).read(name, LOG_LIMIT_BYTES))
     except Unavailable as reason:
         raise InputError(f"{folder / name} {reason.reason}") from None
     except LogFormatError as error:
@@ -62,15 +60,14 @@ def _read(folder: Path) -> DetailLog:
 
 def _result_at(path: Path, round_name: str | None) -> Result | None:
     """The result that `path` is, holds or lies in; None where it is in no submission."""
+    book = load_rulebook(round_name) if round_name else None
     try:
-        root, below = find_root(path)
+        opened = open_submission(path, book)
     except InputError:
         return None
-    book = load_rulebook(round_name or round_of(path))
-    tree = Tree(Files(root), book, layout.layout_of(book.name), below)
-    results = [node for submitter in tree.submitters for node in tree.nodes_of(submitter) if isinstance(node, Result)]
+    results = list(opened.results)
     if len(results) > 1:
-        some = ", ".join(str(result.path.relative_to(below)) for result in results[:_NAMED])
+        some = ", ".join(str(result.path.relative_to(opened.below)) for result in results[:_NAMED])
         raise InputError(f"{path} holds {len(results)} results: {some} ...", "name one of them")
     return results[0] if results else None
 
@@ -83,7 +80,7 @@ def _facts(folder: Path, result: Result | None, round_name: str | None) -> tuple
         return about, _demands(name, record.official_benchmark, record.scenario)
     if result is None:
         return "", None
-    about, book = f"{result.key}, round {result.tree.book.name}", result.tree.book
+    about, book = f"{result.key}, round {result.book.name}", result.book
     try:
         return about, _demands(book.name, result.official_name, result.scenario)
     except Unavailable:

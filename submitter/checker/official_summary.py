@@ -10,12 +10,10 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import shown
-from submitter.checker.nameplate import design_power_watts
-from submitter.checker.rules.accuracy import accuracy_facts
-from submitter.checker.tree import Result, System
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.tree import Result, System
 
 T = TypeVar("T")
 
@@ -73,7 +71,7 @@ def _system_cells(system: System, book: Rulebook) -> dict[str, str]:
         "SystemType": _text(description.get("system_type")),
         "SystemName": _text(description.get("system_name")),
         "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
-        "design_power_watts": _text(_or(lambda: design_power_watts(system), None)) if book.power.nameplate else "",
+        "design_power_watts": _text(_or(lambda: system.design_power_watts, None)) if book.power.nameplate else "",
     }
     cells["total_accelerators"] = _product(cells["number_of_nodes"], cells["accelerators_per_node"])
     if book.summary.power_alone and str(description.get("system_power_only")).lower() == "true":
@@ -121,9 +119,26 @@ def _product(*factors: str) -> str:
 
 def _accuracy(result: Result, book: Rulebook) -> str:
     if not result.is_endpoints:
-        return accuracy_facts(result, book)
+        return _accuracy_of_loadgen(result, book)
     try:
         score = json.dumps(result.endpoints_accuracy.score)
     except (Unavailable, ValueError, RecursionError):
         return ""
     return score.translate(_JSON_SIGNS).strip()[:_MAX_CELL]
+
+
+def _accuracy_of_loadgen(result: Result, book: Rulebook) -> str:
+    """The column "Accuracy" of the official summary.
+
+    Until v4.1 that is the first metric alone, then every metric with its name, two spaces between; values as
+    accuracy.txt spells them. Empty where nothing can be read.
+    """
+    try:
+        targets = result.benchmark.accuracy_targets(result.scenario)
+        readings = result.accuracy.score.readings
+    except Unavailable:
+        return ""
+    spelled = {reading.metric: reading.spelled for reading in readings if not targets[reading.metric].optional}
+    if book.accuracy_column is None:
+        return spelled.get(next(iter(targets), ""), "None")
+    return "  ".join(f"{book.accuracy_column.get(name, name)}: {value}" for name, value in spelled.items())

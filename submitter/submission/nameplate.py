@@ -1,40 +1,23 @@
-"""What a system's power supplies are rated for: its description says so, or `systems/<system>_power.yaml`.
+"""What a system's power supplies are rated for: the sum that `systems/<system>_power.yaml` comes to.
 
 Official: checks/system_check.py, nameplate_power_check and _sum_power_capacity_watts (round v6.1).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from submitter.checker.files import Unavailable
-
-if TYPE_CHECKING:
-    from submitter.checker.tree import System
-
-_IN_DESCRIPTION = "system_power_capacity"
 _SUPPLIES, _NEEDED, _CAPACITY = "psus", "min psus needed", "PowerCapacityWatts"
 
 
-class Unrated(Unavailable):
-    """The file can be read, but its ratings cannot be added up: rule PWR004 reports it."""
+def rated_watts(content: Any) -> float:
+    """The rating in W that the file's content adds up to.
 
-
-def design_power_watts(system: System) -> Any:
-    """The rating as the description spells it, else the sum of the file's; None where neither is there.
-
-    Unavailable where the file cannot be read, Unrated where it is not what the official template is.
+    ValueError where it is not what the official template is; OverflowError or RecursionError where no sum can be made.
     """
-    if _IN_DESCRIPTION in system.description:
-        return system.description[_IN_DESCRIPTION]
-    if system.files.kind(system.nameplate_path) is None:
-        return None
-    try:
-        if system.nameplate is None:
-            raise ValueError("is empty")
-        return _sum_watts(system.nameplate, {})
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise Unrated(system.nameplate_path, str(error)) from None
+    if content is None:
+        raise ValueError("is empty")
+    return _sum_watts(content, {})
 
 
 def _sum_watts(part: Any, known: dict[int, float]) -> float:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,16 +15,14 @@ from power_tree import SESSION, WATTS, PowerTree, add_power, stamp_of, time_of
 from submission_tree import BOOK, SYSTEM, Tree, write_tree
 
 from submitter.checker import Report
-from submitter.checker.files import Files
-from submitter.checker.finding import Metric, Severity
-from submitter.checker.nameplate import design_power_watts
-from submitter.checker.power import PowerRun, power_metric, samples_per_joule
+from submitter.checker.finding import Severity
 from submitter.checker.rules.power import ranging_figure
 from submitter.checker.rules.power_session import analyzers_supported, ranges_restored
-from submitter.checker.tree import System
-from submitter.checker.tree import Tree as Judged
-from submitter.layout import layout_of
-from submitter.model import Scenario
+from submitter.model import Metric, Scenario
+from submitter.submission import open_submission
+from submitter.submission.metric import power_metric
+from submitter.submission.power_run import PowerRun
+from submitter.submission.tree import System
 
 Break = Callable[[PowerTree], object]
 CASES: list[tuple[str, Break]] = []
@@ -191,10 +189,8 @@ def power(tree: Tree) -> PowerTree:
 
 
 def _power_run(power: PowerTree, scenario: str = "Offline", book: Any = BOOK) -> PowerRun:
-    judged = Judged(Files(power.tree.root), book, layout_of(book.name), PurePosixPath())
-    (submitter,) = judged.submitters
-    runs = [node for node in judged.nodes_of(submitter) if isinstance(node, PowerRun)]
-    (run,) = [run for run in runs if run.result.key.scenario == scenario]
+    results = open_submission(power.tree.root, book).results
+    (run,) = [result.power for result in results if result.key.scenario == scenario and result.power]
     return run
 
 
@@ -277,13 +273,6 @@ def test_streams_report_energy_a_query(scenario: str, ran: str, millijoules: flo
     seconds = (time_of("08-30-2026 09:51:27.243") - time_of("08-30-2026 09:40:10.272")).total_seconds()
     energy_mj = WATTS * seconds * millijoules
     assert power_metric(run.result) == Metric(pytest.approx(energy_mj), "millijoules")
-    samples = 8 if scenario == "MultiStream" else 1
-    assert samples_per_joule(run.result, Metric(1, "ms")) == pytest.approx(samples * 1000 / energy_mj)
-
-
-def test_efficiency_is_samples_a_joule(power: PowerTree) -> None:
-    result = _power_run(power).result
-    assert samples_per_joule(result, Metric(210.5, "Samples/s")) == pytest.approx(210.5 / WATTS)
 
 
 def test_the_figure_counts_samples_inside_the_window_only(power: PowerTree) -> None:
@@ -350,11 +339,11 @@ def _nameplate(power: PowerTree, text: str) -> System:
 
 
 def test_the_rating_is_the_sum_of_the_supplies_that_are_needed(power: PowerTree) -> None:
-    assert design_power_watts(_power_run(power).result.system) is None
-    assert design_power_watts(_nameplate(power, TEMPLATE)) == pytest.approx(1500 + 100.5)
+    assert _power_run(power).result.system.design_power_watts is None
+    assert _nameplate(power, TEMPLATE).design_power_watts == pytest.approx(1500 + 100.5)
     assert _rules(power) == set()
     power.tree.edit_json(power.tree.system_json(), system_power_capacity="3000 W")
-    assert design_power_watts(_nameplate(power, "")) == "3000 W"
+    assert _nameplate(power, "").design_power_watts == "3000 W"
 
 
 @pytest.mark.parametrize(
@@ -378,7 +367,7 @@ def test_a_rating_that_cannot_be_added_up(text: str, power: PowerTree) -> None:
 
 def test_a_nameplate_of_aliases_costs_no_time(power: PowerTree) -> None:
     doubled = "".join(f"l{n}: &l{n} [*l{n - 1}, *l{n - 1}]\n" for n in range(1, 45))
-    assert design_power_watts(_nameplate(power, "l0: &l0 [1]\n" + doubled)) == 0
+    assert _nameplate(power, "l0: &l0 [1]\n" + doubled).design_power_watts == 0
 
 
 def test_a_nameplate_that_is_no_yaml_costs_the_system(power: PowerTree) -> None:

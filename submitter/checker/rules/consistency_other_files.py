@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter import layout
-from submitter.checker import latencies
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import Problem, shown
+from submitter.checker.finding import Problem
 from submitter.checker.hardware import token_bound
-from submitter.checker.latencies import number
 from submitter.checker.registry import rule
-from submitter.checker.rules.performance_result import entry
-from submitter.checker.runs import TEXT_LIMIT_BYTES, PerformanceRun
-from submitter.checker.score import values
+from submitter.checker.rules._shared import entry
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission import latencies
+from submitter.submission.accuracy_text import values
+from submitter.submission.files import TEXT_LIMIT_BYTES, Unavailable
+from submitter.submission.latencies import number
+from submitter.submission.runs import PerformanceRun
 
 _LOG = ["STR001", "STR002", "STR005", "STR007", "PRF001"]
 

@@ -1,4 +1,4 @@
-"""One object of the tree, and the runs of a result: what each has on disk, read once and checked for its type."""
+"""The LoadGen runs of a result: what each has on disk, read once and checked for its type."""
 
 from __future__ import annotations
 
@@ -7,69 +7,71 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol
 
 from submitter import layout
-from submitter.checker.files import Unavailable, Unreadable
 from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, NoEntries, parse_detail, read_accuracy
-
-if TYPE_CHECKING:
-    from submitter.checker.tree import Result, Tree
-
-_MB = 1 << 20
-# Ten times and more what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and
-# little enough that a hostile file costs seconds.
-JSON_LIMIT_BYTES = 2 * _MB
-TEXT_LIMIT_BYTES = 2 * _MB
-_LOG_LIMIT_BYTES = 64 * _MB
-MANIFEST_LIMIT_BYTES = 64 * _MB
-_ANSWERS_LIMIT_BYTES = 64 * _MB
-
-T = TypeVar("T")
+from submitter.model import ResultKey, Scenario
+from submitter.rulebook import Benchmark
+from submitter.submission.accuracy_text import Score, read_score
+from submitter.submission.files import LOG_LIMIT_BYTES, TEXT_LIMIT_BYTES, Unavailable, Unreadable
+from submitter.submission.node import Context, Node
 
 
-class Node:
-    """An object rules are asked of. `path` is its folder as the tree spells it, `parent` what holds it."""
+class SystemFacts(Protocol):
+    """What a run may need to know of the system that it was made on."""
 
-    def __init__(self, tree: Tree, path: PurePosixPath, parent: Node | None) -> None:
-        self.tree = tree
-        self.files = tree.files
-        self.layout = tree.layout
-        self.path = path
-        self.parent = parent
-        self.cache: dict[str, Any] = {}
-        # This object and everything that holds it.
-        self.lineage: tuple[Node, ...] = (self, *parent.lineage) if parent else (self,)
+    @property
+    def description(self) -> dict[str, Any]: ...
 
-    def load(self, name: str, read: Callable[[], T]) -> T:
-        """Read once; remember the value or the reason why there is none."""
-        value: Any = self.cache.get(name)
-        if value is None and name not in self.cache:
-            try:
-                value = read()
-            except Unavailable as reason:
-                value = reason
-            self.cache[name] = value
-        if isinstance(value, Unavailable):
-            raise value.with_traceback(None)
-        return value  # type: ignore[no-any-return]
+    @property
+    def description_path(self) -> PurePosixPath: ...
 
-    def readers(self) -> list[Callable[[], object]]:
-        """What reads this object's files, so that STR002 can report each that is unreadable."""
-        return []
+    @property
+    def design_power_watts(self) -> Any: ...
 
-    def own_readers(self) -> list[Callable[[], object]]:
-        """The same for files that the official checker does not read, for STR035."""
-        return []
+    def field(self, name: str) -> str: ...
+
+
+class ResultFacts(Protocol):
+    """What a run may need to know of the result that it belongs to; `tree.Result` is one."""
+
+    context: Context
+    path: PurePosixPath
+    lineage: tuple[Node, ...]
+    key: ResultKey
+    division: str
+
+    @property
+    def system(self) -> SystemFacts: ...
+
+    @property
+    def scenario(self) -> Scenario: ...
+
+    @property
+    def official_name(self) -> str: ...
+
+    @property
+    def benchmark(self) -> Benchmark: ...
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    @property
+    def has_power(self) -> bool: ...
+
+    @property
+    def performance(self) -> PerformanceRun: ...
+
+    @property
+    def accuracy(self) -> AccuracyRun: ...
 
 
 class Run(Node):
     """One LoadGen run: the folder that holds its logs."""
 
-    result: Result
-
-    def __init__(self, result: Result, path: PurePosixPath) -> None:
-        super().__init__(result.tree, path, result)
+    def __init__(self, result: ResultFacts, path: PurePosixPath) -> None:
+        super().__init__(result.context, path, result.lineage)
         self.result = result
 
     @cached_property
@@ -82,7 +84,7 @@ class Run(Node):
         return known if isinstance(known, DetailLog) else self.load("log", self._read_log)
 
     def _read_log(self) -> DetailLog:
-        data = self.files.read(self.detail_path, _LOG_LIMIT_BYTES)
+        data = self.files.read(self.detail_path, LOG_LIMIT_BYTES)
         try:
             return parse_detail(data)
         except NoEntries:
@@ -147,7 +149,16 @@ class AccuracyRun(Run):
 
     @property
     def score_text(self) -> str:
-        return self.load("score", lambda: self.files.text(self.score_path, TEXT_LIMIT_BYTES))
+        return self.load("score text", lambda: self.files.text(self.score_path, TEXT_LIMIT_BYTES))
+
+    @property
+    def score(self) -> Score:
+        """What accuracy.txt says; Unavailable if there is none, or nothing says which metrics count."""
+        return self.load("score", self._read_score)
+
+    def _read_score(self) -> Score:
+        targets = self.result.benchmark.accuracy_targets(self.result.scenario)
+        return read_score(self.score_text, targets, self.book.accuracy_patterns)
 
     def readers(self) -> list[Callable[[], object]]:
         return [*super().readers(), lambda: self.score_text]
@@ -156,14 +167,16 @@ class AccuracyRun(Run):
 class ComplianceRun(Run):
     """A compliance test of a result. `folder` holds the verification's output, `path` the performance logs."""
 
-    def __init__(self, result: Result, test: str, folder: PurePosixPath) -> None:
-        super().__init__(result, folder / "performance" / "run_1")
+    def __init__(self, result: ResultFacts, test: str) -> None:
+        grammar, key = result.context.layout, result.key
+        super().__init__(result, grammar.compliance_performance(key, test))
         self.test = test
-        self.folder = folder
+        self.folder = grammar.compliance(key, test)
+        self.accuracy_folder = grammar.compliance_accuracy(key, test)
 
     @cached_property
     def answers_path(self) -> PurePosixPath:
-        return self.folder / "accuracy" / layout.ACCURACY_LOG
+        return self.accuracy_folder / layout.ACCURACY_LOG
 
     @property
     def answers(self) -> list[AccuracyEntry]:
@@ -171,7 +184,7 @@ class ComplianceRun(Run):
         return self.load("answers", self._read_answers)
 
     def _read_answers(self) -> list[AccuracyEntry]:
-        if self.files.size(self.answers_path) > _ANSWERS_LIMIT_BYTES:
+        if self.files.size(self.answers_path) > LOG_LIMIT_BYTES:
             raise Unreadable(self.answers_path, "are too large for the 100 that the test logs")
         self.files.opened.add(str(self.answers_path))
         try:
@@ -191,7 +204,7 @@ class ComplianceRun(Run):
                     bytes.fromhex(entry["token_data"]) if "token_data" in entry else None,
                     int(entry["token_count"]) if "token_count" in entry else None,
                 )
-                for entry in json.loads(self.files.text(self.answers_path, _ANSWERS_LIMIT_BYTES))
+                for entry in json.loads(self.files.text(self.answers_path, LOG_LIMIT_BYTES))
             ]
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             raise Unreadable(self.answers_path, f"cannot be read: {why}") from None
