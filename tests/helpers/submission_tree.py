@@ -130,11 +130,12 @@ def system_description(division: str) -> dict[str, str]:
 
 @dataclass
 class Tree:
-    """A submission under `root`; `base` is the folder of its benchmark."""
+    """A submission under `root`, judged by `book`; `base` is the folder of its benchmark."""
 
     root: Path
     division: str
     benchmark: str = BENCHMARK
+    book: Rulebook = BOOK
 
     @property
     def submitter(self) -> Path:
@@ -173,7 +174,7 @@ class Tree:
         path.write_text(text.replace(old, new))
 
     def check(self, **options: Any) -> Report:
-        return check(self.root, BOOK, **options)
+        return check(self.root, self.book, **options)
 
     def found(self, rule: str) -> list[Finding]:
         """The findings of one rule, after a check that must not crash."""

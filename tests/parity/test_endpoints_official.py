@@ -16,8 +16,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "helpers")]
 
+from endpoints_cases import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write  # noqa: E402
 from endpoints_tree import EndpointsTree  # noqa: E402
-from test_rules_endpoints import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write  # noqa: E402
 
 from submitter.checker import check  # noqa: E402
 from submitter.rulebook import load_rulebook  # noqa: E402
