@@ -11,6 +11,7 @@ from typing import Any
 
 from submitter.checker import Report, check
 from submitter.checker.finding import Finding
+from submitter.logs import DetailLog, parse_detail
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 
@@ -96,6 +97,12 @@ def audit_entries(scenario: Scenario) -> dict[str, Any]:
 
 def log_text(entries: dict[str, Any]) -> str:
     return "\n".join(line(key, value) for key, value in entries.items()) + "\n"
+
+
+def detail_log(**entries: Any) -> DetailLog:
+    """A detail log with these entries and a system's name, parsed. A dot in a key is written `__`."""
+    named = {"sut_name": "SUT"} | {name.replace("__", "."): value for name, value in entries.items()}
+    return parse_detail(log_text(named).encode())
 
 
 def tokens(*ids: int) -> str:

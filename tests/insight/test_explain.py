@@ -12,14 +12,14 @@ import near_limit
 import pytest
 import real_loadgen
 from near_limit import Case
-from submission_tree import BOOK, Tree
+from submission_tree import BOOK, Tree, detail_log
 from typer.testing import CliRunner
 
 from submitter import cli, early_stopping
 from submitter.errors import InputError
 from submitter.insight.explain import Condition, Demands, Explanation, explain
 from submitter.insight.find_run import find_run
-from submitter.logs import parse_detail, read_detail
+from submitter.logs import read_detail
 from submitter.model import Scenario
 
 CASES = {
@@ -102,15 +102,9 @@ def test_a_system_that_cannot_keep_up_is_told_what_it_completed(runs: Runs) -> N
     entries = {key: log[key] for key in log}
     entries["result_first_token_50.00_percentile_latency_ns"] = near_limit.LIMIT_NS * 2
     entries["result_completed_samples_per_sec"] = 1250.0
-    less, why = explain(_log(entries)).advice
+    less, why = explain(detail_log(**entries)).advice
     assert less == "or about 50% less target QPS: 1,250 instead of 2,500"
     assert "completed" in why
-
-
-def _log(entries: dict[str, Any]) -> Any:
-    metadata = {"is_error": False, "is_warning": False}
-    lines = (json.dumps({"key": key, "value": value, "metadata": metadata}) for key, value in entries.items())
-    return parse_detail("".join(f":::MLLOG {line}\n" for line in lines).encode())
 
 
 def test_too_few_queries_for_an_estimate(runs: Runs) -> None:
@@ -125,7 +119,7 @@ def test_a_run_too_short_and_too_few(name: str, runs: Runs) -> None:
     changed = {"result_min_duration_met": False, "result_min_queries_met": False, "result_validity": "INVALID"}
     entries = {key: log[key] for key in log} | changed
     entries |= {"effective_min_duration_ms": 600_000, "effective_min_query_count": 10_000}
-    explanation = explain(_log(entries))
+    explanation = explain(detail_log(**entries))
     assert "too short" in condition(explanation, "minimum duration").told[0]
     assert " more " in condition(explanation, "minimum duration").advice[0]
     assert "more queries" in condition(explanation, "minimum queries").advice[0]
@@ -139,7 +133,7 @@ def test_a_valid_run_over_the_rounds_own_limits_is_not_valid_here(runs: Runs) ->
         "early_stopping_met": True,
         "result_time_per_output_token_99.00_percentile_ns": 10**9,
     }
-    explanation = explain(_log({key: log[key] for key in log} | keys), demands)
+    explanation = explain(detail_log(**{key: log[key] for key in log} | keys), demands)
     assert {c.name for c in explanation.failed} == {"the round's duration", "the round's limits"}
     assert not explanation.valid
 
@@ -217,4 +211,4 @@ def test_no_value_of_a_stranger_crashes_it(runs: Runs) -> None:
         entries = {key: log[key] for key in log}
         for key in entries:
             if key.startswith(("result_", "effective_", "requested_", "early_", "generated_")) and key not in decisive:
-                assert explain(_log(entries | {key: rng.choice(values)})).conditions
+                assert explain(detail_log(**entries | {key: rng.choice(values)})).conditions
