@@ -20,7 +20,7 @@ def manifest_path(tree: Tree) -> Path:
     return tree.submitter / "documentation" / "submitter_manifest.json"
 
 
-def _record(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
+def record_of(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
     if scenario is Scenario.OFFLINE:
         metric = Metric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
     else:
@@ -79,7 +79,7 @@ def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
     results = tuple(
         ManifestResult(
             path=tree.result(scenario.value).relative_to(tree.root).as_posix(),
-            runs={mode.value: _record(tree, scenario, mode) for mode in MODES},
+            runs={mode.value: record_of(tree, scenario, mode) for mode in MODES},
             accuracy_target={"rouge1": 44.0},
             accuracy_log_sha256=sha256_of(tree.accuracy(scenario) / "mlperf_log_accuracy.json"),
         )
