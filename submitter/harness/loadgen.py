@@ -23,6 +23,7 @@ from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
+from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
@@ -79,7 +80,7 @@ class EffectiveSettings:
         """How many samples LoadGen will issue (loadgen.cc, GenerateQueries; test_settings_internal.cc)."""
         if mode is Mode.ACCURACY:
             return dataset_size
-        seconds = self.min_duration_ms / 1000
+        seconds = self.min_duration_ms / MS_PER_S
         if scenario is Scenario.OFFLINE:
             count = max(self.min_query_count, int(1.1 * seconds * self.target_qps))
         else:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from submitter.errors import RunError
 from submitter.harness.engines import Engine
+from submitter.units import MS_PER_S
 
 # How many samples one task serves before it lets the others run, where an engine never really waits.
 _SAMPLES_BEFORE_YIELD = 64
@@ -48,9 +49,9 @@ class Progress:
         self.done += 1
         self.tokens += tokens
         self.issued_s.append(issued_s)
-        self.latency_ms.append((done_s - issued_s) * 1000)
-        self.ttft_ms.append((first_s - issued_s) * 1000)
-        self.tpot_ms.append((done_s - first_s) * 1000 / (tokens - 1))
+        self.latency_ms.append((done_s - issued_s) * MS_PER_S)
+        self.ttft_ms.append((first_s - issued_s) * MS_PER_S)
+        self.tpot_ms.append((done_s - first_s) * MS_PER_S / (tokens - 1))
 
 
 def finished_answer(tokens: list[int], eos_token_id: int, max_new_tokens: int) -> list[int]:

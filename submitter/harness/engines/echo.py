@@ -21,6 +21,7 @@ from submitter.errors import InputError, RunError
 from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.sampling import GREEDY, Sampling
+from submitter.units import MS_PER_S
 
 
 class Settings(BaseModel):
@@ -101,11 +102,11 @@ class EchoEngine:
         if settings.hang_after is not None and self._requests > settings.hang_after:
             await asyncio.Event().wait()
         answer = self._answer(prompt)
-        first_s = self._turn_s(len(answer)) + settings.first_token_ms / 1000
+        first_s = self._turn_s(len(answer)) + settings.first_token_ms / MS_PER_S
         await _until(first_s)
         if stream:
             yield answer[:1]
-        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / 1000)
+        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / MS_PER_S)
         yield answer[1:] if stream else answer
 
     def _turn_s(self, tokens: int) -> float:
