@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 LAYERS = [
     {"errors", "model", "units"},
     {"plugins"},
-    {"schema", "logs", "layout", "documents", "early_stopping"},
+    {"schema", "logs", "layout", "documents", "early_stopping", "tensor_file"},
     {"rulebook", "record"},
     {"weights", "manifest", "system"},
     {"checker", "harness", "scoring", "assembly", "quantize"},

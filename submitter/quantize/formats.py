@@ -16,7 +16,7 @@ from typing import Any
 
 from submitter import weights
 from submitter.errors import InputError
-from submitter.weights import Tensor
+from submitter.tensor_file import Tensor
 
 SCALE_SUFFIX = "_scale_inv"
 _NARROW = ("F8_E4M3", "F8_E5M2", "I8", "U8")  # U8: two values of 4 bits

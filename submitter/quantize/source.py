@@ -9,8 +9,8 @@ from typing import Any
 
 from submitter import weights
 from submitter.errors import InputError
+from submitter.tensor_file import Tensor
 from submitter.units import BYTES_PER_GB, BYTES_PER_MIB
-from submitter.weights import Tensor
 
 _FLOAT_BYTES = {"BF16": 2, "F16": 2, "F32": 4}
 _OTHER_FLOATS = ("F64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4")
