@@ -5,23 +5,20 @@ It is ours, not MLCommons': `layout.manifest` says where it lies. A stranger's t
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from submitter.record import RunRecord
+from submitter.strict_record import StrictRecord
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FullRun(_Part):
+class FullRun(StrictRecord):
     """How to make the real submission that a smoke tree only previews."""
 
     command: str
     expected_s: float
 
 
-class ManifestResult(_Part):
+class ManifestResult(StrictRecord):
     """One result: its path as the tree spells it, its runs' records by mode, and the accuracy it must reach.
 
     `accuracy_target` is the lowest allowed value of each metric: the round's for an official benchmark, and for
@@ -34,7 +31,7 @@ class ManifestResult(_Part):
     accuracy_log_sha256: str | None = None
 
 
-class Manifest(_Part):
+class Manifest(StrictRecord):
     """`files` maps paths, relative to the folder that holds the divisions, to SHA-256; all but the manifest's own."""
 
     version: int = 1

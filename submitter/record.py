@@ -8,31 +8,28 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from submitter.errors import InputError
 from submitter.model import Mode, Scenario
+from submitter.strict_record import StrictRecord
 
 RECORD = "record.json"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatasetFacts(_Part):
+class DatasetFacts(StrictRecord):
     name: str
     sample_count: int
     sha256: str
 
 
-class ModelFacts(_Part):
+class ModelFacts(StrictRecord):
     name: str
     sha256: str
     weight_data_types: str = ""
 
 
-class Metric(_Part):
+class Metric(StrictRecord):
     """The result's figure: LoadGen's key, its value, and the unit the results table uses."""
 
     key: str
@@ -40,7 +37,7 @@ class Metric(_Part):
     unit: str
 
 
-class Provenance(_Part):
+class Provenance(StrictRecord):
     """What a run was made with beside its model and data set; empty where that is not known.
 
     `host` is `system.identity()`. `tokenizer_sha256` is over the model's tokenizer files, `loadgen_sha256` over the
@@ -53,7 +50,7 @@ class Provenance(_Part):
     host: dict[str, str] = Field(default_factory=dict)
 
 
-class RunRecord(_Part):
+class RunRecord(StrictRecord):
     """One finished LoadGen run. `files` maps each file of the run's folder to its SHA-256.
 
     `environment` holds the variables that matter to the engine, with secrets masked. Version 2 brought it and

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
-    {"errors", "model", "units"},
+    {"errors", "model", "strict_record", "units"},
     {"plugins"},
     {"schema", "logs", "layout", "documents", "early_stopping", "tensor_file"},
     {"rulebook", "record"},

@@ -11,17 +11,16 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from submitter.errors import InputError
+from submitter.strict_record import StrictRecord
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 
 
-class Binding(BaseModel):
+class Binding(StrictRecord):
     """`harness` are the cores of LoadGen and the event loop; `engines` those of each engine process, in their order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     harness: str | None = None
     engines: tuple[str, ...] | None = None

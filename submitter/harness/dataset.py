@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from submitter import tensor_file
 from submitter.errors import InputError, NotInstalledError
 from submitter.record import write_atomically
+from submitter.strict_record import StrictRecord
 from submitter.tensor_file import Header, HeaderError
 from submitter.units import BYTES_PER_MIB
 
@@ -44,10 +45,8 @@ _HEADER_MAX_BYTES = BYTES_PER_MIB
 _ARRAYS = {"offsets": ("I64", "<i8"), "tokens": ("I32", "<i4"), "references": ("U8", "|u1")}
 
 
-class DatasetHeader(BaseModel):
+class DatasetHeader(StrictRecord):
     """What the file says of itself. `source` and `source_sha256` are of the file it was converted from, if any."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = Field(default=2, ge=2, le=2)
     name: str

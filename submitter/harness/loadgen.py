@@ -60,9 +60,14 @@ def build_sha256() -> str:
     return digest.hexdigest() if built else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EffectiveSettings:
-    """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns."""
+    """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns.
+
+    `target_qps` are samples a second: the rate of Server and Interactive, and what is expected of Offline.
+    `performance_sample_count` is the size of a copy of the data set, 0 for the whole of it.
+    With `sample_concatenate_permutation` whole copies of it are issued, each in an order of its own.
+    """
 
     qsl_rng_seed: int
     sample_index_rng_seed: int

@@ -41,9 +41,12 @@ class Limits:
     stall_s: float = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that ended: its folder, still under its `.partial` name, and what the child counted."""
+    """A run that ended: its folder, still under its `.partial` name, and what the child counted.
+
+    `duration_s` is from LoadGen's start to its return; `token_count` is of the answers alone, not of the prompts.
+    """
 
     run: RunPlan
     folder: Path
@@ -264,4 +267,12 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         raise RunError(f"{run.label}: the log ends before its result", "is the disk full?")
     if not _is_whole(folder / layout.ACCURACY_LOG):
         raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", "is the disk full?")
-    return Finished(run, folder, log, started_utc, facts["seconds"], facts["done"], facts["tokens"])
+    return Finished(
+        run=run,
+        folder=folder,
+        log=log,
+        started_utc=started_utc,
+        duration_s=facts["seconds"],
+        sample_count=facts["done"],
+        token_count=facts["tokens"],
+    )

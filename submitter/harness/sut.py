@@ -21,13 +21,17 @@ from submitter.units import MS_PER_S
 _SAMPLES_BEFORE_YIELD = 64
 
 
-class Responses(Protocol):
+class AnswerReceiver(Protocol):
+    """What takes a run's answers, sample by sample: LoadGen, by way of `loadgen.Responses`."""
+
     def first_token(self, response_id: int, token: int) -> None: ...
 
     def complete(self, response_id: int, tokens: Sequence[int]) -> None: ...
 
 
 class Prompts(Protocol):
+    """A data set as the timed path sees it: token ids by index."""
+
     def __len__(self) -> int: ...
 
     def prompt(self, index: int) -> Sequence[int]: ...
@@ -93,7 +97,7 @@ class Sut:
         self,
         engine: Engine,
         prompts: Prompts,
-        responses: Responses,
+        responses: AnswerReceiver,
         *,
         eos_token_id: int,
         max_new_tokens: int,

@@ -21,7 +21,7 @@ _SPARE_BYTES = 64 * BYTES_PER_MIB
 
 
 @dataclass(frozen=True)
-class Source:
+class WideCheckpoint:
     """A whole checkpoint of wide weights: its configuration, and the header of each of its weight files."""
 
     folder: Path
@@ -29,7 +29,7 @@ class Source:
     headers: dict[Path, dict[str, Tensor]]
 
     @classmethod
-    def open(cls, folder: Path) -> Source:
+    def open(cls, folder: Path) -> WideCheckpoint:
         """InputError if it is not whole, is quantised already, or holds weights of another type."""
         config = weights.read_config(folder)
         if "quantization_config" in config:
