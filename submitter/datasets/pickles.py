@@ -103,9 +103,11 @@ class _Unpickler(pickle.Unpickler):
 @contextmanager
 def _memory_limit(more_bytes: int) -> Iterator[None]:
     """Let this process take `more_bytes` beyond what it has now; a MemoryError ends what wants more."""
+    import psutil
+
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limits = [pages * resource.getpagesize() + more_bytes, *(n for n in (soft, hard) if n != resource.RLIM_INFINITY)]
+    now_bytes = psutil.Process().memory_info().vms
+    limits = [now_bytes + more_bytes, *(n for n in (soft, hard) if n != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
     try:
         yield
