@@ -82,7 +82,16 @@ def run_session(
     work.mkdir(parents=True, exist_ok=True)
     try:
         with _child(inner, work) as (process, events):
-            _follow(runs, process, events, limits, watcher, on_finished, work / ENGINE_LOG, next_run)
+            _follow(
+                process,
+                events,
+                runs=runs,
+                limits=limits,
+                watcher=watcher,
+                on_finished=on_finished,
+                engine_log=work / ENGINE_LOG,
+                next_run=next_run,
+            )
     finally:
         for run in runs:
             shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
@@ -147,15 +156,17 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _follow(
-    runs: list[RunPlan],
     process: subprocess.Popen[bytes],
     events: int,
+    *,
+    runs: list[RunPlan],
     limits: Limits,
     watcher: Watcher,
     on_finished: Callable[[Finished], None],
     engine_log: Path,
     next_run: Callable[[], RunPlan | None] | None,
 ) -> None:
+    """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
     clock = _Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
