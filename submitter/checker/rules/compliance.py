@@ -52,7 +52,7 @@ def tests_known(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     if run.test not in run.result.benchmark.compliance:
         known = ", ".join(run.result.benchmark.compliance) or "none"
         message = f"{run.test} is no test of {run.result.official_name}"
-        yield Problem(message, run.test, known, str(run.folder), hint="remove the folder")
+        yield Problem(message, found=run.test, required=known, path=str(run.folder), hint="remove the folder")
 
 
 @rule("CMP003", requires=["STR005", "STR007"], source=_CHECK + "accuracy_check, compliance_performance_check")
@@ -75,7 +75,9 @@ def verification_passed(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]
             yield Problem(message, required=name, path=path, hint=hint, severity=severity)
         else:
             for message, found, required, line in failures:
-                yield Problem(message, found, required, path, line, hint, severity)
+                yield Problem(
+                    message, found=found, required=required, path=path, line=line, hint=hint, severity=severity
+                )
 
 
 def _failures(run: ComplianceRun, name: str, test: ComplianceTest) -> Iterator[tuple[str, str, str, int | None]]:
@@ -165,7 +167,7 @@ def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     without = [run for run in runs if run.files.kind(run.detail_path) is None]
     if without:
         message = "compliance runs without a log, so their audit settings cannot be seen"
-        yield Problem(message, f"{len(without)} of {len(runs)}", path=str(without[0].detail_path))
+        yield Problem(message, found=f"{len(without)} of {len(runs)}", path=str(without[0].detail_path))
 
 
 @rule(
@@ -194,7 +196,14 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     plain = 2 * len(wrong) > len(test.audit.keys() - {"mode"})
     severity = None if plain and demanded(run) else Severity.WARNING
     for name, said, wanted, line in wrong:
-        yield Problem(f"{name} is not the audit's", said, wanted, str(run.detail_path), line, severity=severity)
+        yield Problem(
+            f"{name} is not the audit's",
+            found=said,
+            required=wanted,
+            path=str(run.detail_path),
+            line=line,
+            severity=severity,
+        )
 
 
 @rule(
@@ -212,4 +221,11 @@ def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
         text = shown(error.value)
         if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
             severity = None if demanded(run) else Severity.WARNING
-            yield Problem("LoadGen logged an error", text, "", str(run.detail_path), error.line, severity=severity)
+            yield Problem(
+                "LoadGen logged an error",
+                found=text,
+                required="",
+                path=str(run.detail_path),
+                line=error.line,
+                severity=severity,
+            )

@@ -47,13 +47,13 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
         return
     if not entries:
         message = "TEST06 logged no answer, so it shows nothing"
-        yield Problem(message, "0", "100 answers", path, severity=Severity.WARNING)
+        yield Problem(message, found="0", required="100 answers", path=path, severity=Severity.WARNING)
     width = _token_bytes(entries)
     eos = _end_token(run, entries, width)
     for number, entry in enumerate(entries, start=2):  # line 1 of the log is its opening bracket
         for message, found, required in _wrong(entry, run.result.scenario, eos, width):
             hint = f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
-            yield Problem(message, found, required, path, number, hint, severity)
+            yield Problem(message, found=found, required=required, path=path, line=number, hint=hint, severity=severity)
             return  # one sample shows it
 
 
@@ -128,16 +128,26 @@ def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
         return
     most, least = max(lengths), min(lengths)
     if most > longest + 1:
-        yield Problem("an answer is longer than max_new_tokens", f"{most} tokens", f"at most {longest}", path)
+        yield Problem(
+            "an answer is longer than max_new_tokens", found=f"{most} tokens", required=f"at most {longest}", path=path
+        )
     if benchmark.min_new_tokens is not None and least < benchmark.min_new_tokens:
         yield Problem(
-            "an answer is shorter than min_new_tokens", f"{least} tokens", str(benchmark.min_new_tokens), path
+            "an answer is shorter than min_new_tokens",
+            found=f"{least} tokens",
+            required=str(benchmark.min_new_tokens),
+            path=path,
         )
     ended = sum(len(e.data) // width == most and eos is not None and e.data.endswith(eos) for e in entries)
     cut = lengths[most] - ended
     if most < longest - 1 and cut >= _MANY_ANSWERS and cut >= _MANY_SHARE * len(entries):
         message = "answers were cut before max_new_tokens"
-        yield Problem(message, f"{cut} of {len(entries)} end at {most} tokens", f"max_new_tokens {longest}", path)
+        yield Problem(
+            message,
+            found=f"{cut} of {len(entries)} end at {most} tokens",
+            required=f"max_new_tokens {longest}",
+            path=path,
+        )
 
 
 _MANY_ANSWERS = 5
