@@ -17,7 +17,7 @@ LAYERS = [
     {"plugins"},
     {"schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},
-    {"weights", "manifest", "system"},
+    {"weights", "manifest", "system", "compliance"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"embedded", "datasets"},
     {"campaign"},
