@@ -24,6 +24,7 @@ pytest.importorskip("mlperf_loadgen")
 SYSTEM, NAME, OFFICIAL = "box", "tiny", "llama2-70b-99.9"
 RESULT = f"open/Example/results/{SYSTEM}/{NAME}"
 SCENARIOS = (Scenario.OFFLINE, Scenario.SERVER)
+MODES = (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)
 DESCRIPTION = json.loads((Path(__file__).parent / "data" / "system.json").read_text())
 
 
@@ -58,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`runs/` with real logs of all modes of two scenarios, and `measurements/`; copied for each test."""
     root = tmp_path_factory.mktemp("made")
     for scenario in SCENARIOS:
-        for mode in Mode:
+        for mode in MODES:
             folder = root / "runs" / SYSTEM / NAME / scenario / mode
             real_loadgen.run(folder, scenario, accuracy=mode is Mode.ACCURACY, audit=mode.is_compliance, samples=200)
             if mode is Mode.ACCURACY:
@@ -211,7 +212,7 @@ def test_a_run_without_a_compliance_test_is_assembled_without_it(work):
 
 def test_a_smoke_tree_says_so_wherever_one_reads(work):
     for scenario in SCENARIOS:
-        for mode in Mode:
+        for mode in MODES:
             finish(work / "runs" / SYSTEM / NAME / scenario / mode, scenario, mode, smoke=True)
     full_run = FullRun(command="submitter run-all examples/full.toml", expected_s=2700)
     tree = assemble(work, smoke=True, full_run=full_run)

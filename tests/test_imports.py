@@ -20,7 +20,7 @@ LAYERS = [
     {"plugins"},
     {"schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},
-    {"weights", "manifest", "system"},
+    {"weights", "manifest", "system", "compliance"},
     {"submission"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"insight", "embedded", "datasets"},

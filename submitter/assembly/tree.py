@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from submitter import __version__, documents, layout, schema
+from submitter import __version__, compliance, documents, layout, schema
 from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan
 from submitter.errors import InputError
 from submitter.layout import Layout
@@ -16,7 +16,7 @@ from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
 from submitter.manifest import Manifest, ManifestResult
 from submitter.model import Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
-from submitter.rulebook import load_rulebook
+from submitter.rulebook import Rulebook, load_rulebook
 
 # What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
@@ -39,7 +39,7 @@ def truncated(log: Path, max_bytes: int) -> bytes:
         return head + TRUNCATION_MARK + file.read()
 
 
-def _run_files(grammar: Layout, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
+def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
     """Each file of a run's folder that is handed in, and its place."""
     for name in (layout.DETAIL_LOG, layout.SUMMARY_LOG):
         yield name, grammar.run(key, mode) / name
@@ -47,7 +47,8 @@ def _run_files(grammar: Layout, key: ResultKey, mode: Mode) -> Iterator[tuple[st
         yield layout.ACCURACY_TEXT, grammar.accuracy(key) / layout.ACCURACY_TEXT
         yield layout.ACCURACY_LOG, grammar.accuracy(key) / layout.ACCURACY_LOG
     elif mode.is_compliance:
-        yield layout.VERIFY_ACCURACY, grammar.compliance(key, mode) / layout.VERIFY_ACCURACY
+        for name in book.compliance[mode].verify:
+            yield name, grammar.compliance(key, mode) / name
         yield layout.ACCURACY_LOG, grammar.compliance_accuracy(key, mode) / layout.ACCURACY_LOG
     else:
         yield layout.ACCURACY_LOG, grammar.run(key, mode) / layout.ACCURACY_LOG
@@ -74,9 +75,9 @@ class TreeBuilder:
         for benchmark, scenario in self._results():
             key = self._key(benchmark, scenario)
             self._copy_measurements(benchmark.measurements / scenario, key)
-            tests = self.book.benchmark(benchmark.official_name).compliance
-            for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *map(Mode, tests)):
-                to_come += [path for _, path in _run_files(self.grammar, key, mode)]
+            audits = (audit.mode for audit in compliance.runs(self.book, benchmark.official_name))
+            for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
+                to_come += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
         self._beside_results()
         return [*to_come, self.grammar.manifest(self.plan.division, self.plan.submitter)]
 
@@ -111,7 +112,7 @@ class TreeBuilder:
         key = self._key(benchmark, scenario)
         self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
-        optional = [mode for mode in Mode if mode.is_compliance and (folder / mode).is_dir()]
+        optional = [mode for mode in Mode if mode in self.book.compliance and (folder / mode).is_dir()]
         records = {}
         log_sha256 = None
         for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *optional):
@@ -119,7 +120,7 @@ class TreeBuilder:
             record = records[str(mode)] = self._checked_record(run, key, benchmark, mode)
             if mode is Mode.ACCURACY:
                 log_sha256 = _checked_accuracy(run)
-            for name, destination in _run_files(self.grammar, key, mode):
+            for name, destination in _run_files(self.grammar, self.book, key, mode):
                 source = _need(run / name)
                 if mode is Mode.ACCURACY and name == layout.ACCURACY_LOG:
                     self._write(destination, truncated(source, self.book.round.accuracy_log_max_bytes))

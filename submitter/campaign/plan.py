@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import shlex
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter import layout
+from submitter import compliance, layout
 from submitter.campaign.closed import require_reference
 from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, validated
 from submitter.campaign.settings import effective_settings
 from submitter.embedded.benchmark import EmbeddedBenchmark, load_benchmark, model_folder
 from submitter.embedded.dataset import prepare
 from submitter.errors import InputError
-from submitter.harness.audits import audit_file
 from submitter.harness.checkpoint import verify_checkpoint, weight_data_type
 from submitter.harness.dataset import SUFFIX, Dataset
 from submitter.harness.engines import EnginePlan
@@ -104,6 +103,7 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
     embedded = load_benchmark() if EMBEDDED in (table.model, table.dataset) else None
     official = table.official or (embedded.official_benchmark if embedded else table.name)
     rules = book.benchmark(official)
+    audits = {audit.mode: audit for audit in compliance.runs(book, official)}
     if Scenario.INTERACTIVE in table.scenarios and rules.loadgen_model_interactive is None:
         raise InputError(f"{where}: round {book.name} has no {official} Interactive", "leave the scenario out")
     if table.sample_limit is not None and not campaign.smoke:
@@ -122,7 +122,7 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
     is_official = official == table.name
     engine_plan = _engine_plan(table, embedded, rules, is_official, folder, where)
     targets = _targets(table, embedded, rules if is_official else None)
-    settings, from_loadgen = _settings(book, table, official)
+    settings, from_loadgen = _settings(book, table, official, audits)
     runs = [
         RunPlan(
             scenario=scenario,
@@ -130,7 +130,7 @@ def _benchmark(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Ben
             loadgen_model=rules.loadgen_model_for(scenario),
             user_conf=_user_conf(table, scenario),
             folder=run_folder(campaign, table.name, scenario, mode),
-            audit=book.compliance[mode].audit if mode.is_compliance else None,
+            audit=dict(audits[mode].settings) if mode in audits else None,
             expected_samples=effective.expected_samples(scenario, mode, len(dataset)),
             expected_s=effective.expected_seconds(scenario, mode, len(dataset)),
         )
@@ -194,13 +194,15 @@ def _user_conf(table: BenchmarkTable, scenario: Scenario) -> Path:
     return table.measurements / scenario / layout.USER_CONF
 
 
-def _settings(book: Rulebook, table: BenchmarkTable, official: str) -> tuple[Settings, bool]:
+def _settings(
+    book: Rulebook, table: BenchmarkTable, official: str, audits: Mapping[Mode, compliance.AuditPlan]
+) -> tuple[Settings, bool]:
     """LoadGen's settings of each run of a benchmark, and whether LoadGen itself gave them."""
     settings: Settings = {}
     from_loadgen = True
     for scenario in table.scenarios:
-        for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *map(Mode, book.benchmark(official).compliance)):
-            audit = audit_file(book.compliance[mode].audit) if mode.is_compliance else None
+        for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
+            audit = audits[mode].text if mode in audits else None
             conf = _user_conf(table, scenario)
             settings[scenario, mode], from_loadgen = effective_settings(book, official, scenario, conf, audit)
     return settings, from_loadgen

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from submitter import assembly, scoring
+from submitter import assembly, compliance, scoring
 from submitter.campaign.draft import assembly_plan
 from submitter.campaign.file import load_campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
@@ -21,11 +21,10 @@ from submitter.campaign.preflight import system_description
 from submitter.campaign.rounds import for_round
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, environment, loadgen
-from submitter.harness.audits import verify_test06
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, Watcher, run_session
-from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT, VERIFY_ACCURACY
+from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.manifest import FullRun
 from submitter.model import Mode, Scenario
@@ -76,7 +75,13 @@ def do_runs(
     rerun: bool = False,
     only: tuple[Scenario | None, Mode | None] = (None, None),
 ) -> None:
-    """Make every run that has no record yet, or all with `rerun`; `only` limits them to a scenario and a mode."""
+    """Make every run that has no record yet, or all with `rerun`; `only` limits them to a scenario and a mode.
+
+    InputError if the campaign has no such run.
+    """
+    if not any(only[0] in (None, run.scenario) and only[1] in (None, run.mode) for *_, run in plan.runs):
+        known = ", ".join(dict.fromkeys(run.label for *_, run in plan.runs))
+        raise InputError(f"the campaign has no run {' '.join(filter(None, only))}", f"it has: {known}")
     limits = Limits(plan.campaign.limits.start_s, plan.campaign.limits.stall_s)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
@@ -161,8 +166,8 @@ def do_scores(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, Scenario, dic
     for benchmark in plan.benchmarks:
         for scenario in benchmark.table.scenarios:
             yield benchmark, scenario, _score(plan, benchmark, scenario)
-            for test in plan.book.benchmark(benchmark.official).compliance:
-                _verify(plan, benchmark, scenario, Mode(test))
+            for audit in compliance.runs(plan.book, benchmark.official):
+                _verify(plan, benchmark, scenario, audit.mode)
 
 
 def _score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> dict[str, float]:
@@ -184,10 +189,11 @@ def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, te
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
     read_record(folder)
     try:
-        verdict = verify_test06(read_accuracy(folder / ACCURACY_LOG), scenario, benchmark.eos_token_id)
+        verdict = compliance.verify(test, read_accuracy(folder / ACCURACY_LOG), scenario, benchmark.eos_token_id)
     except (OSError, LogFormatError) as error:
         raise InputError(f"{test} of {scenario}: {error}", "run it again") from None
-    write_atomically(folder / VERIFY_ACCURACY, verdict.text().encode())
+    for name in plan.book.compliance[test].verify:
+        write_atomically(folder / name, verdict.text.encode())
 
 
 def do_assembly(plan: CampaignPlan, round_name: str | None = None) -> Path:

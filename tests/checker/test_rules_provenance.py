@@ -20,6 +20,7 @@ from submitter.record import DatasetFacts, Metric, ModelFacts, Provenance, RunRe
 
 Break = Callable[[Tree], object]
 COMMAND = "submitter run-all examples/tiny-open.toml"
+MODES = (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)
 
 
 def manifest_path(tree: Tree) -> Path:
@@ -85,7 +86,7 @@ def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
     results = tuple(
         ManifestResult(
             path=tree.result(scenario.value).relative_to(tree.root).as_posix(),
-            runs={mode.value: _record(tree, scenario, mode) for mode in Mode},
+            runs={mode.value: _record(tree, scenario, mode) for mode in MODES},
             accuracy_target={"rouge1": 44.0},
             accuracy_log_sha256=_sha256(tree.accuracy(scenario) / "mlperf_log_accuracy.json"),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules.endpoints import FILES, JUDGED, rules_of, summary
+from submitter.compliance import test09
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
 from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsPerformance
@@ -66,10 +67,9 @@ def output_length(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
         if test not in rules_of(book).mean_output_tokens:
             continue
         low, high = rules_of(book).mean_output_tokens[test]
-        found = run.number("mean_output_tokens")
-        if found is None or not low <= found <= high:
+        for reason in test09.verify(run.number("mean_output_tokens"), low, high).reasons:
             value = run.figure("mean_output_tokens")
-            yield summary(run, f"{test}: the mean length of the answers is off", value, f"{low} to {high} tokens")
+            yield summary(run, f"{test}: {reason.message}", value, reason.required)
 
 
 def _scores(run: EndpointsAccuracy, message: str, found: str, required: str) -> Problem:
