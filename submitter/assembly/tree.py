@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from submitter import __version__, documents, layout, schema
-from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan
+from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.errors import InputError
 from submitter.layout import Layout
 from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
@@ -80,12 +80,12 @@ class TreeBuilder:
         self._beside_results()
         return [*to_come, self.grammar.manifest(self.plan.division, self.plan.submitter)]
 
-    def _results(self) -> Iterator[tuple[BenchmarkPlan, Scenario]]:
+    def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
             for scenario in benchmark.scenarios:
                 yield benchmark, scenario
 
-    def _key(self, benchmark: BenchmarkPlan, scenario: Scenario) -> ResultKey:
+    def _key(self, benchmark: TreeBenchmark, scenario: Scenario) -> ResultKey:
         return ResultKey(self.plan.division, self.plan.submitter, self.plan.system, benchmark.name, scenario)
 
     def _beside_results(self) -> None:
@@ -107,7 +107,7 @@ class TreeBuilder:
         if plan.documentation:
             self._copy_folder(plan.documentation, grammar.documentation(*owner), is_document=True)
 
-    def _result(self, runs: Path, benchmark: BenchmarkPlan, scenario: Scenario) -> ManifestResult:
+    def _result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
         self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
@@ -133,7 +133,7 @@ class TreeBuilder:
             accuracy_log_sha256=log_sha256,
         )
 
-    def _checked_record(self, run: Path, key: ResultKey, benchmark: BenchmarkPlan, mode: Mode) -> RunRecord:
+    def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
         record = read_record(run)
         for what, found, wanted in (
             ("round", record.round, self.plan.runs_round or self.plan.round),

@@ -9,7 +9,7 @@ from pathlib import Path
 from submitter import assembly, checker, harness
 from submitter.campaign.plan import CampaignPlan
 from submitter.checker import Finding, Severity
-from submitter.manifest import FullRun
+from submitter.manifest import ManifestFullRun
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Draft:
 
 
 def assembly_plan(
-    plan: CampaignPlan, description: dict[str, object], full_run: FullRun | None = None
+    plan: CampaignPlan, description: dict[str, object], full_run: ManifestFullRun | None = None
 ) -> assembly.AssemblyPlan:
     """What the campaign's tree is made of."""
     campaign = plan.campaign
@@ -36,7 +36,7 @@ def assembly_plan(
         system=campaign.system.id,
         system_description=description,
         benchmarks=tuple(
-            assembly.BenchmarkPlan(
+            assembly.TreeBenchmark(
                 name=b.table.name,
                 official_name=b.official,
                 scenarios=b.table.scenarios,

@@ -27,12 +27,12 @@ from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, Watcher, run_session
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT, VERIFY_ACCURACY
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
-from submitter.manifest import FullRun
+from submitter.manifest import ManifestFullRun
 from submitter.model import Mode, Scenario
 from submitter.record import (
     RECORD,
-    Metric,
     Provenance,
+    RecordedMetric,
     RunRecord,
     read_record,
     sha256_of,
@@ -113,7 +113,7 @@ def _keep(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, do
     metric = None
     if run.mode is Mode.PERFORMANCE and key in done.log:
         unit = plan.book.metric_unit(benchmark.official, run.scenario)
-        metric = Metric(key=key, value=float(done.log[key]), unit=unit)
+        metric = RecordedMetric(key=key, value=float(done.log[key]), unit=unit)
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
@@ -200,7 +200,7 @@ def do_assembly(plan: CampaignPlan, round_name: str | None = None) -> Path:
     full_run = None
     if campaign.smoke and campaign.full_run is not None:
         full = make_plan(load_campaign(campaign.full_run))
-        full_run = FullRun(command=full.command, expected_s=round(full.expected_s))
+        full_run = ManifestFullRun(command=full.command, expected_s=round(full.expected_s))
     target = campaign.tree
     runs_round = plan.book.name
     if round_name is not None and round_name != plan.book.name:
