@@ -51,6 +51,8 @@ def make_runs(
 ) -> None:
     """Make every run that has no record yet, or all with `rerun`; of one scenario or mode only where it is given.
 
+    Whoever calls it holds the campaign's lock (`locked`).
+
     NotInstalledError if LoadGen or the engine is not there, InputError if the engine does not take its settings,
     RunError if a run fails; those that finished before stay.
     """
