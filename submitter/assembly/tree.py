@@ -21,7 +21,9 @@ from submitter.rulebook import load_rulebook
 # What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
 
-SMOKE_LINE = "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+_SMOKE_LINE = (
+    "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+)
 
 _LEFT_OUT = ("__pycache__", layout.AUDIT_CONFIG)
 # A person's documents are texts of some pages; what is larger is none, and is copied unread.
@@ -185,7 +187,7 @@ class TreeBuilder:
         if plan.full_run:
             lines += ["", f"The full run takes about {plan.full_run.expected_s:.0f} s:"]
             lines += ["", f"    {plan.full_run.command}"]
-        return (f"{SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
+        return (f"{_SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
 
     def _write_manifest(self, results: Iterable[ManifestResult]) -> None:
         """Last of all: the hash of every file, each flushed to the disk before the tree gets its name."""
@@ -225,7 +227,7 @@ class TreeBuilder:
 
     def _copy(self, source: Path, destination: PurePosixPath) -> None:
         if self.plan.smoke and source.name.lower().startswith("readme"):
-            self._write(destination, f"{SMOKE_LINE}\n\n".encode() + source.read_bytes())
+            self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
         path = self._place(destination)
         shutil.copyfile(source, path)

@@ -26,7 +26,9 @@ class Stage(StrEnum):
 class CampaignWatcher(Watcher, Protocol):
     """Called from the thread that runs the campaign, as things happen; what a method raises ends the campaign.
 
-    `event` is the harness's: what goes on in the runs.
+    `event(kind, run, facts)` is the harness's. Of no run: `loading` (`engine`) and `ready` (`seconds` it took). Of a
+    run: `kept` where it was finished before; else `run` when it begins, `progress` each second (samples `done` and
+    `issued`, `tokens`, and `ttft_p99_ms` and `tpot_p99_ms` so far, or None), `finished` (`done`, `tokens`, `seconds`).
     """
 
     def stage(self, stage: Stage, plan: CampaignPlan) -> None:
