@@ -42,9 +42,9 @@ def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignW
     runs stay, and of an unfinished one nothing does.
 
     A tree that is not right raises nothing: `report` says what is wrong with it. InputError if the campaign, its files
-    or the round do not fit together, or another process is at work on the campaign; PreflightError, which has them all,
-    for what can be known to be wrong before the first run; NotInstalledError if LoadGen, the engine or what scoring
-    needs is not installed; RunError if a run or a scoring process fails, or the tree cannot be written.
+    or the round do not fit together, or another process is at work on the campaign; PreflightError, whose `problems`
+    are all that can be known to be wrong before the first run, a missing LoadGen or engine included; NotInstalledError
+    if what scoring needs is not installed; RunError if a run or a scoring process fails, or the tree cannot be written.
 
     Processes are started for runs, and spawned for scoring: a script that calls this needs the usual
     `if __name__ == "__main__":`.
