@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from submitter import __version__, compliance, documents, layout, schema
-from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan
+from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.errors import InputError
 from submitter.layout import Layout
 from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
@@ -21,7 +21,9 @@ from submitter.rulebook import Rulebook, load_rulebook
 # What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
 
-SMOKE_LINE = "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+_SMOKE_LINE = (
+    "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+)
 
 _LEFT_OUT = ("__pycache__", layout.AUDIT_CONFIG)
 # A person's documents are texts of some pages; what is larger is none, and is copied unread.
@@ -81,12 +83,12 @@ class TreeBuilder:
         self._beside_results()
         return [*to_come, self.grammar.manifest(self.plan.division, self.plan.submitter)]
 
-    def _results(self) -> Iterator[tuple[BenchmarkPlan, Scenario]]:
+    def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
             for scenario in benchmark.scenarios:
                 yield benchmark, scenario
 
-    def _key(self, benchmark: BenchmarkPlan, scenario: Scenario) -> ResultKey:
+    def _key(self, benchmark: TreeBenchmark, scenario: Scenario) -> ResultKey:
         return ResultKey(self.plan.division, self.plan.submitter, self.plan.system, benchmark.name, scenario)
 
     def _beside_results(self) -> None:
@@ -108,7 +110,7 @@ class TreeBuilder:
         if plan.documentation:
             self._copy_folder(plan.documentation, grammar.documentation(*owner), is_document=True)
 
-    def _result(self, runs: Path, benchmark: BenchmarkPlan, scenario: Scenario) -> ManifestResult:
+    def _result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
         self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
@@ -134,7 +136,7 @@ class TreeBuilder:
             accuracy_log_sha256=log_sha256,
         )
 
-    def _checked_record(self, run: Path, key: ResultKey, benchmark: BenchmarkPlan, mode: Mode) -> RunRecord:
+    def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
         record = read_record(run)
         for what, found, wanted in (
             ("round", record.round, self.plan.runs_round or self.plan.round),
@@ -186,7 +188,7 @@ class TreeBuilder:
         if plan.full_run:
             lines += ["", f"The full run takes about {plan.full_run.expected_s:.0f} s:"]
             lines += ["", f"    {plan.full_run.command}"]
-        return (f"{SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
+        return (f"{_SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
 
     def _write_manifest(self, results: Iterable[ManifestResult]) -> None:
         """Last of all: the hash of every file, each flushed to the disk before the tree gets its name."""
@@ -226,7 +228,7 @@ class TreeBuilder:
 
     def _copy(self, source: Path, destination: PurePosixPath) -> None:
         if self.plan.smoke and source.name.lower().startswith("readme"):
-            self._write(destination, f"{SMOKE_LINE}\n\n".encode() + source.read_bytes())
+            self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
         path = self._place(destination)
         shutil.copyfile(source, path)

@@ -14,9 +14,9 @@ from submission_tree import BENCHMARK, DATASET, SYSTEM, Tree, write_tree
 
 from submitter.checker.registry import all_rules
 from submitter.layout import ACCURACY_LOG, DETAIL_LOG
-from submitter.manifest import FullRun, Manifest, ManifestResult
+from submitter.manifest import Manifest, ManifestFullRun, ManifestResult
 from submitter.model import Mode, Scenario
-from submitter.record import DatasetFacts, Metric, ModelFacts, Provenance, RunRecord
+from submitter.record import DatasetFacts, ModelFacts, Provenance, RecordedMetric, RunRecord
 
 Break = Callable[[Tree], object]
 COMMAND = "submitter run-all examples/tiny-open.toml"
@@ -29,9 +29,9 @@ def manifest_path(tree: Tree) -> Path:
 
 def _record(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
     if scenario is Scenario.OFFLINE:
-        metric = Metric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
+        metric = RecordedMetric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
     else:
-        metric = Metric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
+        metric = RecordedMetric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
     return RunRecord(
         smoke=False,
         round="v6.1",
@@ -92,7 +92,7 @@ def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
         )
         for scenario in (Scenario.OFFLINE, Scenario.SERVER)
     )
-    full_run = FullRun(command=COMMAND, expected_s=2700)
+    full_run = ManifestFullRun(command=COMMAND, expected_s=2700)
     manifest = Manifest(
         submitter_version="0.1.0", round="v6.1", smoke=smoke, full_run=full_run, results=results, files=files
     )
