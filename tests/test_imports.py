@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
-    {"errors", "model", "units", "quoting"},
+    {"errors", "model", "units", "quoting", "version"},
     {"plugins"},
     {"schema", "logs", "layout", "documents", "early_stopping"},
     {"rulebook", "record"},

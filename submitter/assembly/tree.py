@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from submitter import __version__, compliance, documents, layout, schema
+from submitter import compliance, documents, layout, schema
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.errors import InputError
 from submitter.layout import Layout
@@ -17,6 +17,7 @@ from submitter.manifest import Manifest, ManifestResult
 from submitter.model import Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.version import VERSION
 
 # What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
@@ -177,7 +178,7 @@ class TreeBuilder:
         lines = [
             "# How these results were made",
             "",
-            f"With submitter {__version__} for round {plan.round}, on system {plan.system}, by this command:",
+            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, by this command:",
             "",
             f"    {plan.command}",
             "",
@@ -199,7 +200,7 @@ class TreeBuilder:
                     os.fsync(file.fileno())
                 files[path.relative_to(self.root).as_posix()] = sha256_of(path)
         manifest = Manifest(
-            submitter_version=__version__,
+            submitter_version=VERSION,
             round=self.plan.round,
             smoke=self.plan.smoke,
             full_run=self.plan.full_run,

@@ -6,9 +6,9 @@ from submitter.campaign.lock import locked
 from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.campaign.preflight import Passed, PreflightError, preflight, require_preflight
 from submitter.campaign.run import make_runs
-from submitter.campaign.run_all import CampaignOutcome, run_all
 from submitter.campaign.scores import MetricScore, ScenarioScore, score_campaign
 from submitter.campaign.search import Probe, SearchOutcome
+from submitter.campaign.sequence import CampaignOutcome, run_all
 from submitter.campaign.templates import write_templates
 from submitter.campaign.tree import assemble
 from submitter.campaign.tune import Tuned, tune, write_target

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from submitter import __version__, documents, layout, system
+from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
 from submitter.campaign.outline import user_conf
 from submitter.campaign.settings import effective_settings
@@ -19,6 +19,7 @@ from submitter.harness.dataset import Dataset
 from submitter.model import Division, Scenario
 from submitter.record import write_atomically, write_json_atomically
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.version import VERSION
 
 _CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
 _TOKEN_BYTES = 4  # we send int32
@@ -151,7 +152,7 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "round": campaign.round,
         "division": str(campaign.division),
         "engine": str(engine),
-        "version": __version__,
+        "version": VERSION,
         "loadgen": book.round.loadgen_versions[-1],
         "dataset": Path(table.dataset).name,
         "dataset_made": _dataset_made(table),

@@ -1,18 +1,12 @@
-"""Small campaigns on the echo engine: one to change, and one that was run from end to end."""
+"""A small campaign on the echo engine that was run from end to end."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from echo_campaign import Campaign, make_campaign, submitter
-
-
-@pytest.fixture
-def campaign(tmp_path: Path) -> Campaign:
-    return make_campaign(tmp_path)
 
 
 @pytest.fixture(scope="session")

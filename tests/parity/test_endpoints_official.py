@@ -12,15 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
-
-HELPERS = Path(__file__).resolve().parents[1] / "helpers"
-
 from endpoints_tree import EndpointsTree
 from test_rules_endpoints import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write
 
 from submitter.checker import check
 from submitter.rulebook import load_rulebook
 
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 CHECKOUT = os.environ.get("MLCOMMONS_INFERENCE")
 ENDLESS = {"alias bomb", "merge bomb", "long"}  # for the official checker
 
