@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from submitter.record import RecordPart, RunRecord
+from submitter.record import RunRecord
+from submitter.strict_record import StrictRecord
 
 
-class ManifestFullRun(RecordPart):
+class ManifestFullRun(StrictRecord):
     """How to make the real submission that a smoke tree only previews."""
 
     command: str
@@ -19,7 +20,7 @@ class ManifestFullRun(RecordPart):
     """How long it takes at the target rates, scoring and assembly included."""
 
 
-class ManifestResult(RecordPart):
+class ManifestResult(StrictRecord):
     """One result and the runs it was made of."""
 
     path: str
@@ -33,7 +34,7 @@ class ManifestResult(RecordPart):
     """Of the untruncated log."""
 
 
-class Manifest(RecordPart):
+class Manifest(StrictRecord):
     """What a tree is made of."""
 
     version: int = 1

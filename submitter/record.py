@@ -8,21 +8,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from submitter.errors import InputError
 from submitter.model import Mode, Scenario
+from submitter.strict_record import StrictRecord
 
 RECORD = "record.json"
 
 
-class RecordPart(BaseModel):
-    """A part of a JSON file of ours: an unknown key is an error, and nothing is changed once it is made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatasetFacts(RecordPart):
+class DatasetFacts(StrictRecord):
     """The data set as it was run: of a smoke run, the part that `sample_limit` left."""
 
     name: str
@@ -31,7 +26,7 @@ class DatasetFacts(RecordPart):
     """Of the prompts' tokens and the references, as `harness.dataset` computes it; not of the file."""
 
 
-class ModelFacts(RecordPart):
+class ModelFacts(StrictRecord):
     """The checkpoint that was served."""
 
     name: str
@@ -41,7 +36,7 @@ class ModelFacts(RecordPart):
     """The narrowest type of its weights: fp4, fp8, int8, bf16, fp16, fp32, or unknown."""
 
 
-class RecordedMetric(RecordPart):
+class RecordedMetric(StrictRecord):
     """The figure of a performance run."""
 
     key: str
@@ -52,7 +47,7 @@ class RecordedMetric(RecordPart):
     """The unit of the results table, such as Tokens/s."""
 
 
-class Provenance(RecordPart):
+class Provenance(StrictRecord):
     """What a run was made with beside its model and data set; empty where that is not known."""
 
     tokenizer_sha256: str = ""
@@ -65,7 +60,7 @@ class Provenance(RecordPart):
     """What `system.identity` returns: the host, without its name."""
 
 
-class RunRecord(RecordPart):
+class RunRecord(StrictRecord):
     """One finished LoadGen run.
 
     Version 2 brought `environment` and `provenance`; records of version 1 have neither, and are read as well.

@@ -33,7 +33,7 @@ from submitter.model import Scenario
 _REPORT_EVERY_S = 1.0
 
 
-class Session:
+class EngineSession:
     """One engine and its runs. Everything but LoadGen itself happens on the event loop."""
 
     def __init__(self, plan: SessionPlan, events: int) -> None:
@@ -185,7 +185,7 @@ def _write_latencies(path: Path, progress: Progress) -> None:
     numpy.save(path, table.astype("<f4"))
 
 
-def _obey_parent(session: Session) -> None:
+def _obey_parent(session: EngineSession) -> None:
     """Take orders from standard input, which only the parent holds open; at its end, take the whole group along."""
     pending = b""
     while chunk := os.read(0, 65536):
@@ -200,7 +200,7 @@ def main() -> None:
     os.set_inheritable(events, False)
     plan = SessionPlan.model_validate_json(Path(plan_file).read_bytes())
     os.environ.update(plan.engine.env)
-    session = Session(plan, events)
+    session = EngineSession(plan, events)
     threading.Thread(target=_obey_parent, args=(session,), daemon=True).start()
     try:
         asyncio.run(session.run())

@@ -10,7 +10,7 @@ from submitter.quantize import calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.formats import Quantized, summarised
 from submitter.quantize.scheme import Scheme
-from submitter.quantize.source import Source
+from submitter.quantize.source import WideCheckpoint
 from submitter.version import VERSION
 from submitter.weights import checkpoint_sha256
 
@@ -20,9 +20,15 @@ _NONE = "None was used: all scales come from the weights alone."
 
 
 def calibration_document(
-    source: Source, made: Quantized, name: str, scheme: Scheme, calibration: Calibration | None, command: str
+    source: WideCheckpoint,
+    made: Quantized,
+    *,
+    name: str,
+    scheme: Scheme,
+    calibration: Calibration | None,
+    command: str,
 ) -> str:
-    """The document for a checkpoint `made` from `source` under the folder name `name`."""
+    """The document for a checkpoint `made` from `source` by `command`, under the folder name `name`."""
     return documents.rendered(
         _TEMPLATE,
         {
