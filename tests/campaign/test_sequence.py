@@ -154,7 +154,7 @@ def test_a_preflight_error_carries_all_problems_and_nothing_is_run(tmp_path: Pat
     messages = [problem.message for problem in caught.value.problems]
     assert len(messages) == 3
     assert "README.md is missing or empty" in messages[0]
-    assert "bad setting 'output_token'" in messages[1]
+    assert "has no setting 'output_token'" in messages[1]
     assert messages[2] == f"full_run: there is no campaign file {campaign.folder / 'full.toml'}"
     assert caught.value.exit_code == 2
     assert caught.value.message == f"nothing was run: {messages[0]} (and 2 more)"
