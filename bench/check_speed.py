@@ -59,8 +59,8 @@ def our_command(round_name: str, folder: Path, profile: str, jobs: int, scratch:
 
 def submitter() -> str:
     """The installed command: the one next to this interpreter, if there is one."""
-    beside = Path(sysconfig.get_path("scripts")) / "submitter"
-    found = str(beside) if beside.exists() else shutil.which("submitter")
+    script = Path(sysconfig.get_path("scripts")) / "submitter"
+    found = str(script) if script.exists() else shutil.which("submitter")
     if found is None:
         sys.exit("submitter is not installed")
     return found
