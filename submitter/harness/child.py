@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from submitter.compliance import audit_text
 from submitter.errors import SubmitterError
-from submitter.harness import audits, engines, loadgen, warm_up
+from submitter.harness import engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
 from submitter.harness.sut import Progress, Sut
@@ -97,7 +98,7 @@ class EngineSession:
             audit = None
             if run.audit is not None:
                 audit = Path(scratch, AUDIT_CONFIG)
-                audit.write_text(audits.audit_file(run.audit))
+                audit.write_text(audit_text(run.audit))
             with _without_collector():
                 await asyncio.to_thread(
                     loadgen.run_test,

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from submitter import layout
+from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
-from submitter.harness import audits
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
@@ -267,9 +266,10 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         log = read_detail(path)
     except (OSError, LogFormatError) as error:
         raise RunError(f"{run.label}: LoadGen left no readable log: {error}", "is the disk full?") from None
-    if not audits.mode_is(log, run.mode):
+    if not mode_is(log, run.mode):
         raise RunError(f"{run.label}: the log is of another mode: {log['effective_test_mode']}", "report this")
-    if audits.was_audited(log) != run.mode.is_compliance:
+    audited = compliance.was_audited(log) if run.audit is None else not compliance.not_in_force(log, run.audit)
+    if audited != run.mode.is_compliance:
         raise RunError(
             f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
             f"is there a stray {layout.AUDIT_CONFIG}?",
@@ -287,3 +287,9 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         sample_count=facts["done"],
         token_count=facts["tokens"],
     )
+
+
+def mode_is(log: DetailLog, mode: Mode) -> bool:
+    """Whether the log is of a run of this mode, by LoadGen's own word."""
+    expected = "AccuracyOnly" if mode is Mode.ACCURACY else "PerformanceOnly"
+    return bool(log["effective_test_mode"] == expected)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-from submitter import __version__, documents
+from submitter import documents
 from submitter.quantize import calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.formats import Quantized, summarised
 from submitter.quantize.scheme import Scheme
 from submitter.quantize.source import WideCheckpoint
+from submitter.version import VERSION
 from submitter.weights import checkpoint_sha256
 
 CALIBRATION_FILE = "calibration.md"
@@ -82,4 +83,4 @@ def _data(calibration: Calibration) -> str:
 def _packages(scheme: Scheme) -> list[str]:
     names = calibrated.PACKAGES if scheme.is_calibrated else ("torch", "safetensors")
     versions = [f"{name} {metadata.version(name)}" for name in names]
-    return [f"submitter {__version__}", f"Python {platform.python_version()}", *versions]
+    return [f"submitter {VERSION}", f"Python {platform.python_version()}", *versions]

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("mlperf_loadgen")
 
 from submitter import campaign as c
-from submitter.campaign.plan import engine_settings
+from submitter.campaign.outline import engine_settings
 from submitter.errors import InputError
 from submitter.harness.loadgen import EffectiveSettings, effective_settings
 from submitter.model import Mode, Scenario
