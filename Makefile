@@ -48,6 +48,7 @@ lint: setup
 	$(BIN)/ruff check submitter tests bench
 	$(BIN)/ruff format --check submitter tests bench
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet action.yml .github examples/ci/github-workflow.yml
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow and not gpu"
