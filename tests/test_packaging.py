@@ -1,4 +1,4 @@
-"""What `pip install .` gives; the lock, the changelog and the actions' pins agree with the package and among themselves."""
+"""What `pip install .` gives, and that the lock, the changelog and the actions' pins agree with it."""
 
 import re
 import shutil

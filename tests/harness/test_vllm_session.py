@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("vllm")
 pytest.importorskip("mlperf_loadgen")
 
+import torch
 from echo_sessions import EOS, USER_CONF, Watched
 
 from submitter.embedded.benchmark import load_benchmark, model_folder
