@@ -61,4 +61,4 @@ bench: setup
 	$(BIN)/python bench/harness_overhead.py vllm
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
