@@ -30,6 +30,8 @@ MODEL_MAPPING = "model_mapping.json"
 ENDPOINTS_CONFIGS = ("config.yaml", "config.yml")
 ENDPOINTS_SUMMARY = "result_summary.json"
 ENDPOINTS_ACCURACY = "accuracy_results.json"
+# The one performance run that counts.
+RUN_1 = "run_1"
 _IMPLEMENTATION = "submitter"
 
 
@@ -112,16 +114,20 @@ class Layout:
         """The folder that holds one folder for each compliance test."""
         return self._beside_results(key, "compliance")
 
+    def performance_runs(self, key: ResultKey) -> PurePosixPath:
+        """The folder that holds the performance run's folder."""
+        return self.scenario(key) / "performance"
+
     def performance(self, key: ResultKey) -> PurePosixPath:
-        return self.scenario(key).joinpath("performance", "run_1")
+        return self.performance_runs(key) / RUN_1
 
     def power(self, key: ResultKey) -> PurePosixPath:
         """The folder of the power analyzer's logs."""
-        return self.scenario(key).joinpath("performance", "power")
+        return self.performance_runs(key) / "power"
 
     def ranging(self, key: ResultKey) -> PurePosixPath:
         """The run that finds the power analyzer's ranges, before the performance run of a power measurement."""
-        return self.scenario(key).joinpath("performance", "ranging")
+        return self.performance_runs(key) / "ranging"
 
     def accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "accuracy"
@@ -130,16 +136,40 @@ class Layout:
         return self.compliance_root(key) / test
 
     def compliance_performance(self, key: ResultKey, test: str) -> PurePosixPath:
-        return self.compliance(key, test) / "performance" / "run_1"
+        return self.compliance(key, test).joinpath("performance", RUN_1)
 
     def compliance_accuracy(self, key: ResultKey, test: str) -> PurePosixPath:
         return self.compliance(key, test) / "accuracy"
+
+    def endpoints_configs(self, key: ResultKey) -> list[PurePosixPath]:
+        """Where the configuration of a result of mlcommons/endpoints may lie; the first is what the tool writes."""
+        return [self.scenario(key) / name for name in ENDPOINTS_CONFIGS]
+
+    def endpoints_summary(self, key: ResultKey) -> PurePosixPath:
+        """The figures of its performance run, which has no folder of its own."""
+        return self.performance_runs(key) / ENDPOINTS_SUMMARY
+
+    def endpoints_accuracy(self, key: ResultKey) -> PurePosixPath:
+        return self.accuracy(key) / ENDPOINTS_ACCURACY
+
+    def endpoints_audit(self, key: ResultKey, name: str) -> PurePosixPath:
+        """Where the verdict of an audit lies, which stands for a compliance test."""
+        return self.scenario(key).joinpath("audit", f"audit_{name}.json")
 
     def run(self, key: ResultKey, mode: Mode) -> PurePosixPath:
         """The folder that holds the detail log of a run of this mode."""
         if mode is Mode.PERFORMANCE:
             return self.performance(key)
         return self.accuracy(key) if mode is Mode.ACCURACY else self.compliance_performance(key, mode)
+
+
+def results_folder(folder: str) -> str:
+    """A benchmark's or result's folder among the results, for its folder of measurements or compliance.
+
+    Before v6.0 these repeat the folders below `results`: <division>/<submitter>/<kind>/<system>/<benchmark>/<scenario>.
+    """
+    parts = folder.split("/", 6)
+    return "/".join((*parts[:2], "results", *parts[3:6])) if len(parts) >= 5 else folder
 
 
 _NESTED = Layout()

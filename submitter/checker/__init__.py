@@ -1,4 +1,4 @@
-"""The checker: `check(tree, book)` asks every rule of every object of a submission and reports what is wrong."""
+"""The checker: `check` applies every rule to every object of a submission and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from submitter import plugins
-from submitter.checker.files import Files
 from submitter.checker.finding import Finding, Report, Severity, Waived
+from submitter.checker.judge import Above, Judge, Judged
 from submitter.checker.partial import partial_of
-from submitter.checker.place import find_root, from_here
 from submitter.checker.registry import FULL, Rule, all_rules, selected
-from submitter.checker.session import Above, Judged, Session
-from submitter.checker.tree import SubmitterDir, Tree
 from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
-from submitter.layout import layout_of
 from submitter.rulebook import Rulebook
+from submitter.submission.opened import OpenSubmission, open_submission
+from submitter.submission.root import from_here
+from submitter.submission.tree import SubmitterDir
 
 __all__ = ["Finding", "Report", "Severity", "check"]
 
 
 def check(
-    path: Path,
-    book: Rulebook,
+    submission: Path | OpenSubmission,
+    book: Rulebook | None = None,
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
@@ -36,48 +35,41 @@ def check(
     fail_on: Severity | None = Severity.ERROR,
     partial: bool = False,
 ) -> Report:
-    """Judge the submission at `path` by the rules of `book`.
+    """Judge a submission by the rules of its round.
 
-    `path` is the folder that holds `closed/`, `open/` or `network/`, a folder that holds it, or any folder below;
-    only results below `path`, and of `submitters` where some are named, are judged. `select` and `ignore` are rule ids
-    or prefixes of them; `waive` maps ids of rules to the reason why they need not hold here. The profile `official`
-    asks only what the round's official checker asks. `jobs` is the number of processes, by default one a CPU.
+    `submission` is the folder that holds `closed/`, `open/` or `network/`, a folder that holds it, any folder below, or
+    a submission that is open already; only results below that path, and of `submitters` where some are named, are
+    judged. `book` is the round's rule book; without one the seeds of the submission's logs say which round it is.
+    `select` and `ignore` are rule ids or prefixes of them; `waive` maps ids of rules to the reason why they need not
+    hold here. The profile `official` has only the rules of the round's official checker. `jobs` is the number of
+    processes, by default one a CPU. `fail_on` is the least severity that fails the report, None for no failure.
     InputError where there is nothing to check, or a rule, a profile or a submitter is not known.
     """
+    opened = submission if isinstance(submission, OpenSubmission) else open_submission(submission, book)
+    book = opened.book
     rules = selected(select, ignore, book, profile)
     waive = dict(waive or {})
     for rule_id in waive:
         plugins.require(rule_id, [rule.id for rule in all_rules()], "rule")
-    root, below = find_root(path)
-    tree = Tree(Files(root), book, layout_of(book.name), below)
-    chosen = _chosen(tree, tuple(submitters))
-    if not any(_has_results(tree, submitter) for submitter in chosen):
+    chosen = _chosen(opened, tuple(submitters))
+    if not any(next(opened.results_of(submitter), None) for submitter in chosen):
         raise InputError(
-            f"{path} holds no result to check",
+            f"{opened.path} holds no result to check",
             "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
         )
     jobs = _processes(jobs)
     nothing = Above({}, set(), False)
-    summit = Session(tree, tree.summit, rules, waive, profile, nothing, tree.summit).run()
-    task = Task(tree, rules, waive, profile, summit.above)
+    summit = Judge(opened, opened.summit, rules, waive, profile, nothing, opened.summit).run()
+    task = Task(opened, rules, waive, profile, summit.above)
     judged = [summit, *judge_submitters(task, chosen, jobs)]
-    return _report(tree, judged, rules, waive, profile, fail_on, partial)
+    return _report(opened, judged, rules, waive, profile, fail_on, partial)
 
 
-def _chosen(tree: Tree, names: tuple[str, ...]) -> list[SubmitterDir]:
-    known = {submitter.name for submitter in tree.submitters}
+def _chosen(opened: OpenSubmission, names: tuple[str, ...]) -> list[SubmitterDir]:
+    known = {submitter.name for submitter in opened.submitters}
     for name in names:
         plugins.require(name, known, "submitter")
-    return [submitter for submitter in tree.submitters if not names or submitter.name in names]
-
-
-def _has_results(tree: Tree, submitter: SubmitterDir) -> bool:
-    return any(
-        tree.concerned(result)
-        for system in filter(tree.concerned, submitter.systems)
-        for benchmark in filter(tree.concerned, system.benchmarks)
-        for result in benchmark.results
-    )
+    return [submitter for submitter in opened.submitters if not names or submitter.name in names]
 
 
 def _processes(jobs: int | None) -> int:
@@ -89,7 +81,7 @@ def _processes(jobs: int | None) -> int:
 
 
 def _report(
-    tree: Tree,
+    opened: OpenSubmission,
     judged: list[Judged],
     rules: tuple[Rule, ...],
     waive: Mapping[str, str],
@@ -125,17 +117,17 @@ def _report(
         "files": len(frozenset().union(*(part.opened for part in judged))),
     }
     return Report(
-        tree.book.name,
-        findings,
-        verdicts,
-        waived,
-        tuple(skip for part in judged for skip in part.skips),
-        tuple(sorted({rule_id for part in judged for rule_id in part.crashed})),
-        any(part.above.smoke for part in judged),
-        tuple(run for part in judged for run in part.full_runs),
-        summary,
-        profile,
-        partial_of(verdicts, findings, by_id) if partial else None,
-        fail_on,
-        from_here(tree.files.root),
+        round=opened.book.name,
+        findings=findings,
+        results=verdicts,
+        waived=waived,
+        skipped=tuple(skip for part in judged for skip in part.skips),
+        crashed=tuple(sorted({rule_id for part in judged for rule_id in part.crashed})),
+        smoke=any(part.above.smoke for part in judged),
+        full_runs=tuple(run for part in judged for run in part.full_runs),
+        summary=summary,
+        profile=profile,
+        partial=partial_of(verdicts, findings, by_id) if partial else None,
+        fail_on=fail_on,
+        root=from_here(opened.files.root),
     )

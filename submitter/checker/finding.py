@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 
-from submitter.model import ResultKey
-
-_MAX_TEXT = 300
+from submitter.model import Metric, ResultKey
 
 
 class Severity(StrEnum):
@@ -29,6 +27,7 @@ class Problem:
     """What a rule yields. `path` is a file as the tree spells it; where it is empty, the judged object's own."""
 
     message: str
+    _: KW_ONLY
     found: str = ""
     required: str = ""
     path: str = ""
@@ -37,7 +36,7 @@ class Problem:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that is wrong. `scope` is the folder the rule judged: every result under it is concerned."""
 
@@ -63,15 +62,7 @@ class Skip:
     because: str
 
 
-@dataclass(frozen=True)
-class Metric:
-    """The result's figure, as the official checker reports it."""
-
-    value: float
-    unit: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResultVerdict:
     """One result. `verdict` is valid, invalid, or preview where the tree says of itself that it is a smoke run.
 
@@ -117,7 +108,7 @@ class Partial:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The outcome of one check.
 
@@ -165,31 +156,3 @@ class Report:
         if self.crashed:
             return 70
         return 1 if self.verdict == "fail" and self.fail_on is not None else 0
-
-
-def printable(text: str) -> str:
-    """Text from a stranger's file, safe to print: one line, bounded, no control characters, no lone surrogates."""
-    if len(text) > _MAX_TEXT:
-        text = text[: _MAX_TEXT - 3] + "..."
-    if text.isascii() and text.isprintable():
-        return text
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def shown(value: object) -> str:
-    """A value of a stranger's JSON, as a finding names it: bounded, and never a nested structure."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return f"an object of {len(value)} keys"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"'{value[:_MAX_TEXT]}'"
-    try:
-        return str(value)[:_MAX_TEXT]
-    except ValueError:  # Python refuses to write integers of thousands of digits
-        return "an enormous number"

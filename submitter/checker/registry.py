@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import graphlib
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
@@ -12,19 +13,23 @@ from submitter import plugins
 from submitter.checker.finding import Origin, Problem, Severity
 from submitter.errors import InputError
 from submitter.rulebook import Rulebook
+from submitter.submission.node import Node
 
 _PACKAGE = "submitter.checker.rules"
 
 FULL, OFFICIAL = "full", "official"
 PROFILES = (FULL, OFFICIAL)
 
-RuleBody = Callable[[Any, Any], Iterator[Problem | str]]
+RuleBody = Callable[..., Iterator[Problem | str]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Rule:
     """One rule.
 
+    `body` yields what is wrong with an object of the class `scope`.
+    `step` is where the official checker applies it in its pass over a result: `files` before it judges the performance
+    run, `performance` while it does, empty for all that comes later or lies outside.
     `smoke` says why a short run must violate it; where it is empty, a smoke run gets no waiver. A rule that
     `spares_results` is about a folder as a whole: the submission fails, and the results in it keep their own verdict.
     An `absence` rule tells of what is not there yet, which a check of a partial submission does not count as wrong.
@@ -40,16 +45,23 @@ class Rule:
     source: str
     hint: str
     smoke: str
-    family: str
+    step: str = ""
     spares_results: bool = False
     absence: bool = False
 
     @cached_property
+    def _annotations(self) -> dict[str, Any]:
+        return typing.get_type_hints(self.body)
+
+    @property
+    def takes_waived(self) -> bool:
+        """Whether its function has a third parameter `waived`, for the ids of the waived rules."""
+        return "waived" in self._annotations
+
+    @cached_property
     def scope(self) -> type:
-        """The class of tree objects it is asked of: the annotation of its function's first parameter."""
-        hints = typing.get_type_hints(self.body)
-        first = next(name for name in hints if name != "return")
-        scope = hints[first]
+        """The class of tree objects it judges: the annotation of its function's first parameter."""
+        scope = next(kind for name, kind in self._annotations.items() if name != "return")
         assert isinstance(scope, type)
         return scope
 
@@ -66,6 +78,7 @@ def rule(
     requires: Iterable[str] = (),
     hint: str = "",
     smoke: str = "",
+    step: str = "",
     spares_results: bool = False,
     absence: bool = False,
 ) -> Callable[[RuleBody], RuleBody]:
@@ -80,19 +93,19 @@ def rule(
             raise ValueError(f"rule {id} is registered twice")
         title, _, why = (body.__doc__ or "").strip().partition("\n")
         _RULES[id] = Rule(
-            id,
-            title.rstrip("."),
-            " ".join(why.split()),
-            body,
-            Origin(origin),
-            Severity(severity),
-            tuple(requires),
-            source,
-            hint,
-            smoke,
-            body.__module__.rpartition(".")[2],
-            spares_results,
-            absence,
+            id=id,
+            title=title.rstrip("."),
+            why=" ".join(why.split()),
+            body=body,
+            origin=Origin(origin),
+            severity=Severity(severity),
+            requires=tuple(requires),
+            source=source,
+            hint=hint,
+            smoke=smoke,
+            step=step,
+            spares_results=spares_results,
+            absence=absence,
         )
         return body
 
@@ -101,22 +114,24 @@ def rule(
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule, each after those it requires, else by id."""
+    """Every rule, each after those it requires."""
     for name in plugins.names(_PACKAGE):
         plugins.load(_PACKAGE, name, "rule family")
-    ordered: dict[str, Rule] = {}
+    order = graphlib.TopologicalSorter({rule_id: _RULES[rule_id].requires for rule_id in sorted(_RULES)}).static_order()
+    return tuple(_RULES[rule_id] for rule_id in order)
 
-    def place(rule_id: str, dependents: tuple[str, ...]) -> None:
-        if rule_id in dependents:
-            raise ValueError(f"rules require each other: {' > '.join((*dependents, rule_id))}")
-        if rule_id not in ordered:
-            for required in _RULES[rule_id].requires:
-                place(required, (*dependents, rule_id))
-            ordered[rule_id] = _RULES[rule_id]
 
-    for rule_id in sorted(_RULES):
-        place(rule_id, ())
-    return tuple(ordered.values())
+def violations(rule: Rule, node: Node, book: Rulebook, waived: Collection[str] = ()) -> Iterator[Problem]:
+    """What a rule finds wrong with an object of its scope: the one way in which rules are applied.
+
+    `waived` has the ids of the rules that need not hold, for a rule that depends on what other rules find.
+    Unavailable where the object lacks what the rule needs.
+    """
+    problems = rule.body(node, book, waived) if rule.takes_waived else rule.body(node, book)
+    for problem in problems:
+        if isinstance(problem, str):
+            problem = Problem(problem)
+        yield problem if problem.severity else replace(problem, severity=rule.severity)
 
 
 def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profile: str = FULL) -> tuple[Rule, ...]:

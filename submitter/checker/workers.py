@@ -14,12 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from submitter.checker.files import Files
+from submitter.checker.judge import Above, Judge, Judged
 from submitter.checker.registry import Rule
-from submitter.checker.runs import Node
-from submitter.checker.session import Above, Judged, Session
-from submitter.checker.tree import SubmitterDir, System, Tree
 from submitter.errors import SubmitterError
+from submitter.submission.node import Node
+from submitter.submission.opened import OpenSubmission
+from submitter.submission.tree import SubmitterDir, System
 
 # A check of fewer results than this is done before the processes would be there.
 _RESULTS_WORTH_A_PROCESS = 24
@@ -31,13 +31,13 @@ _RESULTS_TOGETHER = 32
 class Task:
     """All that judging takes, whichever part of the tree it is."""
 
-    tree: Tree
+    opened: OpenSubmission
     rules: tuple[Rule, ...]
     waive: Mapping[str, str]
     profile: str
     summit: Above
-    # The listings of the submitter that was judged last, some part of which often comes next.
-    listed: tuple[PurePosixPath, Files] | None = None
+    # The submitter that was judged last, some part of which often comes next: its folders need no second listing.
+    latest: tuple[PurePosixPath, OpenSubmission] | None = None
 
     def head(self, submitter: PurePosixPath) -> tuple[Judged, list[tuple[str, ...]]]:
         """What the rules say of a submitter as a whole, and the names of its systems as they are to be judged."""
@@ -52,22 +52,19 @@ class Task:
         nodes = [node for system in whole.systems if system.name in names for node in own.nodes_of(system)]
         return self._judged(own, nodes, above, nodes)
 
-    def _of(self, submitter: PurePosixPath) -> tuple[Tree, SubmitterDir]:
-        """The submitter, in a tree that has read no file yet."""
-        whole = self.tree
-        if self.listed is None or self.listed[0] != submitter:
-            self.listed = submitter, Files(whole.files.root)
-        files = self.listed[1]
-        files.opened = set()
-        own = Tree(files, whole.book, whole.layout, whole.below)
+    def _of(self, submitter: PurePosixPath) -> tuple[OpenSubmission, SubmitterDir]:
+        """The submitter, in a submission of which no file was read yet."""
+        if self.latest is None or self.latest[0] != submitter:
+            self.latest = submitter, self.opened.afresh()
+        own = self.latest[1].reread()
         return own, next(node for node in own.submitters if node.path == submitter)
 
-    def _judged(self, own: Tree, nodes: list[Node], above: Above, places: list[Node]) -> Judged:
+    def _judged(self, own: OpenSubmission, nodes: list[Node], above: Above, places: list[Node]) -> Judged:
         # Objects of a tree name each other, so it would take a search for garbage to free them: they are taken apart.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            return Session(own, nodes, self.rules, self.waive, self.profile, above, places).run()
+            return Judge(own, nodes, self.rules, self.waive, self.profile, above, places).run()
         finally:
             for node in [*own.summit, *own.submitters, *places]:
                 vars(node).clear()

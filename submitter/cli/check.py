@@ -47,18 +47,17 @@ def check(
     """Judge a submission tree by the rules of its round."""
     from submitter import checker, plugins
     from submitter.checker.finding import Severity
-    from submitter.checker.rounds import round_of
     from submitter.rulebook import load_rulebook
+    from submitter.submission import open_submission
 
     outputs = _outputs(formats or ["text"], output)
     thresholds = {**{severity.value: severity for severity in Severity}, _NEVER: None}
     plugins.require(fail_on, thresholds, "severity")
+    opened = open_submission(path, load_rulebook(round_name) if round_name else None)
     if round_name is None:
-        round_name = round_of(path)
-        say(f"judged by the rules of round {round_name} (--round names another)")
+        say(f"judged by the rules of round {opened.book.name} (--round names another)")
     report = checker.check(
-        path,
-        load_rulebook(round_name),
+        opened,
         select=select or (),
         ignore=ignore or (),
         waive=_waivers(waive or ()),

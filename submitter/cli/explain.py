@@ -10,7 +10,7 @@ import typer
 from submitter.errors import InputError
 
 if TYPE_CHECKING:
-    from submitter.checker.explain import Explanation
+    from submitter.insight.explain import Explanation
 
 _FORMATS = ("text", "json")
 
@@ -22,13 +22,13 @@ def explain(
 ) -> int:
     """Say why a run is INVALID and what would pass, or with how much headroom it is VALID."""
     from submitter import plugins
-    from submitter.checker import explain as explaining
-    from submitter.checker.find_run import find_run
+    from submitter.insight.explain import explain as explain_log
+    from submitter.insight.find_run import find_run
 
     plugins.require(format, _FORMATS, "format")
     found = find_run(run, round_name)
     try:
-        explanation = explaining.explain(found.log, found.demands)
+        explanation = explain_log(found.log, found.demands)
     except ValueError as error:
         raise InputError(f"{found.folder}: the log {error}") from None
     if format == "json":
@@ -46,7 +46,7 @@ def _json(explanation: Explanation, about: str) -> str:
 
 
 def _text(explanation: Explanation, about: str) -> list[str]:
-    from submitter.checker.finding import shown
+    from submitter.quoting import shown
 
     verdict = explanation.verdict if explanation.verdict in ("VALID", "INVALID") else shown(explanation.verdict)
     names = " and ".join(condition.name for condition in explanation.failed)

@@ -17,14 +17,14 @@ def rules(
     ] = None,
 ) -> None:
     """Show the rules of a round, all about one rule, or what changed between two rounds."""
-    from submitter.checker import catalogue, comparison
+    from submitter.checker import catalogue, round_diff
     from submitter.rulebook import load_rulebook, round_names
 
     if diff is not None:
         if rule_id is not None or round_name is not None:
             raise InputError("--diff shows two rounds and nothing else", "leave out the rule and --round")
         old, new = map(load_rulebook, diff)
-        print(comparison.difference(old, new))
+        print(round_diff.difference(old, new))
         return
     book = load_rulebook(round_name or round_names()[-1])
     if rule_id is None:

@@ -23,7 +23,6 @@ STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in ACTION["runs"][
 EXAMPLES = REPOSITORY / "examples" / "ci"
 SCENARIO = Path("closed/Acme/results/2xH200/llama2-70b-99.9/Offline")
 
-sys.path.insert(0, str(REPOSITORY / "tests" / "checker"))
 from submission_tree import write_tree  # noqa: E402
 
 

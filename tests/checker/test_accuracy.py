@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from result_tree import HASH, SCORE, ResultTree
 
-from submitter.checker.files import Files
-from submitter.checker.rules.accuracy import accuracy_facts
-from submitter.checker.score import hashes, last_value, lines_of, read_score, values
-from submitter.checker.tree import Tree
+from submitter.checker.official_summary import summary_row
 from submitter.rulebook import Target
+from submitter.submission import open_submission
+from submitter.submission.accuracy_text import hashes, last_value, lines_of, read_score, values
 
 ROUNDS = ("v4.1", "v5.0", "v5.1", "v6.0", "v6.1")
 OLD, NEW = ROUNDS[:3], ROUNDS[3:]
@@ -211,6 +210,5 @@ def test_what_a_text_says() -> None:
 def test_the_column_of_the_summary(tmp_path: Path, round_name: str, benchmark: str, score: str, column: str) -> None:
     made = ResultTree(tmp_path, round_name, benchmark=benchmark)
     made.score.write_text(score + HASH)
-    tree = Tree(Files(tmp_path), made.book, made.grammar, PurePosixPath())
-    result = tree.submitters[0].systems[0].benchmarks[0].results[0]
-    assert accuracy_facts(result, made.book) == column
+    (result,) = open_submission(tmp_path, made.book).results
+    assert summary_row(result, made.book)["Accuracy"] == column

@@ -13,10 +13,10 @@ from submission_tree import BOOK, Tree, write_tree
 from submitter.checker import check
 from submitter.checker.finding import Problem
 from submitter.checker.registry import all_rules
-from submitter.checker.tree import Submission
 from submitter.errors import InputError
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
+from submitter.submission.tree import Submission
 
 
 def _invalid(tree: Tree) -> None:

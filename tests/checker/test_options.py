@@ -10,9 +10,9 @@ import pytest
 from submission_tree import BOOK, Tree
 
 from submitter.checker import Severity, check, workers
-from submitter.checker.rounds import round_of
 from submitter.errors import InputError
 from submitter.rulebook import load_rulebook, round_names
+from submitter.submission import open_submission
 
 
 def _invalid(tree: Tree) -> None:
@@ -122,13 +122,13 @@ def test_the_seeds_tell_the_round(name: str, tree: Tree) -> None:
     seeds = {f"effective_{seed}": value for seed, value in load_rulebook(name).seeds}
     for scenario in ("Offline", "Server"):
         tree.set(tree.performance_log(scenario), **seeds)
-    assert round_of(tree.root) == name
+    assert open_submission(tree.root).book.name == name
 
 
 def test_without_known_seeds_it_is_the_newest_round(tree: Tree) -> None:
     tree.set(tree.performance_log("Offline"), effective_qsl_rng_seed=1)
     tree.performance_log("Server").write_text("no log\n")
-    assert round_of(tree.root) == round_names()[-1]
+    assert open_submission(tree.root).book.name == round_names()[-1]
 
 
 def test_a_tree_can_be_named_by_a_folder_in_it(tree: Tree) -> None:

@@ -12,10 +12,10 @@ from reports import report_of, round_report, verdict_of
 from submission_tree import Tree, write_tree
 from test_rules_provenance import COMMAND, write_manifest
 
-from submitter.checker.finding import Metric, Partial
+from submitter.checker.finding import Partial
 from submitter.checker.reporters import json as json_report
 from submitter.checker.reporters import text
-from submitter.model import Scenario
+from submitter.model import Metric, Scenario
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMA = json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text())

@@ -16,10 +16,11 @@ import pytest
 from reports import HOSTILE, finding, report_of, round_report, verdict_of
 from submission_tree import SYSTEM, Tree
 
-from submitter.checker.finding import Finding, Report, Severity, Waived, printable
+from submitter.checker.finding import Finding, Report, Severity, Waived
 from submitter.checker.registry import all_rules
 from submitter.checker.reporters import csv, github, junit, markdown, sarif, text
 from submitter.checker.reporters import json as json_report
+from submitter.quoting import printable
 
 
 def failing(tree: Tree) -> Report:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import near_limit
 import pytest
+import real_loadgen
 from submission_tree import Tree, write_tree
 
 from submitter.checker.finding import Finding
 from submitter.logs import read_detail
 from submitter.model import Scenario
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import near_limit
-import real_loadgen
 
 _CLOCK = "%m-%d-%Y %H:%M:%S.%f"
 Logs = dict[str, Path]

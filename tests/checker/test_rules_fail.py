@@ -244,10 +244,10 @@ def test_a_valid_tree_breaks_no_rule(tmp_path: Path, division: str, scenarios: t
 def test_every_rule_has_a_failing_case() -> None:
     from test_accuracy import COVERED as ACCURACY
     from test_compliance import COVERED as COMPLIANCE
-    from test_power import COVERED as POWER
     from test_rules_consistency import COVERED as CONSISTENCY
     from test_rules_documents import CASES as DOCUMENTS
     from test_rules_endpoints import COVERED as ENDPOINTS
+    from test_rules_power import COVERED as POWER
     from test_rules_provenance import CASES as PROVENANCE
     from test_rules_structure import COVERED as STRUCTURE
     from test_rules_system import COVERED as SYSTEMS

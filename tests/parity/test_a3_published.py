@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "checker"))
-
 from a3_mutations import ROWS, Row
 
 from submitter.checker import check

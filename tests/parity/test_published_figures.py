@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from submitter.checker import check
-from submitter.checker.explain import explain
+from submitter.insight.explain import explain
 from submitter.logs import read_detail
 from submitter.rulebook import load_rulebook
 

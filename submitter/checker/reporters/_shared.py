@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from submitter.checker.finding import Finding, Metric, Report, ResultVerdict, Severity
+from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
+from submitter.layout import results_folder
+from submitter.model import Metric
 
 AROUND = "around the results"
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -40,7 +42,7 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
         results[result.path] = group
     around = []
     for finding in report.findings:
-        path = _as_results(finding.scope)
+        path = results_folder(finding.scope)
         folder = path.rpartition("/")[0]
         if path in results:
             results[path].of_result.setdefault(path, []).append(finding)
@@ -49,16 +51,6 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
         else:
             around.append(finding)
     return list(groups.values()), around
-
-
-def _as_results(scope: str) -> str:
-    """The benchmark's or result's folder that a judged object belongs to, spelled as results are.
-
-    In every round measurements and compliance, where they lie beside the results, repeat their folders:
-    division/submitter/<kind>/system/benchmark/scenario.
-    """
-    parts = scope.split("/", 6)
-    return "/".join((*parts[:2], "results", *parts[3:6])) if len(parts) >= 5 else scope
 
 
 @dataclass(frozen=True)

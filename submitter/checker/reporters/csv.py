@@ -12,7 +12,8 @@ import csv
 import io
 import math
 
-from submitter.checker.finding import Metric, Report, ResultVerdict
+from submitter.checker.finding import Report, ResultVerdict
+from submitter.model import Metric
 from submitter.rulebook import load_rulebook
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\n")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, printable
+from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
 from submitter.checker.reporters._shared import AROUND, RANK, Group, asked_by, facts, figure, grouped, place
+from submitter.quoting import printable
 
 _FOLDER = "(the folder)"  # no scenario, so no result's name
 

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 
-from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, printable
+from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
 from submitter.checker.reporters._shared import (
     AROUND,
     asked,
@@ -22,6 +22,7 @@ from submitter.checker.reporters._shared import (
     merged,
     place,
 )
+from submitter.quoting import printable
 
 # GitHub drops the whole summary of a step over 1 MiB; other steps' words and our last line need some of it.
 _MAX_BYTES = 900 * 1024

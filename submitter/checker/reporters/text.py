@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from submitter.checker.finding import Finding, Partial, Report, ResultVerdict, Severity, printable
+from submitter.checker.finding import Finding, Partial, Report, ResultVerdict, Severity
 from submitter.checker.reporters._shared import (
     AROUND,
     Group,
@@ -23,6 +23,7 @@ from submitter.checker.reporters._shared import (
     merged,
     place,
 )
+from submitter.quoting import printable
 
 _STYLES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}

@@ -5,40 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.runs import AccuracyRun
-from submitter.checker.score import Reading, Score, read_score, values
-from submitter.checker.tree import Result
 from submitter.rulebook import Rulebook
+from submitter.submission.accuracy_text import Reading, values
+from submitter.submission.runs import AccuracyRun
 
 _CHECK = "official: checks/accuracy_check.py, accuracy_result_check; submission_checker.py, check_accuracy_dir; "
 _SCORED = ["STR002", "STR003", "STR005", "STR007"]
 _SHOWN_CHARACTERS = 60
-
-
-def score_of(run: AccuracyRun, book: Rulebook) -> Score:
-    """What the run's accuracy.txt says; Unavailable if there is none, or nothing says which metrics count."""
-    targets = run.result.benchmark.accuracy_targets(run.result.scenario)
-    return run.load("score read", lambda: read_score(run.score_text, targets, book.accuracy_patterns))
-
-
-def accuracy_facts(result: Result, book: Rulebook) -> str:
-    """The column "Accuracy" of the official summary.
-
-    Until v4.1 that is the first metric alone, then every metric with its name, two spaces between; values as
-    accuracy.txt spells them. Empty where nothing can be read.
-    """
-    try:
-        targets = result.benchmark.accuracy_targets(result.scenario)
-        readings = score_of(result.accuracy, book).readings
-    except Unavailable:
-        return ""
-    spelled = {reading.metric: reading.spelled for reading in readings if not targets[reading.metric].optional}
-    if book.accuracy_column is None:
-        return spelled.get(next(iter(targets), ""), "None")
-    return "  ".join(f"{book.accuracy_column.get(name, name)}: {value}" for name, value in spelled.items())
 
 
 def open_severity(run: AccuracyRun, book: Rulebook, rule_id: str) -> Severity | None:
@@ -53,7 +28,7 @@ def metrics_readable(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 
     numpy writes np.float64(44.4), which no checker reads; the official one fails then without saying why.
     """
-    score = score_of(run, book)
+    score = run.score
     severity = open_severity(run, book, "ACC001")
     for name, target in run.result.benchmark.accuracy_targets(run.result.scenario).items():
         if not score.of(name) and not target.optional:
@@ -62,7 +37,14 @@ def metrics_readable(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if reading.value is None:
             hint = f"write {reading.metric} as a plain number"
             path = str(run.score_path)
-            yield Problem(f"{reading.metric} is no number", reading.spelled, "a number", path, reading.line, hint)
+            yield Problem(
+                f"{reading.metric} is no number",
+                found=reading.spelled,
+                required="a number",
+                path=path,
+                line=reading.line,
+                hint=hint,
+            )
 
 
 def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Problem:
@@ -70,10 +52,20 @@ def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Proble
     near = re.search(rf"['\"]?{re.escape(name)}['\"]?\s*[:=]\s*([^,}}\n]*)", text)
     if not near:
         hint = "score the accuracy run again: submitter score"
-        return Problem(f"the score has no {name}", "", name, path, None, hint, severity)
+        return Problem(
+            f"the score has no {name}", found="", required=name, path=path, line=None, hint=hint, severity=severity
+        )
     found, line = near[1].strip()[:_SHOWN_CHARACTERS], text.count("\n", 0, near.start()) + 1
     hint = f"write {name} as a plain number: float(...) removes numpy's type"
-    return Problem(f"{name} is no plain number", found, "a number", path, line, hint, severity)
+    return Problem(
+        f"{name} is no plain number",
+        found=found,
+        required="a number",
+        path=path,
+        line=line,
+        hint=hint,
+        severity=severity,
+    )
 
 
 @rule(
@@ -90,7 +82,7 @@ def accuracy_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     if not run.result.is_closed:
         return
     targets = run.result.benchmark.accuracy_targets(run.result.scenario)
-    for reading in score_of(run, book).readings:
+    for reading in run.score.readings:
         target, value = targets[reading.metric], reading.value
         if value is None:
             continue
@@ -106,7 +98,14 @@ def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hi
     found = f"{reading.value:.6g}"
     # A value that misses by less than it is shown with is shown as it is spelled.
     found = reading.spelled[:_SHOWN_CHARACTERS] if required.endswith(f" {found}") else found
-    return Problem(f"{reading.metric} {what}", found, required, str(run.score_path), reading.line, hint)
+    return Problem(
+        f"{reading.metric} {what}",
+        found=found,
+        required=required,
+        path=str(run.score_path),
+        line=reading.line,
+        hint=hint,
+    )
 
 
 @rule(
@@ -129,7 +128,9 @@ def all_samples_scored(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if value != required:
             message = "the score does not cover the data set"
             path = str(run.score_path)
-            yield Problem(message, f"{value:.6g}", f"gen_num {required}", path, line, severity=severity)
+            yield Problem(
+                message, found=f"{value:.6g}", required=f"gen_num {required}", path=path, line=line, severity=severity
+            )
 
 
 @rule(
@@ -140,7 +141,7 @@ def all_samples_scored(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 )
 def open_has_a_score(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """A result of the open division states an accuracy, however low."""
-    if run.result.is_closed or score_of(run, book).readings:
+    if run.result.is_closed or run.score.readings:
         return
     names = ", ".join(run.result.benchmark.accuracy_targets(run.result.scenario))
     yield Problem("the score has no metric of the benchmark", required=f"one of {names}", path=str(run.score_path))

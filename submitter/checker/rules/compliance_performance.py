@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 
 import msgspec
 
-from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Origin, Problem
-from submitter.checker.metric import ran_scenario, run_metric
-from submitter.checker.registry import Rule, all_rules, in_round, rule
+from submitter.checker.registry import Rule, all_rules, in_round, rule, violations
+from submitter.checker.rules._shared import unreadable
 from submitter.checker.rules.compliance import demanded
-from submitter.checker.runs import ComplianceRun, PerformanceRun
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.metric import ran_scenario, run_metric
+from submitter.submission.runs import ComplianceRun, PerformanceRun
 
 _CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
-_FAMILY = "performance"
 _NOT_LOADED = "verify_performance.txt"
 _HINT = "run the test again with the user.conf of the result, and the test's audit.config"
 
@@ -29,7 +29,7 @@ _HINT = "run the test again with the user.conf of the result, and the test's aud
     hint=_HINT,
     smoke="a smoke run's compliance run is as short",
 )
-def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem | str]:
+def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """The performance run of a compliance test is as valid as the result's own must be.
 
     The same rules hold of it as of the result's performance run: its seeds, its duration, its latency.
@@ -39,7 +39,7 @@ def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem | 
     twin = PerformanceRun(run.result, run.path)
     twin.cache = run.cache
     for one in _performance_rules(book.name):
-        yield from one.body(twin, _with_seeds(book, run.test))
+        yield from violations(one, twin, _with_seeds(book, run.test))
 
 
 @rule("CMP009", requires=["STR005", "STR007", "SYS001", "CMP011"], source=_CHECK + "performance_check", hint=_HINT)
@@ -66,9 +66,9 @@ def loaded_files_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Proble
         return
     for name in test.verify:
         if name != _NOT_LOADED:
-            yield from _unreadable(partial(run.text_of, name))
+            yield from unreadable(partial(run.text_of, name))
     if test.performance_judged:
-        yield from _unreadable(lambda: run.log)
+        yield from unreadable(lambda: run.log)
 
 
 @rule(
@@ -83,18 +83,9 @@ def log_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
 
     Of most tests the official checker does not open it.
     """
-    yield from _unreadable(lambda: run.log)
+    yield from unreadable(lambda: run.log)
     if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
         yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
-
-
-def _unreadable(read: Callable[[], object]) -> Iterator[Problem]:
-    try:
-        read()
-    except Unreadable as problem:
-        yield Problem(problem.reason, path=problem.path)
-    except Unavailable:
-        return
 
 
 def _judged(run: ComplianceRun, book: Rulebook) -> bool:
@@ -129,7 +120,7 @@ def _stumbling_block(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
 def _performance_rules(round_name: str) -> tuple[Rule, ...]:
     """The official rules of a performance run, as the round has them."""
     book = load_rulebook(round_name)
-    rules = (in_round(one, book) for one in all_rules() if one.family.startswith(_FAMILY))
+    rules = (in_round(one, book) for one in all_rules() if one.step == "performance")
     return tuple(one for one in rules if one and one.origin is Origin.OFFICIAL and one.scope is PerformanceRun)
 
 

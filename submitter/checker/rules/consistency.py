@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from submitter import early_stopping
-from submitter.checker import latencies
 from submitter.checker.finding import Problem
-from submitter.checker.latencies import number
 from submitter.checker.registry import rule
-from submitter.checker.rules.performance_result import entry
-from submitter.checker.runs import PerformanceRun
+from submitter.checker.rules._shared import entry
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
+from submitter.submission import latencies
+from submitter.submission.latencies import number
+from submitter.submission.runs import PerformanceRun
 
 _RESULTS = "LoadGen results.cc, "
 _COPY = "copy the run's own log again, as LoadGen wrote it"

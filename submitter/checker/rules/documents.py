@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from submitter import documents, layout
-from submitter.checker.files import Kind
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.runs import TEXT_LIMIT_BYTES
-from submitter.checker.tree import Result, SubmitterDir, System
 from submitter.rulebook import Rulebook
+from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind
+from submitter.submission.tree import Result, SubmitterDir, System
 
 _SOURCE = "submitter: the templates of submitter/documents"
 _DOCUMENTS = (".md", ".adoc", ".txt", ".rst")
@@ -34,7 +33,7 @@ def documents_written(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
 def measurement_written(result: Result, book: Rulebook) -> Iterator[Problem]:
     """What stands beside a result holds no part that a person has still to write."""
     path = result.layout.measurements(result.key) / layout.README
-    if result.files.kind(path) is Kind.FILE and result.files.size(path) <= TEXT_LIMIT_BYTES:
+    if result.files.kind(path) is EntryKind.FILE and result.files.size(path) <= TEXT_LIMIT_BYTES:
         yield from _unfilled(result.files.read(path, TEXT_LIMIT_BYTES), path)
     yield from _unfilled_fields(result.measurements, result.measurements_path)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter import layout
-from submitter.checker.files import Kind
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.tree import Result, SubmitterDir
 from submitter.rulebook import Rulebook
+from submitter.submission.files import EntryKind
+from submitter.submission.tree import Result, SubmitterDir
 
 _RULES = "policies submission_rules.adoc, section Inference"
 # Documents about the whole, wherever they stand.
@@ -42,7 +42,7 @@ def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         if folder is not None
     }
     others = [
-        name + ("/" if kind is Kind.FOLDER else "")
+        name + ("/" if kind is EntryKind.FOLDER else "")
         for name, kind in submitter.files.listing(submitter.path).items()
         if name not in folders and not name.lower().startswith(_DOCUMENTS)
     ]
@@ -50,7 +50,12 @@ def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         found = ", ".join(sorted(others)[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
         message = f"{len(others)} of its entries are" if len(others) > 1 else "an entry is"
         required = ", ".join(sorted(folders))
-        yield Problem(f"{message} outside of the folders that the rules name", found, required, str(submitter.path))
+        yield Problem(
+            f"{message} outside of the folders that the rules name",
+            found=found,
+            required=required,
+            path=str(submitter.path),
+        )
 
 
 @rule(
@@ -67,7 +72,7 @@ def no_mark_of_failure(result: Result, book: Rulebook) -> Iterator[Problem]:
     for folder in folders:
         for name in result.files.names(folder):
             if name.partition(".")[0].upper() == "INVALID":
-                yield Problem("a file says that the run was invalid", name, path=str(folder / name))
+                yield Problem("a file says that the run was invalid", found=name, path=str(folder / name))
 
 
 @rule(
@@ -79,7 +84,12 @@ def no_mark_of_failure(result: Result, book: Rulebook) -> Iterator[Problem]:
 )
 def one_run(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A result has one performance run."""
-    folder = result.performance.path.parent
-    others = [name for name in result.files.folders(folder) if name.startswith("run_") and name != "run_1"]
+    folder = result.layout.performance_runs(result.key)
+    others = [name for name in result.files.folders(folder) if name.startswith("run_") and name != layout.RUN_1]
     if others:
-        yield Problem("other runs lie beside the one that counts", ", ".join(sorted(others)), "run_1", str(folder))
+        yield Problem(
+            "other runs lie beside the one that counts",
+            found=", ".join(sorted(others)),
+            required=layout.RUN_1,
+            path=str(folder),
+        )

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from submitter import layout
-from submitter.checker.files import Kind, Unreadable
-from submitter.checker.finding import Problem, Severity, shown
-from submitter.checker.metric import log_scenario
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.runs import TEXT_LIMIT_BYTES
-from submitter.checker.tree import Result
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind, Unreadable
+from submitter.submission.metric import log_scenario
+from submitter.submission.tree import Result
 
 _CHECK = "official: checks/measurements_checks.py "
 _OLD_CHECK = "submission_checker.py check_measurement_dir"
@@ -23,6 +23,7 @@ _OLD_CHECK = "submission_checker.py check_measurement_dir"
 
 @rule(
     "MEA001",
+    step="files",
     absence=True,
     source=f"{_CHECK}missing_check; {_OLD_CHECK}",
     hint="say how the model was made: see schemas/measurements.schema.json",
@@ -37,7 +38,12 @@ def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
         yield Problem("a required file is missing", required=name, path=str(result.measurements_path))
 
 
-@rule("MEA002", absence=True, source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES")
+@rule(
+    "MEA002",
+    step="files",
+    absence=True,
+    source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES",
+)
 def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The files that let others repeat the run are there, and not empty."""
     folder = result.layout.measurements(result.key)
@@ -49,12 +55,13 @@ def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
         kind = result.files.kind(path)
         if kind is None:
             yield Problem("a required file is missing", required=name, path=str(path), hint=hint)
-        elif kind is not Kind.FILE or result.files.size(path) == 0:
+        elif kind is not EntryKind.FILE or result.files.size(path) == 0:
             yield Problem("a required file is empty", required=name, path=str(path), hint=hint)
 
 
 @rule(
     "MEA003",
+    step="files",
     requires=["MEA001"],
     source=f"{_CHECK}required_fields_check; {_OLD_CHECK}; constants.py SYSTEM_IMP_REQUIRED_FILES",
     hint="fill it in: reviewers and the results table read it",
@@ -145,6 +152,7 @@ def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str,
 
 @rule(
     "MEA005",
+    step="files",
     absence=True,
     source=_OLD_CHECK,
     requires=["MEA001"],
@@ -157,14 +165,19 @@ def implementation_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     """
     files, code = result.files, result.layout.code(result.division, result.submitter.name)
     folder = code / result.key.benchmark
-    if files.kind(folder) is Kind.FILE:
+    if files.kind(folder) is EntryKind.FILE:
         named = files.text(folder, TEXT_LIMIT_BYTES).strip()
         folder = PurePosixPath(posixpath.normpath(f"{code}/{named}"))
     if not files.exists(folder):
         yield Problem("the code of the benchmark is missing", required=f"{folder.name}/", path=str(folder))
 
 
-@rule("MEA006", source=_OLD_CHECK + ", REQUIRED_POWER_MEASURE_FILES", hint="add it, here or in a folder above")
+@rule(
+    "MEA006",
+    step="files",
+    source=_OLD_CHECK + ", REQUIRED_POWER_MEASURE_FILES",
+    hint="add it, here or in a folder above",
+)
 def power_files(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A measurement with power says how the analyzer and the system's power were set.
 
@@ -187,6 +200,7 @@ _PERMUTATION = "sample_concatenate_permutation"
 
 @rule(
     "MEA007",
+    step="files",
     source=_OLD_CHECK + ", check_performance_dir, requires_equal_issue",
     hint=f"run with *.*.{_PERMUTATION} = 1, and hand in the mlperf.conf or user.conf that sets it",
 )
@@ -202,7 +216,7 @@ def equal_issue_configured(result: Result, book: Rulebook) -> Iterator[Problem]:
     used = False
     if result.key.benchmark in models:  # the official check goes by the folder's name here
         for name in (layout.MLPERF_CONF, layout.USER_CONF):
-            if result.files.kind(folder / name) is Kind.FILE:
+            if result.files.kind(folder / name) is EntryKind.FILE:
                 set_here = _permutation(result, folder / name)
                 used = used if set_here is None else set_here
     # The official check compares with the text, so LoadGen's own true does not count.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.files import Unavailable
-from submitter.checker.finding import Problem, Severity, shown
-from submitter.checker.metric import INFERABLE, is_early_stopped, is_interactive, ran_scenario
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules.performance_result import TPOT_KEY, TTFT_KEY, entry
-from submitter.checker.runs import ComplianceRun, PerformanceRun, Run
+from submitter.checker.rules._shared import entry
+from submitter.checker.rules.performance_result import TPOT_KEY, TTFT_KEY
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.metric import INFERABLE, is_early_stopped, is_interactive, ran_scenario
+from submitter.submission.runs import ComplianceRun, PerformanceRun, Run
 
 _CHECK = "official: check_performance_dir; checks/performance_check.py "
 _SCENARIOS = "inference_policies inference_rules.adoc, section Scenarios"
@@ -66,6 +68,7 @@ def log_complete(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF002",
+    step="performance",
     requires=[*_LOG, "PRF021"],
     source=_CHECK + "inferred_check; policies submission_rules.adoc: Interactive",
 )
@@ -92,6 +95,7 @@ def scenario_is_the_folders(run: PerformanceRun, book: Rulebook) -> Iterator[Pro
 
 @rule(
     "PRF021",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "get_inferred_result",
     hint="run the scenario Interactive: LoadGen's Server under the benchmark's interactive name",
@@ -119,6 +123,7 @@ def mode_is_performance(run: PerformanceRun, book: Rulebook) -> Iterator[Problem
 
 @rule(
     "PRF004",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "seeds_check; MODEL_CONFIG seeds",
     hint="run again with the LoadGen of this round: its built-in configuration has the seeds",
@@ -151,7 +156,9 @@ def loadgen_version(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
         message, severity = "LoadGen is of a version that the rule book does not know", Severity.WARNING
     newest = f"run with mlcommons-loadgen {known[-1]}"
     path, line = str(run.detail_path), run.line("loadgen_version")
-    yield Problem(message, version, " or ".join(known), path, line, newest, severity)
+    yield Problem(
+        message, found=version, required=" or ".join(known), path=path, line=line, hint=newest, severity=severity
+    )
 
 
 def _patch(version: str) -> int:
@@ -161,6 +168,7 @@ def _patch(version: str) -> int:
 
 @rule(
     "PRF006",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "min_duration_check; " + _SCENARIOS,
     smoke="a smoke run is short: it only shows that everything works",
@@ -182,6 +190,7 @@ def duration_requested(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]
 
 @rule(
     "PRF008",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "performance_sample_count_check; MODEL_CONFIG performance-sample-count",
     hint="the data set must hold that many samples: set performance_sample_count_override no lower",
@@ -197,6 +206,7 @@ def performance_sample_count(run: PerformanceRun, book: Rulebook) -> Iterator[Pr
 
 @rule(
     "PRF009",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "min_query_count_check; OFFLINE_MIN_SPQ_SINCE_V4; MODEL_CONFIG min-queries",
     hint="do not lower min_query_count in user.conf",
@@ -222,6 +232,7 @@ def query_count(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF012",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "latency_check; MODEL_CONFIG latency-constraint",
     hint="do not raise target_latency in user.conf",
@@ -240,7 +251,13 @@ def target_latency(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
         )
 
 
-@rule("PRF014", requires=_LOG, source=_CHECK + "llm_check", hint="run with LoadGen's own settings of the benchmark")
+@rule(
+    "PRF014",
+    step="performance",
+    requires=_LOG,
+    source=_CHECK + "llm_check",
+    hint="run with LoadGen's own settings of the benchmark",
+)
 def token_latencies_on(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """A language model's run records the latencies of tokens."""
     key = "requested_use_token_latencies"
@@ -250,6 +267,7 @@ def token_latencies_on(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]
 
 @rule(
     "PRF016",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "equal_issue_check; inference_rules.adoc, section Equal issue mode",
     hint="do not set sample_concatenate_permutation in user.conf, and keep audit.config away",
@@ -289,7 +307,13 @@ def no_audit_settings(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
             yield entry(run, key, "the run was made under audit settings", shown(run.log[key]), "0 or false")
 
 
-@rule("PRF018", requires=[*_LOG, "SYS001"], source=_CHECK + "network_check", hint="name the SUT as the rules demand")
+@rule(
+    "PRF018",
+    step="performance",
+    requires=[*_LOG, "SYS001"],
+    source=_CHECK + "network_check",
+    hint="name the SUT as the rules demand",
+)
 def network_sut(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """A networked system's SUT says so in its name."""
     value = run.result.system.description.get("is_network")
@@ -306,6 +330,7 @@ def network_sut(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF022",
+    step="performance",
     requires=["STR002"],
     source="official: parsers/loadgen_parser.py, the first line's marker",
     hint="restore the file from the run that wrote it: something was put before its first line",
@@ -320,4 +345,10 @@ def log_begins(run: Run, book: Rulebook) -> Iterator[Problem]:
         return
     if run.files.kind(run.detail_path) is not None and run.log.begins_at != 1:
         begins = f"line {run.log.begins_at}" if run.log.begins_at else "nowhere"
-        yield Problem("the log does not begin with LoadGen's first line", begins, "line 1", str(run.detail_path), 1)
+        yield Problem(
+            "the log does not begin with LoadGen's first line",
+            found=begins,
+            required="line 1",
+            path=str(run.detail_path),
+            line=1,
+        )

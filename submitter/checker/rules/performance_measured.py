@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from submitter.checker.finding import Problem, shown
-from submitter.checker.latencies import number
-from submitter.checker.metric import ran_scenario
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.rules.performance_result import entry
-from submitter.checker.runs import PerformanceRun
+from submitter.checker.rules._shared import entry
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.latencies import number
+from submitter.submission.metric import ran_scenario
+from submitter.submission.runs import PerformanceRun
 
 _SCENARIOS = "inference_policies inference_rules.adoc, section Scenarios"
 _LOG = ["STR001", "STR002", "STR005", "STR007", "PRF001"]

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
-from submitter.checker.finding import Problem, shown
-from submitter.checker.log_errors import counted_errors
-from submitter.checker.metric import is_early_stopped, ran_scenario, run_metric
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.runs import PerformanceRun
+from submitter.checker.rules._shared import counted_errors, entry
 from submitter.model import Scenario
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.metric import is_early_stopped, ran_scenario, run_metric
+from submitter.submission.runs import PerformanceRun
 
 _CHECK = "official: check_performance_dir; checks/performance_check.py "
 _SCENARIOS = "inference_policies inference_rules.adoc, section Scenarios"
@@ -23,11 +24,6 @@ TTFT_KEY = "result_first_token_99.00_percentile_latency_ns"
 TPOT_KEY = "result_time_per_output_token_99.00_percentile_ns"
 _CLOCK = "%m-%d-%Y %H:%M:%S.%f"
 _CLOCK_TOLERANCE_MS = 1000.0
-
-
-def entry(run: PerformanceRun, key: str, message: str, found: str, required: str, hint: str = "") -> Problem:
-    """A problem with one entry of the detail log, at its line."""
-    return Problem(message, found, required, str(run.detail_path), run.line(key), hint)
 
 
 @rule(
@@ -63,7 +59,12 @@ def duration_measured(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
         )
 
 
-@rule("PRF010", requires=_LOG, source=_CHECK + "get_performance_metric_check; LoadGen results.cc, result_validity")
+@rule(
+    "PRF010",
+    step="performance",
+    requires=_LOG,
+    source=_CHECK + "get_performance_metric_check; LoadGen results.cc, result_validity",
+)
 def valid_by_loadgen(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """LoadGen calls the run VALID.
 
@@ -91,6 +92,7 @@ def valid_by_loadgen(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF011",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "latency_check; inference_rules.adoc, appendix Early Stopping Criterion",
     hint="lower target_qps, or run more queries, so that early stopping can decide",
@@ -114,6 +116,7 @@ def early_stopping(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF013",
+    step="performance",
     requires=[*_LOG, "PRF002", "PRF014", "PRF020"],
     source=_CHECK + "extra_check_llm; LLM_LATENCY_LIMITS, by the folder's scenario",
     hint="lower target_qps until both 99th percentiles are below their limits",
@@ -125,6 +128,7 @@ def token_latencies(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF020",
+    step="performance",
     requires=[*_LOG, "PRF014"],
     source=_CHECK + "llm_check; LLM_LATENCY_LIMITS, by the log's scenario",
     hint="lower target_qps until both 99th percentiles are below their limits",
@@ -158,6 +162,7 @@ def _token_latencies(run: PerformanceRun, scenario: Scenario) -> Iterator[Proble
 
 @rule(
     "PRF015",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "find_error_in_detail_log, loadgen_errors_check; LoadGen's is_error",
 )
@@ -189,11 +194,14 @@ def no_errors(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 def no_error_denied(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """The log tells of no error that its own count of errors leaves out."""
     for error in run.log.errors if book.checker.error_count_key else ():
-        yield Problem("LoadGen logged an error", shown(error.value), "", str(run.detail_path), error.line)
+        yield Problem(
+            "LoadGen logged an error", found=shown(error.value), required="", path=str(run.detail_path), line=error.line
+        )
 
 
 @rule(
     "PRF019",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "get_performance_metric_check; a figure of 0 counts as no result",
     hint="run again",
@@ -226,6 +234,7 @@ def metric_possible(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PRF024",
+    step="performance",
     requires=_LOG,
     source=_CHECK + "get_inferred_result; LoadGen early_stopping.cc",
     hint="run more queries: early stopping needs 64 at least to estimate a 99th percentile",

@@ -9,24 +9,29 @@ import math
 from collections.abc import Iterator
 
 from submitter import layout
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
-from submitter.checker.listing import differences
-from submitter.checker.metric import ran_scenario, run_metric
-from submitter.checker.nameplate import Unrated, design_power_watts
-from submitter.checker.power import PowerRun, Session, Unmeasured
-from submitter.checker.ptd import US_PER_S, Malformed, Window, shown_moment
 from submitter.checker.registry import rule
-from submitter.checker.runs import Run
+from submitter.checker.rules._shared import differences
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.metric import ran_scenario, run_metric
+from submitter.submission.power import PowerSession
+from submitter.submission.power_run import PowerRun, Unmeasured
+from submitter.submission.ptdaemon import US_PER_S, Malformed, Window, shown_moment
+from submitter.submission.runs import Run
+from submitter.submission.tree import Unrated
 
 _CHECKER = "official: tools/submission/power/power_checker.py "
 _DST_S = 3600
 _AGAIN = "measure power again: the logs of a session cannot be mended"
 
 
-@rule("PWR001", source="official: check_power_dir (from v6.0 on checks/power_check.py required_files_check)")
+@rule(
+    "PWR001",
+    step="performance",
+    source="official: check_power_dir (from v6.0 on checks/power_check.py required_files_check)",
+)
 def power_files(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """The folders of a power measurement hold just its files.
 
@@ -44,6 +49,7 @@ def power_files(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PWR002",
+    step="performance",
     requires=["STR001", "STR002", "STR005"],
     source="official: get_power_metric (from v6.0 on checks/power_check.py get_power_metric_check)",
     hint=_AGAIN,
@@ -66,11 +72,14 @@ def power_is_finite(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     The official checker adds up a sample of `inf` W like any other, and reports the result as valid.
     """
     if not math.isfinite(power.metric.value):
-        yield Problem("the power figure is infinite", str(power.metric.value), path=str(power.testing.path / power.SPL))
+        yield Problem(
+            "the power figure is infinite", found=str(power.metric.value), path=str(power.testing.path / power.SPL)
+        )
 
 
 @rule(
     "PWR003",
+    step="performance",
     requires=["STR005"],
     source="official: submission_checker.py check_ranging_dir, get_performance_metric",
     hint=_AGAIN,
@@ -93,13 +102,14 @@ def ranging_figure(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         yield Problem(problem.reason, path=problem.path)
 
 
-def _phase_starts_s(session: Session, phase: str) -> list[float]:
+def _phase_starts_s(session: PowerSession, phase: str) -> list[float]:
     """When each phase of the ranging or of the testing run began; Malformed where a time is none."""
     return [session.number("phases", phase, i, 0) for i in range(session.count("phases", phase))]
 
 
 @rule(
     "PWR004",
+    step="performance",
     source="official: checks/system_check.py nameplate_power_check; submission_structure.md, template of _power.yaml",
     hint="write it as the template has it, or name system_power_capacity in the system description",
 )
@@ -107,7 +117,7 @@ def rated_power(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """Where a system with power says what its supplies are rated for, it can be added up."""
     try:
         if book.power.nameplate:
-            design_power_watts(power.result.system)
+            _ = power.result.system.design_power_watts
     except Unrated as problem:
         yield Problem(problem.reason, path=problem.path)
 
@@ -115,7 +125,7 @@ def rated_power(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 _PHASES = {"ranging": "ranging", "testing": "run_1"}
 
 
-@rule("PWR005", requires=["STR002"], source=_CHECKER + "phases_check compare_time", hint=_AGAIN)
+@rule("PWR005", step="performance", requires=["STR002"], source=_CHECKER + "phases_check compare_time", hint=_AGAIN)
 def clocks_agree(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """The clocks of the client and of the server agree at each phase."""
     limit_ms = book.power.clock_tolerance_ms
@@ -128,7 +138,7 @@ def clocks_agree(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             continue
         if len(client) != len(server):
             found, required = f"{len(server)} phases", f"{len(client)} phases, as in {power.CLIENT}"
-            yield Problem(f"{phase} has other phases", found, required, str(power.server.path))
+            yield Problem(f"{phase} has other phases", found=found, required=required, path=str(power.server.path))
             continue
         for number, difference_s in enumerate(apart_s, start=1):
             if not difference_s <= limit_ms / 1000:
@@ -142,6 +152,7 @@ def clocks_agree(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PWR006",
+    step="performance",
     requires=["STR001", "STR002"],
     source=_CHECKER + "phases_check compare_time_boundaries",
     hint=_AGAIN,
@@ -163,9 +174,9 @@ def runs_within_phases(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             if not (begins_s < moment_s < ends_s or begins_s < moment_s - _DST_S < ends_s):
                 yield Problem(
                     f"LoadGen's run {what} outside its phase of {power.CLIENT}",
-                    shown_moment(moment_us),
-                    _shown_span(begins_s, ends_s),
-                    str(run.detail_path),
+                    found=shown_moment(moment_us),
+                    required=_shown_span(begins_s, ends_s),
+                    path=str(run.detail_path),
                 )
 
 
@@ -207,6 +218,7 @@ def testing_not_shortened(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "PWR008",
+    step="performance",
     requires=["PWR007", "STR001", "STR002"],
     source=_CHECKER + "phases_check get_avg_power",
     hint=_AGAIN,

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from submitter.checker.finding import Problem
-from submitter.checker.power import PowerRun
-from submitter.checker.ptd import US_PER_S, PtdEntry, Window
 from submitter.checker.registry import rule
 from submitter.rulebook import Rulebook
+from submitter.submission.power_run import PowerRun
+from submitter.submission.ptdaemon import US_PER_S, PtdEntry, Window
 
 _CHECK = "official: tools/submission/power/power_checker.py check_ptd_logs"
 _AGAIN = "measure power again: the logs of a session cannot be mended"
@@ -61,14 +61,14 @@ def _first(power: PowerRun, ranging: Window, margin_us: int) -> tuple[PtdEntry, 
     return None
 
 
-@rule("PWR030", requires=_REQUIRED, source=_CHECK, hint=_AGAIN)
+@rule("PWR030", step="performance", requires=_REQUIRED, source=_CHECK, hint=_AGAIN)
 def ranging_logged(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """PTDaemon's log tells when ranging began and ended."""
     if power.ptd_log.ranging is None:
         yield Problem("the start or the end of ranging is not logged", path=str(power.path / power.PTD_LOG))
 
 
-@rule("PWR031", requires=(*_REQUIRED, "PWR030"), source=_CHECK, hint=_AGAIN)
+@rule("PWR031", step="performance", requires=(*_REQUIRED, "PWR030"), source=_CHECK, hint=_AGAIN)
 def uncertainty_checked(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """PTDaemon checked the uncertainty of its samples, from before ranging on."""
     log, path = power.ptd_log, str(power.path / power.PTD_LOG)
@@ -82,7 +82,9 @@ def uncertainty_checked(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         yield Problem("the uncertainty was checked only after ranging had begun", path=path, line=entry.line)
 
 
-@rule("PWR032", requires=(*_REQUIRED, "PWR030"), source=_CHECK + " find_error_or_warning", hint=_AGAIN)
+@rule(
+    "PWR032", step="performance", requires=(*_REQUIRED, "PWR030"), source=_CHECK + " find_error_or_warning", hint=_AGAIN
+)
 def no_errors(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """PTDaemon reported no error outside ranging, and no high uncertainty during the run.
 

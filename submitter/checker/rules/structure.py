@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from submitter import layout
-from submitter.checker.files import Unavailable, Unreadable
 from submitter.checker.finding import Problem
-from submitter.checker.listing import differences
 from submitter.checker.registry import rule
-from submitter.checker.runs import AccuracyRun, Node, PerformanceRun
-from submitter.checker.tree import Result, SubmitterDir
+from submitter.checker.rules._shared import differences, unreadable
 from submitter.rulebook import Rulebook
+from submitter.submission.node import Node
+from submitter.submission.runs import AccuracyRun, PerformanceRun
+from submitter.submission.tree import Result, SubmitterDir
 
 _RULES = "policies submission_rules.adoc, section Inference"
 _OLD_CHECK = "official: submission_checker.py, check_results_dir"
@@ -19,6 +19,7 @@ _OLD_CHECK = "official: submission_checker.py, check_results_dir"
 
 @rule(
     "STR001",
+    step="files",
     absence=True,
     source="official: constants.py REQUIRED_PERF_FILES; " + _RULES,
     hint="copy LoadGen's log of this run here; if it was lost, the run must be repeated",
@@ -34,6 +35,7 @@ def performance_log_present(run: PerformanceRun, book: Rulebook) -> Iterator[Pro
 
 @rule(
     "STR002",
+    step="performance",
     source="official: loader.py load_single_log, parsers/loadgen_parser.py, log_parser.py",
     hint="restore the file from the run that wrote it",
 )
@@ -43,7 +45,8 @@ def files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
     A log, a JSON file or a text that cannot be read is reported here, once, and the rules that need it are skipped.
     The official checker ends in a traceback.
     """
-    yield from _unreadable(node.readers())
+    for read in node.readers():
+        yield from unreadable(read)
 
 
 @rule(
@@ -54,20 +57,11 @@ def files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
 )
 def other_files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
     """Files that only this checker reads are what their names say: user.conf and the manifest."""
-    yield from _unreadable(node.own_readers())
+    for read in node.own_readers():
+        yield from unreadable(read)
 
 
-def _unreadable(readers: list[Callable[[], object]]) -> Iterator[Problem]:
-    for read in readers:
-        try:
-            read()
-        except Unreadable as problem:
-            yield Problem(problem.reason, path=problem.path)
-        except Unavailable:
-            continue
-
-
-@rule("STR003", absence=True, source="official: constants.py REQUIRED_ACC_FILES; " + _RULES)
+@rule("STR003", step="files", absence=True, source="official: constants.py REQUIRED_ACC_FILES; " + _RULES)
 def accuracy_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy run's log, answers and score are there.
 
@@ -103,6 +97,7 @@ def summary_logs_present(result: Result, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "STR036",
+    step="files",
     requires=["STR001"],
     source=_OLD_CHECK + ", files_diff; REQUIRED_PERF_FILES, OPTIONAL_PERF_FILES",
     hint="keep the logs of the performance run here, and nothing else",

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from submitter import plugins
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.survey import Survey
-from submitter.checker.tree import DivisionDir, Submission, SubmitterDir, System
 from submitter.model import Division
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
+from submitter.submission.survey import Survey
+from submitter.submission.tree import DivisionDir, Submission, SubmitterDir, System
 
 _RULES = "policies submission_rules.adoc, section Inference"
 _OLD_CHECK = "official: submission_checker.py, check_results_dir"
@@ -123,7 +123,7 @@ def names_and_sizes(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
         yield Problem("the name has a space", found=path.rpartition("/")[2], path=path, hint="rename it")
     for path, size in submitter.survey.large:
         required = f"at most {book.round.file_max_bytes} bytes"
-        yield Problem("the file is too large", f"{size} bytes", required, path, hint="remove it")
+        yield Problem("the file is too large", found=f"{size} bytes", required=required, path=path, hint="remove it")
 
 
 @rule("STR016", origin="policy", severity="warning", source=_RULES, hint="remove it, or add its results")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter import layout, plugins
-from submitter.checker.files import Unavailable
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.tree import BenchmarkDir, Result, SubmitterDir
 from submitter.model import Division, Scenario
 from submitter.rulebook import Rulebook, ScenarioSet
+from submitter.submission.files import Unavailable
+from submitter.submission.tree import BenchmarkDir, Result, SubmitterDir
 
 _RULES = "policies submission_rules.adoc, section Inference"
 _CHECK = "official: loader.py check_scenarios"
@@ -18,7 +18,7 @@ _OLD_CHECK = "official: submission_checker.py, check_results_dir"
 TYPED = ["STR007", "SYS001", "SYS003"]
 
 
-@rule("STR005", source=f"{_CHECK}; {_OLD_CHECK}; constants.py SCENARIO_MAPPING, UNIT_DICT; {_RULES}")
+@rule("STR005", step="files", source=f"{_CHECK}; {_OLD_CHECK}; constants.py SCENARIO_MAPPING, UNIT_DICT; {_RULES}")
 def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The folder is named after a scenario of the round.
 
@@ -51,7 +51,7 @@ def scenarios_spelled(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
     if others:
         number = f"{len(others)} scenarios are" if len(others) > 1 else "a scenario is"
         found, path = others[0].key.scenario, str(others[0].path)
-        yield Problem(f"{number} spelled in another case", found, spelled[found.lower()], path)
+        yield Problem(f"{number} spelled in another case", found=found, required=spelled[found.lower()], path=path)
 
 
 @rule("STR007", source="official: configuration.py get_mlperf_model; MODEL_CONFIG models")
@@ -144,7 +144,7 @@ def scenarios_complete(benchmark: BenchmarkDir, book: Rulebook) -> Iterator[Prob
         yield from _missing(benchmark, needed)
 
 
-@rule("STR033", requires=TYPED, source=_OLD_CHECK)
+@rule("STR033", step="files", requires=TYPED, source=_OLD_CHECK)
 def scenario_asked(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A closed result's scenario is one that its system type demands or allows."""
     needed = needed_scenarios(result.benchmark_dir)

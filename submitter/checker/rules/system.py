@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter import plugins
-from submitter.checker.finding import Problem, Severity, shown
+from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.tree import System
 from submitter.model import Division
+from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.tree import System
 
 _CHECK = "official: checks/system_check.py "
 

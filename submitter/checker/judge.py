@@ -1,0 +1,217 @@
+"""One pass of the rules over a part of a tree: which rule judges what, what follows from its findings, the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from submitter.checker.finding import Finding, FullRun, Origin, Problem, ResultVerdict, Severity, Skip
+from submitter.checker.official_summary import summary_row
+from submitter.checker.registry import FULL, OFFICIAL, Rule, all_rules, violations
+from submitter.quoting import printable
+from submitter.submission.files import Unavailable
+from submitter.submission.manifest import manifest_of
+from submitter.submission.metric import power_metric, result_metric
+from submitter.submission.node import Node
+from submitter.submission.opened import OpenSubmission
+from submitter.submission.tree import BenchmarkDir, Result, SubmitterDir
+
+CRASHED = "INT001"
+NOT_JUDGED = "INT002"
+
+
+@dataclass(frozen=True)
+class Above:
+    """What was found of the folders above: by rule the paths of the objects it failed at, the paths of those that are
+    refused, and whether the tree says of itself that its runs were short."""
+
+    failed: dict[str, set[str]]
+    refused: set[str]
+    smoke: bool
+
+
+@dataclass
+class Judged:
+    """What the rules said of a part of the tree."""
+
+    above: Above
+    findings: list[Finding] = field(default_factory=list)
+    waived: dict[str, list[Finding]] = field(default_factory=dict)
+    verdicts: list[ResultVerdict] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    crashed: dict[str, None] = field(default_factory=dict)
+    full_runs: list[FullRun] = field(default_factory=list)
+    opened: set[str] = field(default_factory=set)
+
+
+class Judge:
+    """Asks `rules` of `nodes`, which are a part of what there is at `places`.
+
+    `above` is what was said of the folders above; `waive` maps ids of rules to the reason why they need not hold.
+    """
+
+    def __init__(
+        self,
+        opened: OpenSubmission,
+        nodes: list[Node],
+        rules: Iterable[Rule],
+        waive: Mapping[str, str],
+        profile: str,
+        above: Above,
+        places: list[Node],
+    ) -> None:
+        self.book = opened.book
+        self.files = opened.files
+        self.nodes = nodes
+        self.rules = tuple(rules)
+        self.profile = profile
+        self.lenient = opened.book.checker.not_enforced_for
+        # Of each rule: the objects it failed at, and those with everything that holds them.
+        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()}
+        self.failed_under: dict[str, set[Node]] = {}
+        self.absences: list[tuple[Rule, Node, Unavailable]] = []
+        self.refused: set[str] = set(above.refused)
+        self.places = {str(node.path): node for node in places}
+        manifests = [manifest_of(node) for node in nodes if isinstance(node, SubmitterDir)]
+        # The official checker knows no short runs.
+        smoke = [manifest for manifest in manifests if manifest and manifest.smoke and profile == FULL]
+        self.smoke = above.smoke or bool(smoke)
+        # What a smoke run must violate, or the user waived, is reported as waived and fails nothing.
+        self.waived = {*waive, *(rule.id for rule in all_rules() if rule.smoke and self.smoke)}
+        self.judged = Judged(Above(self.failed_at, self.refused, self.smoke))
+        self.judged.full_runs = [
+            FullRun(printable(run.command), run.expected_s) for manifest in smoke if (run := manifest.full_run)
+        ]
+
+    def run(self) -> Judged:
+        by_scope: dict[type, list[Node]] = {}
+        for node in self.nodes:
+            for base in type(node).__mro__:
+                by_scope.setdefault(base, []).append(node)
+        for rule in self.rules:
+            for node in by_scope.get(rule.scope, ()):
+                self._ask(rule, node)
+        self._report_absences()
+        judged = self.judged
+        judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
+        judged.opened = self.files.opened
+        return judged
+
+    def _ask(self, rule: Rule, node: Node) -> None:
+        if rule.id in self.lenient and _official_name(node) in self.lenient[rule.id]:
+            if self.profile == OFFICIAL:
+                return
+            rule = replace(rule, origin=Origin.POLICY)
+        for required in rule.requires:
+            failed = self.failed_at.get(required)
+            if failed is None:
+                continue
+            if node in self.failed_under.get(required, ()) or any(str(above.path) in failed for above in node.lineage):
+                self.judged.skips.append(Skip(rule.id, str(node.path), required))
+                self._mark(rule, node)
+                return
+        failed_here = False
+        try:
+            for problem in violations(rule, node, self.book, self.waived):
+                failed_here |= self._add(rule, node, problem)
+        except Unavailable as absence:
+            self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
+            self.absences.append((rule, node, absence))
+            failed_here = True
+        except Exception as error:  # a rule's own defect must cost neither the other rules nor the other results
+            self.judged.crashed[rule.id] = None
+            failed_here = True
+            self._crash(rule, node, error)
+        if failed_here:
+            self._mark(rule, node)
+
+    def _mark(self, rule: Rule, node: Node) -> None:
+        self.failed_at.setdefault(rule.id, set()).add(str(node.path))
+        self.failed_under.setdefault(rule.id, set()).update(node.lineage)
+
+    def _add(self, rule: Rule, node: Node, problem: Problem) -> bool:
+        """Record what a rule found; whether it is an error."""
+        scope = str(self._place(node, problem.path).path)
+        finding = Finding(
+            rule=rule.id,
+            severity=problem.severity or rule.severity,
+            origin=rule.origin,
+            path=printable(problem.path or str(node.path)),
+            line=problem.line,
+            message=printable(problem.message),
+            found=printable(problem.found),
+            required=printable(problem.required),
+            hint=printable(problem.hint or rule.hint),
+            source=rule.source,
+            scope=scope,
+        )
+        if rule.id in self.waived:
+            self.judged.waived.setdefault(rule.id, []).append(finding)
+            return False
+        self.judged.findings.append(finding)
+        is_error = finding.severity is Severity.ERROR
+        if is_error and not rule.spares_results:
+            self.refused.add(scope)
+        return is_error
+
+    def _place(self, node: Node, path: str) -> Node:
+        """The innermost object that a finding about `path` concerns: `node`, or something that it holds."""
+        for folder in PurePosixPath(path).parents if path else ():
+            place = self.places.get(str(folder))
+            if place is not None and node in place.lineage:
+                return place
+        return node
+
+    def _crash(self, rule: Rule, node: Node, error: Exception) -> None:
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
+        self.refused.add(str(node.path))
+        self.judged.findings.append(
+            Finding(
+                rule=CRASHED,
+                severity=Severity.ERROR,
+                origin=Origin.INTEGRITY,
+                path=printable(str(node.path)),
+                line=None,
+                message=printable(f"rule {rule.id} crashed: {type(error).__name__}: {error} ({place})"),
+                found="",
+                required="",
+                hint="a defect of this checker, not of the submission: please report it with the file",
+                source="submitter",
+                scope=str(node.path),
+            )
+        )
+
+    def _report_absences(self) -> None:
+        """A rule that could not be asked must never let a result pass: unless an error says why, say so."""
+        errors = [finding for finding in self.judged.findings if finding.severity is Severity.ERROR]
+        told_paths = {finding.path for finding in errors if finding.scope in self.refused}
+        said: set[tuple[str, str]] = set()
+        for rule, node, absence in self.absences:
+            told = absence.path in told_paths or any(str(above.path) in self.refused for above in node.lineage)
+            if told or (absence.path, absence.reason) in said or rule.severity is not Severity.ERROR:
+                continue
+            said.add((absence.path, absence.reason))
+            message = f"{absence.reason}, so {rule.id} could not be judged"
+            self._add(replace(rule, id=NOT_JUDGED), node, Problem(message, path=absence.path))
+
+    def _verdict(self, result: Result) -> ResultVerdict:
+        nodes = [*result.lineage, *result.parts]
+        bad = any(str(node.path) in self.refused for node in nodes)
+        metric, inferred = result_metric(result, self.book)
+        verdict = "invalid" if bad else "preview" if self.smoke else "valid"
+        row = summary_row(result, self.book) if verdict == "valid" else {}
+        return ResultVerdict(
+            key=result.key, verdict=verdict, metric=metric, inferred=inferred, power=power_metric(result), row=row
+        )
+
+
+def _official_name(node: Node) -> str | None:
+    """The official name of the benchmark that a node belongs to, if it belongs to one that the round has."""
+    try:
+        return next((above.official_name for above in node.lineage if isinstance(above, BenchmarkDir)), None)
+    except Unavailable:
+        return None

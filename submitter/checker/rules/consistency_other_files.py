@@ -1,0 +1,144 @@
+"""CON: a run against what lies beside it: LoadGen's summary, the score, the described hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from submitter import layout
+from submitter.checker.finding import Problem
+from submitter.checker.hardware import token_bound
+from submitter.checker.registry import rule
+from submitter.checker.rules._shared import entry
+from submitter.model import Scenario
+from submitter.quoting import shown
+from submitter.rulebook import Rulebook
+from submitter.submission import latencies
+from submitter.submission.accuracy_text import values
+from submitter.submission.files import TEXT_LIMIT_BYTES, Unavailable
+from submitter.submission.latencies import number
+from submitter.submission.runs import PerformanceRun
+
+_LOG = ["STR001", "STR002", "STR005", "STR007", "PRF001"]
+
+_SUMMARY_KEYS = {
+    "Result is": "result_validity",
+    "Samples per second": "result_samples_per_second",
+    "Tokens per second": "result_tokens_per_second",
+    "Completed samples per second": "result_completed_samples_per_sec",
+    "Completed tokens per second": "result_completed_tokens_per_second",
+    "Scheduled samples per second": "result_scheduled_samples_per_sec",
+    "99.00 percentile first token latency (ns)": latencies.TTFT.key("99.00"),
+    "99.00 percentile time to output token (ns)": latencies.TPOT.key("99.00"),
+    "target_qps": "effective_target_qps",
+    "min_duration (ms)": "effective_min_duration_ms",
+    "min_query_count": "effective_min_query_count",
+}
+_SUMMARY_LATENCY = "99.00 percentile latency (ns)"
+# The summary prints two digits behind the point of some figures.
+_SUMMARY_ABSOLUTE = 0.0051
+_SUMMARY_RELATIVE = 2e-5
+
+
+@rule(
+    "CON004",
+    requires=_LOG,
+    origin="integrity",
+    source="LoadGen results.cc, LogSummary and LogDetail",
+    hint="both logs must be of one run: copy them again",
+)
+def summary_is_of_the_same_run(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The summary says what the detail log says: they are of one run."""
+    path = run.path / layout.SUMMARY_LOG
+    try:
+        text = run.files.text(path, TEXT_LIMIT_BYTES)
+    except Unavailable:
+        return  # the rules of structure say so
+    multi_stream = latencies.scenario_of(run.log) is Scenario.MULTI_STREAM
+    latency = (latencies.QUERY_LATENCY if multi_stream else latencies.LATENCY).key("99.00")
+    for line_number, line in enumerate(text.split("\n"), start=1):
+        name, colon, told = line.partition(":")
+        name = name.strip()
+        key = latency if name == _SUMMARY_LATENCY else _SUMMARY_KEYS.get(name)
+        if not colon or key is None or key not in run.log:
+            continue
+        if not _same(told.strip(), run.log[key], whole=key.endswith("_ns")):
+            yield Problem(
+                f"'{name}' is not that of the detail log",
+                found=told.strip()[:40],
+                required=shown(run.log[key]),
+                path=str(path),
+                line=line_number,
+            )
+
+
+def _same(told: str, value: object, *, whole: bool) -> bool:
+    """Whether the logs mean the same: to the last digit where both print whole numbers."""
+    if whole or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return told == str(value)
+    try:
+        return abs(float(told) - value) <= max(_SUMMARY_ABSOLUTE, _SUMMARY_RELATIVE * abs(value))
+    except (ValueError, OverflowError):
+        return False
+
+
+# Published results differ by 2.3 % at most.
+_LENGTH_TOLERANCE = 0.1
+_TOKEN_RATES = (
+    ("result_completed_tokens_per_second", "result_completed_samples_per_sec"),
+    ("result_tokens_per_second", "result_samples_per_second"),
+)
+
+
+@rule(
+    "CON006",
+    requires=[*_LOG, "STR003"],
+    origin="integrity",
+    severity="warning",
+    source="inference_rules.adoc: one model and one data set in both modes; LoadGen's token counts",
+    hint="both runs must be of the same model, data set and limit of tokens",
+)
+def answers_as_long_as_the_scored(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The answers of the performance run are as long as those that were scored."""
+    mean, key = _mean_tokens(run)
+    scored = run.result.accuracy.score_text
+    if mean is None:
+        return
+    for found, line in values(scored, "tokens_per_sample", book.accuracy_patterns):
+        if found > 0 and abs(mean / found - 1) > _LENGTH_TOLERANCE:
+            where = f"as accuracy.txt says in line {line}"
+            yield entry(
+                run, key, "the answers are not as long as the scored ones", f"{mean:.1f} tokens", f"{found:g}, {where}"
+            )
+
+
+@rule(
+    "CON007",
+    requires=[*_LOG, "SYS001"],
+    origin="integrity",
+    severity="warning",
+    source="submitter: hardware.toml; accelerators' data sheets and models' sizes",
+    hint="see that the description has all accelerators of the run, and the log is of this benchmark",
+)
+def possible_on_this_hardware(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The described accelerators can do the arithmetic of so many tokens.
+
+    Each output token takes two operations for each active weight of the model. Published results reach a third of what
+    that allows at most. In the open division the model may be smaller, so nothing is said there.
+    """
+    if not run.result.is_closed:
+        return
+    bound = token_bound(run.result.system.description, run.result.official_name)
+    for key, _ in _TOKEN_RATES if bound else ():
+        rate = number(run.log, key)
+        if bound and rate is not None and rate > bound.tokens_per_s:
+            message = "the accelerators of the system's description cannot generate so many tokens"
+            yield entry(run, key, message, f"{rate:,.0f} tokens/s", str(bound))
+
+
+def _mean_tokens(run: PerformanceRun) -> tuple[float | None, str]:
+    """Tokens an answer has on average, and the key of their rate."""
+    for token_key, sample_key in _TOKEN_RATES:
+        tokens, samples = number(run.log, token_key), number(run.log, sample_key)
+        if tokens is not None and samples:
+            return tokens / samples, token_key
+    return None, ""

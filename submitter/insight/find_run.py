@@ -1,0 +1,93 @@
+"""Which run someone means: a folder of LoadGen's logs, a run of the harness, or a result of a submission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from submitter import layout
+from submitter.errors import InputError
+from submitter.insight.explain import Demands
+from submitter.logs import DetailLog, LogFormatError, parse_detail
+from submitter.model import Scenario
+from submitter.record import RECORD, read_record
+from submitter.rulebook import load_rulebook
+from submitter.submission.files import LOG_LIMIT_BYTES, Files, Unavailable
+from submitter.submission.opened import open_submission
+from submitter.submission.tree import Result
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run's log and what is known of it: in words, and what its round demands if its round is known."""
+
+    folder: Path
+    log: DetailLog
+    about: str
+    demands: Demands | None
+
+
+def find_run(path: Path, round_name: str | None = None) -> FoundRun:
+    """The run at `path`. InputError where there is none, or more than one, or its log cannot be read."""
+    if path.name == layout.DETAIL_LOG:
+        path = path.parent
+    if not path.is_dir():
+        raise InputError(
+            f"{path} is no folder" if path.exists() else f"{path} does not exist", "name a run or a result"
+        )
+    result = _result_at(path, round_name)
+    if (path / layout.DETAIL_LOG).exists():
+        folder = path
+    elif result is not None:
+        folder = result.files.root / result.performance.path
+    else:
+        raise InputError(f"{path} holds no {layout.DETAIL_LOG}", "name a folder with LoadGen's logs, or a result")
+    about, demands = _facts(folder, result, round_name)
+    return FoundRun(folder, _read(folder), about, demands)
+
+
+def _read(folder: Path) -> DetailLog:
+    name = PurePosixPath(layout.DETAIL_LOG)
+    try:
+        return parse_detail(Files(folder).read(name, LOG_LIMIT_BYTES))
+    except Unavailable as reason:
+        raise InputError(f"{folder / name} {reason.reason}") from None
+    except LogFormatError as error:
+        raise InputError(f"{folder / name} is no log of LoadGen's: {error}") from None
+
+
+def _result_at(path: Path, round_name: str | None) -> Result | None:
+    """The result that `path` is, holds or lies in; None where it is in no submission."""
+    book = load_rulebook(round_name) if round_name else None
+    try:
+        opened = open_submission(path, book)
+    except InputError:
+        return None
+    results = list(opened.results)
+    if len(results) > 1:
+        some = ", ".join(str(result.path.relative_to(opened.below)) for result in results[:_NAMED])
+        raise InputError(f"{path} holds {len(results)} results: {some} ...", "name one of them")
+    return results[0] if results else None
+
+
+def _facts(folder: Path, result: Result | None, round_name: str | None) -> tuple[str, Demands | None]:
+    if (folder / RECORD).is_file():
+        record = read_record(folder)
+        name = round_name or record.round
+        about = f"{record.benchmark}, {record.scenario}, {record.mode} run, round {name}"
+        return about, _demands(name, record.official_benchmark, record.scenario)
+    if result is None:
+        return "", None
+    about, book = f"{result.key}, round {result.book.name}", result.book
+    try:
+        return about, _demands(book.name, result.official_name, result.scenario)
+    except Unavailable:
+        return about, None
+
+
+def _demands(round_name: str, benchmark: str, scenario: Scenario) -> Demands | None:
+    book = load_rulebook(round_name)
+    known = book.benchmarks.get(benchmark)
+    return Demands(book.min_duration_ms(benchmark), known.token_latency.get(scenario)) if known else None

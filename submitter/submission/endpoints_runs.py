@@ -1,0 +1,158 @@
+"""Results of mlcommons/endpoints as objects of the tree: a performance and an accuracy run, each file read once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from submitter import layout
+from submitter.model import Metric
+from submitter.rulebook import Rulebook
+from submitter.submission import endpoints
+from submitter.submission.files import JSON_LIMIT_BYTES, Unavailable, Unreadable
+from submitter.submission.node import Node
+from submitter.submission.runs import ResultFacts
+
+
+class EndpointsRun(Node):
+    """What endpoints wrote of one run: a JSON file of figures, and the configuration that both runs share."""
+
+    def __init__(self, result: ResultFacts, document_path: PurePosixPath) -> None:
+        super().__init__(result.context, document_path.parent, result.lineage)
+        self.result = result
+        self.document_path = document_path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.load("document", lambda: self.files.json_object(self.document_path, JSON_LIMIT_BYTES))
+
+    @cached_property
+    def config_path(self) -> PurePosixPath:
+        """config.yaml or config.yml; where neither is there, the first."""
+        paths = self.layout.endpoints_configs(self.result.key)
+        return next(filter(self.files.exists, paths), paths[0])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.load("config", lambda: endpoints.read_config(self.files, self.config_path))
+
+    def figure(self, key: str) -> Any:
+        """What was written of a figure, under LoadGen's name of it; None where nothing was."""
+        return endpoints.figure(key, self.document, self.config)
+
+    def number(self, key: str) -> float | None:
+        """A figure that is a finite number, else None."""
+        value = self.figure(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        try:
+            return value if math.isfinite(value) else None
+        except OverflowError:
+            return None
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [lambda: self.document, lambda: self.config]
+
+
+class EndpointsPerformance(EndpointsRun):
+    """The run whose figure is the result."""
+
+    def __init__(self, result: ResultFacts) -> None:
+        super().__init__(result, result.context.layout.endpoints_summary(result.key))
+
+    @cached_property
+    def scenario_name(self) -> str | None:
+        """The scenario as the official checker takes it; None where neither configuration nor folder says one."""
+        return endpoints.scenario_name(self.result.key.scenario, self.figure("effective_scenario"))
+
+    def metric_key(self, book: Rulebook) -> str | None:
+        """LoadGen's name of the figure that is the result; None where the round has none."""
+        scenario = self.result.scenario
+        key = book.endpoints.metric.get(scenario) if book.endpoints else None
+        # The benchmarks' own metrics are by LoadGen's scenarios, and Interactive is none of them.
+        if key and self.scenario_name == scenario.value == scenario.loadgen_name:
+            return self.result.benchmark.metric.get(scenario, key)
+        return key
+
+    def value(self, book: Rulebook) -> float | None:
+        """The result's figure, in its unit; None where the files do not have it."""
+        key, scenario = self.metric_key(book), self.result.scenario
+        if key is None:
+            return None
+        written = self.number(key) if endpoints.has_place(key) else None
+        value = self._rate(key) if written is None else written
+        if value is not None and self.scenario_name == scenario.value:
+            value /= book.metric_divisor_of(self.result.official_name, scenario)
+        return value
+
+    def _rate(self, key: str) -> float | None:
+        count, duration_ns = self.number("generated_query_count"), self.number("generated_query_duration")
+        return endpoints.sample_rate(key, self.figure("effective_scenario"), count, duration_ns)
+
+    def metric(self, book: Rulebook) -> Metric:
+        """The result's figure and unit; Unavailable where the files do not have it."""
+        value = self.value(book)
+        if value is None:
+            raise Unavailable(self.document_path, "has no figure of the result")
+        return Metric(value, book.metric_unit(self.result.official_name, self.result.scenario))
+
+    def audit_path(self, name: str) -> PurePosixPath:
+        """Where the verdict of an audit lies, which stands for a compliance test."""
+        return self.layout.endpoints_audit(self.result.key, name)
+
+    def audit(self, name: str) -> dict[str, Any]:
+        path = self.audit_path(name)
+        return self.load(f"audit {name}", lambda: self.files.json_object(path, JSON_LIMIT_BYTES))
+
+
+class EndpointsAccuracy(EndpointsRun):
+    """The scores of the answers, one for each data set."""
+
+    def __init__(self, result: ResultFacts) -> None:
+        super().__init__(result, result.context.layout.endpoints_accuracy(result.key))
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        return self.load("scores", self._read_scores)
+
+    def _read_scores(self) -> list[dict[str, Any]]:
+        entries = self.document.get("accuracy_scores", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise Unreadable(self.document_path, "has no list of scores under 'accuracy_scores'")
+        return entries
+
+    @property
+    def score(self) -> Any:
+        """The first data set's score: a number, a text, or numbers by name; None where there is none."""
+        return next((entry["score"] for entry in self.scores if entry.get("score") is not None), None)
+
+    @property
+    def accuracy_scores(self) -> list[dict[str, Any]]:
+        """The scores of the accuracy run; the performance run may have been scored beside it."""
+        return endpoints.accuracy_entries(self.scores)
+
+    @property
+    def samples(self) -> Any:
+        """How many samples the scores are made of; where they do not say, what the run says; None if nothing does."""
+        count = endpoints.samples_scored(self.scores)
+        return self.figure("qsl_reported_total_count") if count is None else count
+
+    def readers(self) -> list[Callable[[], object]]:
+        return [*super().readers(), lambda: self.scores]
+
+
+def is_endpoints(result: ResultFacts) -> bool:
+    """Whether endpoints measured a result: neither of LoadGen's logs is there, and a file of endpoints' is.
+
+    Official: loader.py load, which takes everything without the two logs for it.
+    """
+    files, grammar = result.context.files, result.context.layout
+    performance, accuracy = grammar.performance(result.key), grammar.accuracy(result.key)
+    if any(files.kind(run / layout.DETAIL_LOG) is not None for run in (performance, accuracy)):
+        return False
+    key = result.key
+    written = [*grammar.endpoints_configs(key), grammar.endpoints_summary(key), grammar.endpoints_accuracy(key)]
+    return any(files.kind(path) is not None for path in written)

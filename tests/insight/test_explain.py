@@ -1,0 +1,220 @@
+"""`submitter explain` on real runs of LoadGen: what it says is what the logs and LoadGen's own lines say."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import near_limit
+import pytest
+import real_loadgen
+from near_limit import Case
+from submission_tree import BOOK, Tree
+from typer.testing import CliRunner
+
+from submitter import cli, early_stopping
+from submitter.errors import InputError
+from submitter.insight.explain import Condition, Demands, Explanation, explain
+from submitter.insight.find_run import find_run
+from submitter.logs import parse_detail, read_detail
+from submitter.model import Scenario
+
+CASES = {
+    # One more over the limit than allowed, in a run long enough for the others.
+    "latency": Case("server", early_stopping.queries_needed(2, 0.99) - 5, 2, seed=1),
+    "ttft": Case("ttft", early_stopping.queries_needed(3, 0.99) - 7, 3, seed=2),
+    "tpot": Case("tpot", early_stopping.queries_needed(3, 0.99) - 7, 3, seed=3),
+    "far over": Case("ttft", 700, 60, seed=4),
+    "few": Case("single", 60, 0, seed=5),
+    "multi": Case("multi", 663, 0, seed=6),
+    "passed": Case("server", 700, 0, seed=7),
+}
+Runs = dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("runs")
+    made = dict(zip(CASES, near_limit.run(folder / "near", list(CASES.values())), strict=True))
+    return made | {"Offline": real_loadgen.run(folder / "offline", "Offline")}
+
+
+def explained(folder: Path, demands: Demands | None = None) -> Explanation:
+    return explain(read_detail(folder / "mlperf_log_detail.txt"), demands)
+
+
+def condition(explanation: Explanation, name: str) -> Condition:
+    (found,) = [condition for condition in explanation.conditions if condition.name == name]
+    return found
+
+
+@pytest.mark.parametrize("name", [*CASES, "Offline"])
+def test_the_verdict_and_the_conditions_are_loadgens(name: str, runs: Runs) -> None:
+    explanation = explained(runs[name])
+    summary = (runs[name] / "mlperf_log_summary.txt").read_text()
+    assert f"Result is : {explanation.verdict}" in summary
+    said = re.findall(r"^  (.+) satisfied ?: (\w+)", summary, re.MULTILINE)
+    names = {"Min duration": "minimum duration", "Min queries": "minimum queries"}
+    met = {names.get(name, name.lower()): word == "Yes" for name, word in said}
+    if explanation.scenario == "Offline":
+        del met["early stopping"]  # which Offline does not have
+    assert {c.name: c.met for c in explanation.conditions} == met
+    assert explanation.valid == all(met.values())
+
+
+@pytest.mark.parametrize("name", ["latency", "ttft", "tpot"])
+def test_how_many_more_queries_is_loadgens_number(name: str, runs: Runs) -> None:
+    log, taken = read_detail(runs[name] / "mlperf_log_detail.txt"), near_limit.latencies_of(runs[name])
+    failed = condition(explained(runs[name]), "early stopping")
+    compared = 0
+    for key, kind, latencies_ns, limit_ns in (
+        ("early_stopping_result", "latency", taken.query, near_limit.LIMIT_NS),
+        ("early_stopping_ttft_result", "TTFT", taken.first_token, near_limit.LIMIT_NS),
+        ("early_stopping_tpot_result", "TPOT", taken.per_token, near_limit.TPOT_LIMIT_NS),
+    ):
+        more = re.search(r"at least (\d+) more queries", str(log[key]))
+        if more:
+            compared += 1
+            assert any(line.startswith(f"{kind}: {int(more[1]):,} more queries, all within") for line in failed.advice)
+            # LoadGen logs no such count for tokens: it follows from the number of queries that are missing.
+            over = sum(latency_ns > limit_ns for latency_ns in latencies_ns)
+            assert any(line.startswith(f"{kind}: {over} of ") for line in failed.told)
+    assert compared == 1
+
+
+def test_a_run_far_over_its_limit_needs_less_load(runs: Runs) -> None:
+    explanation = explained(runs["far over"])
+    assert {c.name for c in explanation.failed} == {"performance constraints", "early stopping"}
+    assert any("over" in line for line in condition(explanation, "performance constraints").told)
+    assert any("more queries alone do not help" in line for line in condition(explanation, "early stopping").advice)
+    less, why = explanation.advice
+    found = re.fullmatch(r"or about (\d+)% less target QPS: ([\d.,]+) instead of 2,500", less)
+    assert found is not None
+    assert 0 < int(found[1]) < 100
+    assert why.startswith("TTFT: an estimate: on the line")
+
+
+def test_a_system_that_cannot_keep_up_is_told_what_it_completed(runs: Runs) -> None:
+    log = read_detail(runs["far over"] / "mlperf_log_detail.txt")
+    entries = {key: log[key] for key in log}
+    entries["result_first_token_50.00_percentile_latency_ns"] = near_limit.LIMIT_NS * 2
+    entries["result_completed_samples_per_sec"] = 1250.0
+    less, why = explain(_log(entries)).advice
+    assert less == "or about 50% less target QPS: 1,250 instead of 2,500"
+    assert "completed" in why
+
+
+def _log(entries: dict[str, Any]) -> Any:
+    metadata = {"is_error": False, "is_warning": False}
+    lines = (json.dumps({"key": key, "value": value, "metadata": metadata}) for key, value in entries.items())
+    return parse_detail("".join(f":::MLLOG {line}\n" for line in lines).encode())
+
+
+def test_too_few_queries_for_an_estimate(runs: Runs) -> None:
+    failed = condition(explained(runs["few"]), "early stopping")
+    assert not failed.met
+    assert failed.advice[0].startswith("4 more queries")
+
+
+@pytest.mark.parametrize("name", ["latency", "few", "Offline"])
+def test_a_run_too_short_and_too_few(name: str, runs: Runs) -> None:
+    log = read_detail(runs[name] / "mlperf_log_detail.txt")
+    changed = {"result_min_duration_met": False, "result_min_queries_met": False, "result_validity": "INVALID"}
+    entries = {key: log[key] for key in log} | changed
+    entries |= {"effective_min_duration_ms": 600_000, "effective_min_query_count": 10_000}
+    explanation = explain(_log(entries))
+    assert "too short" in condition(explanation, "minimum duration").told[0]
+    assert " more " in condition(explanation, "minimum duration").advice[0]
+    assert "more queries" in condition(explanation, "minimum queries").advice[0]
+
+
+def test_a_valid_run_over_the_rounds_own_limits_is_not_valid_here(runs: Runs) -> None:
+    demands = Demands(600_000, BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.INTERACTIVE])
+    log = read_detail(runs["tpot"] / "mlperf_log_detail.txt")
+    keys = {
+        "result_validity": "VALID",
+        "early_stopping_met": True,
+        "result_time_per_output_token_99.00_percentile_ns": 10**9,
+    }
+    explanation = explain(_log({key: log[key] for key in log} | keys), demands)
+    assert {c.name for c in explanation.failed} == {"the round's duration", "the round's limits"}
+    assert not explanation.valid
+
+
+def cli_explain(*arguments: str) -> Any:
+    return CliRunner().invoke(cli.app, ["explain", *arguments])
+
+
+def test_the_command_on_a_log_folder(runs: Runs) -> None:
+    done = cli_explain(str(runs["ttft"]))
+    assert "LoadGen calls this Server run INVALID because of early stopping." in done.output
+    assert "✗ early stopping" in done.output
+    assert "What would pass:" in done.output
+    content = json.loads(cli_explain(str(runs["ttft"]), "--format", "json").output)
+    assert content["verdict"] == "INVALID"
+    assert {c["name"]: c["met"] for c in content["conditions"]}["early stopping"] is False
+    assert "What would pass" not in cli_explain(str(runs["passed"] / "mlperf_log_detail.txt")).output
+
+
+def test_a_result_of_a_tree_has_the_rounds_limits(tree: Tree) -> None:
+    for path in (tree.result("Server"), tree.result("Server") / "performance", tree.performance_log("Server").parent):
+        found = find_run(path)
+        assert found.folder == tree.performance_log("Server").parent
+        assert found.about == f"closed/Acme/results/2xH200/llama2-70b-99.9/Server, round {BOOK.name}"
+        assert found.demands is not None
+        assert found.demands.token_latency == BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.SERVER]
+    done = cli_explain(str(tree.result("Server")))
+    assert "the round's limits" in done.output
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("nothing", "does not exist"),
+        ("a file", "is no folder"),
+        ("empty", "holds no mlperf_log_detail.txt"),
+        ("noise", "is no log of LoadGen's"),
+        ("cut", "has no verdict"),
+        ("link", "symbolic link"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(path: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("x")
+    for name, text in {
+        "empty": None,
+        "noise": "\0\xff",
+        "cut": ':::MLLOG {"key": "a", "value": 1, "metadata": {}}',
+    }.items():
+        (tmp_path / name).mkdir()
+        if text is not None:
+            (tmp_path / name / "mlperf_log_detail.txt").write_text(
+                text.replace("{}", '{"is_error": false, "is_warning": false}')
+            )
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "mlperf_log_detail.txt").symlink_to("/etc/hostname")
+    done = cli_explain(str(tmp_path / path))
+    assert isinstance(done.exception, InputError)
+    assert told in done.exception.message
+
+
+def test_several_results_and_accuracy_runs_are_refused(tree: Tree) -> None:
+    with pytest.raises(InputError, match="holds 2 results: Offline, Server"):
+        find_run(tree.base)
+    done = cli_explain(str(tree.accuracy()))
+    assert isinstance(done.exception, InputError)
+    assert "accuracy run" in done.exception.message
+
+
+def test_no_value_of_a_stranger_crashes_it(runs: Runs) -> None:
+    rng = random.Random(3)
+    values = ["x", None, True, [1], -1, 0, 1, 10**400, 10**11, 0.5, float("nan")]
+    decisive = ("result_validity", "effective_scenario")
+    for name in ("ttft", "latency", "few", "multi", "Offline"):
+        log = read_detail(runs[name] / "mlperf_log_detail.txt")
+        entries = {key: log[key] for key in log}
+        for key in entries:
+            if key.startswith(("result_", "effective_", "requested_", "early_", "generated_")) and key not in decisive:
+                assert explain(_log(entries | {key: rng.choice(values)})).conditions
