@@ -95,7 +95,7 @@ def _shown(found: Iterable[int]) -> str:
 
 
 def _bind(process: psutil.Process, allowed: set[int]) -> None:
-    """Every thread there is; those to come inherit it. A thread that has just ended is none to bind."""
+    """Every thread there is; those to come inherit it. One that has just ended is skipped."""
     for thread in process.threads():
         with suppress(ProcessLookupError):
             os.sched_setaffinity(thread.id, allowed)

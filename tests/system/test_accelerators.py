@@ -206,6 +206,14 @@ def test_a_driver_without_devices_has_none(driver_file: Path, monkeypatch: pytes
     assert fields()["accelerators_per_node"] == "0"
 
 
+def test_the_demo_says_itself_that_it_uses_none(driver_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs on the CPU of any host, also of one whose accelerators' driver does not answer."""
+    Nvidia(monkeypatch, ["NVIDIA H200"]).refuse("nvmlInit")
+    driver_file.touch()
+    demo = system.read(Path(__file__).parents[2] / "systems" / "cpu-demo.json")
+    assert system.missing(system.complete(demo, {"framework": "vLLM 0", **system.describe()})) == []
+
+
 def test_a_driver_that_hangs_does_not_hang_us(driver_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Nvidia(monkeypatch, ["NVIDIA H200"]).replace("nvmlInit", lambda: time.sleep(60))
     monkeypatch.setattr(accelerators, "LIMIT_S", 0.2)
