@@ -16,7 +16,7 @@ SYSTEM, BENCHMARK = "S1", "llama2-70b-99.9"
 # Tried here, a refusal each; ACC016 in test_metric.py.
 COVERED = {*(f"SYS{n:03}" for n in range(1, 11)), *(f"MEA{n:03}" for n in (1, 2, 3, 5, 6, 7)), "ACC016"}
 OLD = ["v4.1", "v5.0", "v5.1"]
-NEW = ["v6.0", "v6.1"]
+NEW = [name for name in round_names() if name not in OLD]
 
 
 class Submission:

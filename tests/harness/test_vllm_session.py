@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("vllm")
 pytest.importorskip("mlperf_loadgen")
 
+import torch
 from echo_sessions import EOS, USER_CONF, Watched
 
 from submitter.embedded.benchmark import load_benchmark, model_folder
@@ -79,6 +80,7 @@ class Murderer(Watched):
             os.kill(core[0], signal.SIGKILL)
 
 
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="needs a CPU with AVX-512 bf16")
 def test_a_run_on_vllm_and_the_death_of_its_engine(tmp_path: Path) -> None:
     benchmark = load_benchmark()
     data = tmp_path / "data"
