@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,12 +77,10 @@ def test_two_sockets_with_a_maximum_clock(tools: Path, monkeypatch: pytest.Monke
 
 
 def test_a_clock_that_changes_is_no_fact(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from psutil._ntuples import scpufreq
-
     tool(tools, "lscpu", "exit 1")
     for now, shown in (
-        (scpufreq(2596.1, 0.0, 0.0), "2596 MHz"),
-        (scpufreq(2596.1, 800.0, 3700.0), "not shown by the host"),
+        (SimpleNamespace(current=2596.1, min=0.0, max=0.0), "2596 MHz"),
+        (SimpleNamespace(current=2596.1, min=800.0, max=3700.0), "not shown by the host"),
         (None, "not shown by the host"),
     ):
         monkeypatch.setattr("psutil.cpu_freq", lambda now=now: now)
