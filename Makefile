@@ -14,20 +14,29 @@ ifneq ($(ROUNDS),)
 export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
 endif
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 
-.PHONY: setup demo test test-slow fuzz lint bench clean
+.PHONY: setup lock demo test test-slow fuzz lint bench clean
 
 setup: $(VENV)/.submitter
 
 $(VENV)/.lock: $(LOCK)
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), "the lock file needs Python 3.11: make PYTHON=/path/to/python3.11"'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP_INSTALL) --no-deps -r $(LOCK) || $(PIP_INSTALL) --no-deps --extra-index-url $(TORCH_CPU_INDEX) -r $(LOCK)
+	$(PIP_LOCK) || $(PIP_LOCK) --extra-index-url $(TORCH_CPU_INDEX)
 	touch $@
 
 $(VENV)/.submitter: $(VENV)/.lock pyproject.toml
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
+
+# Writes the hashes of the versions that stand in the lock. Needs uv (pip install uv).
+lock:
+	sed '/^[^#]/,$$d' $(LOCK) > $(LOCK).new
+	uv pip compile --quiet --no-deps --no-header --no-annotate --generate-hashes --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_28 --extra-index-url $(TORCH_CPU_INDEX) --index-strategy unsafe-best-match \
+		$(LOCK) >> $(LOCK).new
+	mv $(LOCK).new $(LOCK)
 
 demo: setup
 	$(BIN)/submitter run-all examples/demo.toml
@@ -39,6 +48,7 @@ lint: setup
 	$(BIN)/ruff check submitter tests bench
 	$(BIN)/ruff format --check submitter tests bench
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet action.yml .github examples/ci/github-workflow.yml
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow and not gpu"
@@ -51,4 +61,4 @@ bench: setup
 	$(BIN)/python bench/harness_overhead.py vllm
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,13 +1,13 @@
-"""How fast `submitter check` is beside the official checker: whole rounds, one system, the start of the interpreter.
+"""The speed of `submitter check` compared with the official checker: whole rounds, one system, interpreter start.
 
     python bench/check_speed.py CHECKOUT ROUND=FOLDER [ROUND=FOLDER ...] [--repeat 3] [--jobs 2]
 
     python bench/check_speed.py ~/inference v5.1=rounds/v5.1 v4.1=rounds/v4.1
 
-CHECKOUT is a git checkout of mlcommons/inference with its tags; of each round its own official checker is taken and run
-with its default flags. FOLDER holds the round's `closed/` and `open/`. The contenders take turns, `--repeat` times;
-wall times are medians and include the interpreter's start. Memory is the largest sum, over a contender's processes, of
-their proportional set sizes, from a run of its own that is not timed. Prints Markdown.
+CHECKOUT is a git checkout of mlcommons/inference with its tags. Each round is checked by its own official checker, run
+with its default flags. FOLDER holds the round's `closed/` and `open/`. The checkers run in turns, `--repeat` times.
+Wall times are medians and include the start of the interpreter. Memory is the peak of the proportional set sizes,
+summed over all processes of a checker, from a separate run that is not timed. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 _OLD_FILES = ("submission_checker.py", "log_parser.py", "power")
-# Commit and files of each round's official checker.
+# The commit and the files of each round's official checker.
 OFFICIAL = {
     "v4.1": ("v4.1", _OLD_FILES),
     "v5.0": ("v5.0.1", _OLD_FILES),
@@ -38,7 +38,7 @@ _SHORT_REPEAT = 10
 
 
 def official_command(checkout: Path, round_name: str, folder: Path, scratch: Path) -> list[str]:
-    """The command line of the round's official checker, taken out of the checkout's history."""
+    """The command line of the round's official checker, extracted from the history of the checkout."""
     commit, names = OFFICIAL[round_name]
     tools = scratch / f"official-{round_name}"
     tools.mkdir()
@@ -58,9 +58,9 @@ def our_command(round_name: str, folder: Path, profile: str, jobs: int, scratch:
 
 
 def submitter() -> str:
-    """The installed command, beside this interpreter if it is there."""
-    beside = Path(sysconfig.get_path("scripts")) / "submitter"
-    found = str(beside) if beside.exists() else shutil.which("submitter")
+    """The installed command: the one next to this interpreter, if there is one."""
+    script = Path(sysconfig.get_path("scripts")) / "submitter"
+    found = str(script) if script.exists() else shutil.which("submitter")
     if found is None:
         sys.exit("submitter is not installed")
     return found
@@ -75,7 +75,7 @@ def wall_s(command: list[str]) -> float:
 
 
 def peak_mb(command: list[str]) -> float:
-    """The largest proportional set size of a command and its children together, in MB of 2**20 bytes."""
+    """The peak proportional set size of a command and its children together, in MB of 2**20 bytes."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak_kb = 0
 
@@ -108,32 +108,32 @@ def _pss_kb(pid: int) -> int:
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
-def in_turns(contenders: dict[str, list[str]], repeat: int) -> dict[str, float]:
-    """Median wall times; who goes first changes from turn to turn."""
-    times_s: dict[str, list[float]] = {name: [] for name in contenders}
-    names = list(contenders)
+def in_turns(commands: dict[str, list[str]], repeat: int) -> dict[str, float]:
+    """The median wall time of each command, in s; the first command changes from turn to turn."""
+    times_s: dict[str, list[float]] = {name: [] for name in commands}
+    names = list(commands)
     for turn in range(repeat):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times_s[name].append(wall_s(contenders[name]))
-    return {name: statistics.median(some) for name, some in times_s.items()}
+            times_s[name].append(wall_s(commands[name]))
+    return {name: statistics.median(times) for name, times in times_s.items()}
 
 
 def whole_round(checkout: Path, round_name: str, folder: Path, repeat: int, jobs: int, scratch: Path) -> None:
     official = official_command(checkout, round_name, folder, scratch)
-    contenders = {f"official, {OFFICIAL[round_name][0]}": official}
+    commands = {f"official, {OFFICIAL[round_name][0]}": official}
     for profile in ("official", "full"):
-        contenders[f"submitter, {profile}"] = our_command(round_name, folder, profile, jobs, scratch)
-    for command in contenders.values():
-        wall_s(command)  # the files' pages are in memory for all of them
-    times_s = in_turns(contenders, repeat)
+        commands[f"submitter, {profile}"] = our_command(round_name, folder, profile, jobs, scratch)
+    for command in commands.values():
+        wall_s(command)  # so that the files are in the page cache for every checker
+    times_s = in_turns(commands, repeat)
     official_s = next(iter(times_s.values()))
-    for name, command in contenders.items():
+    for name, command in commands.items():
         ratio = official_s / times_s[name]
         print(f"| {round_name} | {name} | {times_s[name]:.2f} | {ratio:.1f}x | {peak_mb(command):.0f} |", flush=True)
 
 
 def one_system(folder: Path) -> Path:
-    """The results folder with the median number of files: neither the smallest system nor the largest."""
+    """The results folder with the median number of files: not the smallest system, and not the largest."""
     systems = [path for path in folder.glob("*/*/results/*") if path.is_dir()]
     return sorted(systems, key=lambda path: (sum(1 for _ in path.rglob("*")), str(path)))[len(systems) // 2]
 
@@ -144,7 +144,7 @@ def short_times(round_name: str, folder: Path, scratch: Path) -> None:
     commands: dict[str, list[str]] = {
         f"one system of {round_name}, {results} results": our_command(round_name, system, "full", 1, scratch),
         "`submitter --help`": [submitter(), "--help"],
-        "the interpreter alone": [sys.executable, "-c", ""],
+        "the Python interpreter alone": [sys.executable, "-c", ""],
     }
     for name, command in commands.items():
         print(f"| {name} | {statistics.median(wall_s(command) for _ in range(_SHORT_REPEAT)):.3f} |", flush=True)
@@ -160,14 +160,14 @@ def main() -> None:
     rounds = {name: Path(folder) for name, _, folder in (text.partition("=") for text in options.rounds)}
     for name, folder in rounds.items():
         if name not in OFFICIAL or not folder.is_dir():
-            parser.error(f"{name}={folder}: give a round of {', '.join(OFFICIAL)} and its folder")
+            parser.error(f"{name}={folder}: give one of the rounds {', '.join(OFFICIAL)} and its folder")
     with tempfile.TemporaryDirectory(prefix="check-speed-") as temporary:
         scratch = Path(temporary)
-        print(f"{options.jobs} processes, medians of {options.repeat}\n")
-        print("| round | checker | wall, s | faster | memory, MB |\n|---|---|---|---|---|")
+        print(f"{options.jobs} processes, medians of {options.repeat} runs\n")
+        print("| round | checker | wall, s | speedup | memory, MB |\n|---|---|---|---|---|")
         for name, folder in rounds.items():
             whole_round(options.checkout, name, folder, options.repeat, options.jobs, scratch)
-        print(f"\nMedians of {_SHORT_REPEAT}, one process\n\n| command | wall, s |\n|---|---|")
+        print(f"\nOne process, medians of {_SHORT_REPEAT} runs\n\n| command | wall, s |\n|---|---|")
         short_times(*next(iter(rounds.items())), scratch)
 
 

@@ -1,9 +1,9 @@
-"""What Python's garbage collector costs the harness when many samples are in flight.
+"""The cost of Python's garbage collector for the harness when many samples are in flight.
 
     python bench/collector.py [--samples 100000] [--in-flight 12000]
 
-The echo engine behind the SUT, without LoadGen, in a process of its own each time: with the collector on, as Python
-starts it, and off, as it is during a run. Prints seconds, collections, their longest pause, and the memory at its peak.
+Runs the echo engine behind the SUT, without LoadGen, each time in a new process: with the collector on, as Python
+starts it, and off, as during a run. Prints seconds, collections, the longest pause, and the peak memory.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""What a change of the checker changes in its reports: `check --format json` of two checkouts over the same trees.
+"""Compares the reports of two versions of the checker: `check --format json` of two checkouts on the same trees.
 
     python bench/compare_reports.py BEFORE AFTER ROUND=FOLDER [ROUND=FOLDER ...]
 
     python bench/compare_reports.py ../before . v4.1=rounds/v4.1 v5.1=rounds/v5.1 v6.0=rounds/v6.0-part
 
 BEFORE and AFTER are checkouts of this project; FOLDER holds `closed/` and `open/`. Both profiles are compared.
-Everything in the report counts: verdicts, figures, units, each finding's rule, severity, origin, path, line and source,
-and the summary. Only the words of a finding (message, found, required, hint) and a rule's title and reason may differ:
-those differences are listed, each once with its count. Exit code 1 where anything else differs.
+Everything in the reports is compared: verdicts, figures, units, each finding's rule, severity, origin, path, line and
+source, and the summary. Only the wording may differ: a finding's message, found, required and hint, and a rule's title
+and reason. Such differences are listed, each once with its count. The exit code is 1 if anything else differs.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def report(checkout: Path, round_name: str, folder: Path, profile: str) -> dict[
 
 
 def differences(before: Any, after: Any, where: str, words: Counter[tuple[str, str, str]]) -> list[str]:
-    """Where two reports differ in more than words; the differences in words are counted in `words`."""
+    """Where two reports differ in more than their wording; differences in wording are counted in `words`."""
     if isinstance(before, dict) and isinstance(after, dict):
-        found = [f"{where}: key {key!r} is only in one" for key in before.keys() ^ after.keys()]
+        found = [f"{where}: key {key!r} is in one report only" for key in before.keys() ^ after.keys()]
         for key in before.keys() & after.keys():
             one, other = before[key], after[key]
             if key in WORDS and isinstance(one, str) and isinstance(other, str):

@@ -1,14 +1,14 @@
-"""What the harness costs: LoadGen Offline through it against vLLM alone, and its own speed without a model.
+"""The cost of the harness: LoadGen Offline through it compared with vLLM alone, and its speed without a model.
 
     python bench/harness_overhead.py vllm [--pairs 5] [--samples 2048]
     python bench/harness_overhead.py echo [--samples 200000]
 
 `vllm`: in each pair the same prompts go once through vLLM's own `LLM.generate` and once through a LoadGen Offline
-run on `AsyncLLM`, each in a process of its own, in turns: which goes first changes from pair to pair. Tokens/s of both
-are measured inside the process, engine start left out. The figure is the median of the pairs' ratios.
+run on `AsyncLLM`, each in a process of its own; the order changes from pair to pair. Tokens/s of both are measured
+inside the process, without the start of the engine. The result is the median of the pairs' ratios.
 
-`echo`: samples/s through FirstTokenComplete and QuerySamplesComplete with the echo engine, all of it on one core;
-the figure is LoadGen's own `result_samples_per_second`.
+`echo`: samples/s through FirstTokenComplete and QuerySamplesComplete with the echo engine, with everything on one core.
+The result is LoadGen's own `result_samples_per_second`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Silent:
 
 
 def through_the_harness(engine: EngineSettings, data: Path, samples: int, folder: Path) -> dict[str, float]:
-    """One Offline performance run of `samples` samples, copies of the data set if need be; LoadGen's own figures."""
+    """LoadGen's figures of one Offline run of `samples` samples, on copies of the data set if it has fewer."""
     benchmark = load_benchmark()
     size = min(samples, len(Dataset.open(data)))
     conf = folder / "user.conf"

@@ -1,15 +1,16 @@
-"""How fast answers are scored beside MLCommons' script's way: sentences by nltk, ROUGE by rouge_score, over a pool.
+"""The speed of our scoring compared with MLCommons' script: sentences by nltk, ROUGE by rouge_score, in a pool.
 
     python bench/rouge_speed.py [--cores 2] [--sample 1024]
 
-Two sets of pairs are made, of the sizes and lengths of llama2-70b's and llama3.1-8b's accuracy runs: 24,576 answers and
-references of some 210 words, 13,368 answers of 108 words and references of 64. Their words are as frequent as English
-ones, the rarer ones made up; two fifths of the sentences of an answer are the reference's with words changed.
+The script generates two sets of pairs with the sizes and lengths of the accuracy runs of llama2-70b and llama3.1-8b:
+24,576 answers and references of about 210 words, and 13,368 answers of 108 words with references of 64. The words are
+as frequent as in English, and the rarer ones are made up. Two fifths of the sentences of an answer are sentences of
+the reference with some words changed.
 
-Ours scores all pairs, the other way the first `--sample` of them; its time for all is `all / sample` times that. Both
-start with decoded texts, in the same number of processes, whose start counts. In the sample, every value of every pair
-must be equal to the last bit. Core seconds are what all processes used; on a busy machine they say more than the clock.
-Prints Markdown.
+Our scoring runs on all pairs, the official script's method on the first `--sample` of them; its time is extrapolated by
+`all / sample`. Both start from decoded texts, in the same number of processes; the start of the processes is included.
+In the sample, every value of every pair must be equal to the last bit. Core seconds are the CPU time of all processes;
+on a busy machine they are more reliable than wall-clock time. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from submitter.scoring.metrics import mean_percent, rouge
 
 Pair = tuple[str, str]
 
-# Name, pairs, words of an answer and of a reference.
+# Name, number of pairs, words in an answer, words in a reference.
 SETS = [("llama2-70b", 24_576, 215, 205), ("llama3.1-8b", 13_368, 100, 55)]
-# A word's frequency falls as 1 / rank among the commonest words and as 1 / rank^2 beyond. With these numbers a text has
-# as many different words as Heaps' law expects of English: 33,000 in 640,000 words, 62,000 in 2,400,000.
+# A word's frequency falls as 1 / rank among the most common words and as 1 / rank^2 beyond. With these numbers a text
+# has as many different words as Heaps' law predicts for English: 33,000 in 640,000 words, 62,000 in 2,400,000.
 VOCABULARY, COMMON = 400_000, 5_000
 SYLLABLES = "ba ce di fo gu ha in ja ke li mo nu pa qui re so ta ur ve wi xe yo zan".split()
 ENDINGS = ["", "", "s", "ing", "ed", "ly", "tion", "ness", "al"]
 
 
 class Texts:
-    """Sentences of words that are as frequent as English words are."""
+    """Generates sentences whose words are as frequent as English words."""
 
     def __init__(self) -> None:
         self._rng = random.Random(7)
@@ -70,9 +71,9 @@ class Texts:
         return [*words[:-1], words[-1].rstrip(",") + self._rng.choice("....?!")]
 
     def _text(self, mean_words: int) -> list[list[str]]:
-        wanted = max(3, int(self._rng.lognormvariate(0, 0.6) * mean_words * 0.8))
+        least_words = max(3, int(self._rng.lognormvariate(0, 0.6) * mean_words * 0.8))
         sentences: list[list[str]] = []
-        while sum(map(len, sentences)) < wanted:
+        while sum(map(len, sentences)) < least_words:
             sentences.append(self._sentence())
         return sentences
 
@@ -87,7 +88,7 @@ class Texts:
 
 
 def plain_splitter() -> Callable[[str], list[str]]:
-    """nltk's splitter as nltk has it."""
+    """nltk's own sentence splitter, unchanged."""
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
     plain = PunktSentenceTokenizer()
@@ -97,7 +98,7 @@ def plain_splitter() -> Callable[[str], list[str]]:
 
 
 def rouge_chunk(pairs: list[Pair]) -> list[tuple[float, ...]]:
-    """What `evaluate`'s rouge does with use_stemmer=True and use_aggregator=False, without its own overhead."""
+    """Scores as `evaluate`'s rouge does with use_stemmer=True and use_aggregator=False, without its own overhead."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(list(rouge.NAMES), use_stemmer=True)
@@ -105,16 +106,16 @@ def rouge_chunk(pairs: list[Pair]) -> list[tuple[float, ...]]:
     return [tuple(score[name].fmeasure for name in rouge.NAMES) for score in scores]
 
 
-def by_the_script(pairs: list[Pair], cores: int) -> list[tuple[float, ...]]:
-    """evaluate-accuracy.py from decoded texts on: sentences in one process, then ROUGE in chunks over a pool."""
+def as_the_script(pairs: list[Pair], cores: int) -> list[tuple[float, ...]]:
+    """As evaluate-accuracy.py does from decoded texts on: sentences in one process, then ROUGE in chunks in a pool."""
     split = plain_splitter()
-    prepared = [("\n".join(split(answer.strip())), "\n".join(split(wanted.strip()))) for answer, wanted in pairs]
+    prepared = [("\n".join(split(answer.strip())), "\n".join(split(reference.strip()))) for answer, reference in pairs]
     size = -(-len(prepared) // cores)
     chunks = [prepared[start : start + size] for start in range(0, len(prepared), size)]
     with multiprocessing.Pool(cores) as pool:
         rows = [row for rows in pool.map(rouge_chunk, chunks) for row in rows]
         pool.close()
-        pool.join()  # or its core seconds would not count
+        pool.join()  # otherwise its core seconds would not be counted
     return rows
 
 
@@ -123,15 +124,15 @@ def ours(pairs: list[Pair], cores: int) -> list[tuple[float, ...]]:
 
 
 def core_seconds() -> float:
-    """What this process and those it has ended have used."""
+    """The CPU time, in s, that this process and its finished child processes have used."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
-def timed(way: Callable[[list[Pair], int], Any], pairs: list[Pair], cores: int) -> tuple[float, float, Any]:
-    """Seconds by the clock, core seconds, and what was found."""
+def timed(score: Callable[[list[Pair], int], Any], pairs: list[Pair], cores: int) -> tuple[float, float, Any]:
+    """Wall-clock seconds, core seconds, and the scores."""
     start, start_core = time.perf_counter(), core_seconds()
-    values = way(pairs, cores)
+    values = score(pairs, cores)
     return time.perf_counter() - start, core_seconds() - start_core, values
 
 
@@ -140,21 +141,21 @@ def means(rows: list[tuple[float, ...]]) -> list[float]:
 
 
 def lines(cores: int, sample: int) -> Iterator[str]:
-    yield "| pairs like | pairs | | the script's way | ours | times as fast |"
+    yield "| pairs as in | pairs | | official script | ours | speedup |"
     yield "|---|---|---|---|---|---|"
     for name, count, answer_words, reference_words in SETS:
         texts = Texts()
         pairs = [texts.pair(answer_words, reference_words) for _ in range(count)]
-        some = pairs[:sample]
-        slow = timed(by_the_script, some, cores)
-        quick = timed(ours, pairs, cores)
-        if quick[2][: len(some)] != slow[2]:
+        first = pairs[:sample]
+        official = timed(as_the_script, first, cores)
+        our = timed(ours, pairs, cores)
+        if our[2][: len(first)] != official[2]:
             raise SystemExit(f"{name}: the values differ")
-        for what, slow_s, quick_s in [("seconds", slow[0], quick[0]), ("core seconds", slow[1], quick[1])]:
-            all_s = slow_s * count / len(some)
-            measured = f"{all_s:,.0f} (from {slow_s:.1f} for {len(some):,})"
-            yield f"| {name} | {count:,} | {what} | {measured} | {quick_s:.1f} | {all_s / quick_s:.1f} |"
-        yield f"| {name} | {len(some):,} | scores | {shown(slow[2])} | {shown(quick[2][: len(some)])} | |"
+        for what, official_s, our_s in [("seconds", official[0], our[0]), ("core seconds", official[1], our[1])]:
+            all_s = official_s * count / len(first)
+            measured = f"{all_s:,.0f} (from {official_s:.1f} for {len(first):,})"
+            yield f"| {name} | {count:,} | {what} | {measured} | {our_s:.1f} | {all_s / our_s:.1f} |"
+        yield f"| {name} | {len(first):,} | scores | {shown(official[2])} | {shown(our[2][: len(first)])} | |"
 
 
 def shown(rows: list[tuple[float, ...]]) -> str:

@@ -11,6 +11,7 @@ Source: inference_rules.adoc, appendix Early Stopping Criterion; LoadGen's early
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 # As LoadGen computes it: 1 - 0.99 is not the double 0.01.
@@ -57,28 +58,16 @@ def queries_needed(over_limit: int, percentile: float) -> int:
     while not passes(fails + step, over_limit, percentile):
         fails += step
         step *= 2
-    enough = fails + step
-    while enough - fails > 1:
-        middle = (fails + enough) // 2
-        if passes(middle, over_limit, percentile):
-            enough = middle
-        else:
-            fails = middle
-    return enough
+    counts = range(fails + 1, fails + step + 1)
+    return counts[bisect_left(counts, True, key=lambda count: passes(count, over_limit, percentile))]
 
 
 def over_limit_allowed(queries: int, percentile: float) -> int | None:
     """How many of so many queries may be over the limit; None where the queries are too few even with none."""
     if not passes(queries, 0, percentile):
         return None
-    allowed, too_many = 0, int(queries * (1 - percentile)) + 1
-    while too_many - allowed > 1:
-        middle = (allowed + too_many) // 2
-        if passes(queries, middle, percentile):
-            allowed = middle
-        else:
-            too_many = middle
-    return allowed
+    counts = range(1, int(queries * (1 - percentile)) + 1)
+    return bisect_left(counts, True, key=lambda count: not passes(queries, count, percentile))
 
 
 def queries_needed_at_share(share: float, percentile: float, at_most: int) -> int | None:

@@ -28,11 +28,20 @@ class Scenario(StrEnum):
 
 
 class Mode(StrEnum):
-    """What one LoadGen run is for; the compliance tests are performance runs with audit settings."""
+    """What one LoadGen run is for; the compliance tests are performance runs with audit settings.
+
+    The tests are those of all rounds. Which of them this version can run, `compliance.runs` says.
+    """
 
     PERFORMANCE = "performance"
     ACCURACY = "accuracy"
+    TEST01 = "TEST01"
+    TEST04 = "TEST04"
+    TEST05 = "TEST05"
     TEST06 = "TEST06"
+    TEST07 = "TEST07"
+    TEST08 = "TEST08"
+    TEST09 = "TEST09"
 
     @property
     def is_compliance(self) -> bool:

@@ -73,7 +73,10 @@ class ScenarioSet(_Table, frozen=True, kw_only=True):
 
 
 class Benchmark(_Table, frozen=True, kw_only=True):
-    """One benchmark of a round. `loadgen_model` names its section in LoadGen's built-in configuration."""
+    """One benchmark of a round. `loadgen_model` names its section in LoadGen's built-in configuration.
+
+    `audit` has, by compliance test, the LoadGen settings that the test's audit file sets for this benchmark alone.
+    """
 
     loadgen_model: str | None = None
     loadgen_model_interactive: str | None = None
@@ -98,6 +101,7 @@ class Benchmark(_Table, frozen=True, kw_only=True):
     offline_min_samples_per_query: int | None = None
     compliance: tuple[str, ...] = ()
     compliance_delta: dict[str, float] = {}
+    audit: dict[str, dict[str, int]] = {}
     scenarios: dict[str, ScenarioSet] = {}
 
     @property
@@ -114,9 +118,12 @@ class Benchmark(_Table, frozen=True, kw_only=True):
         return self.accuracy_of.get(scenario, self.accuracy)
 
     def loadgen_model_for(self, scenario: Scenario) -> str:
+        """The benchmark's section in LoadGen's built-in configuration; InputError if it has none for the scenario."""
         name = self.loadgen_model_interactive if scenario is Scenario.INTERACTIVE else self.loadgen_model
         if name is None:
-            raise ValueError(f"the rule book names no LoadGen model for {scenario}")
+            raise InputError(
+                f"LoadGen has no built-in settings for {scenario} of this benchmark", "leave it out of the campaign"
+            )
         return name
 
     def accuracy_samples(self, scenario: Scenario) -> int:
@@ -129,11 +136,11 @@ class Benchmark(_Table, frozen=True, kw_only=True):
 class ComplianceTest(_Table, frozen=True, kw_only=True):
     """A compliance test.
 
-    `audit` holds the LoadGen settings its audit file sets, without the model and scenario prefix. `verify` holds the
-    lines that a file of its verification must have, a list of alternatives for each line; in the files that
-    `verify_within` names, a line may hold more. Where `performance_judged`, its performance run is judged as the
-    result's own, but with the test's `seeds` if it has its own. The folders of its logs hold just the files that are
-    named, if any are: `performance_files`; `accuracy_files` where the accuracy verification passes, `delta_files`
+    `audit` holds the LoadGen settings its audit file sets for every benchmark, without the model and scenario prefix.
+    `verify` holds the lines that a file of its verification must have, a list of alternatives for each line; in the
+    files that `verify_within` names, a line may hold more. Where `performance_judged`, its performance run is judged as
+    the result's own, but with the test's `seeds` if it has its own. The folders of its logs hold just the files that
+    are named, if any are: `performance_files`; `accuracy_files` where the accuracy verification passes, `delta_files`
     where it does not and two scores that differ by `accuracy_delta` at most stand for it.
     """
 

@@ -1,8 +1,7 @@
 """A model's folder without torch: which files hold its weights, and what their headers promise.
 
-A safetensors file is an 8-byte little-endian length, that many bytes of JSON, and the tensors; each tensor's type,
-shape and place stand in the JSON. So a checkpoint of hundreds of gigabytes shows in milliseconds that a file is
-missing or was cut off, or that the index names a tensor that is not there.
+Only the headers of the weight files are read. So a checkpoint of hundreds of gigabytes shows in milliseconds that a
+file is missing or was cut off, or that the index names a tensor that is not there.
 """
 
 from __future__ import annotations
@@ -10,30 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from submitter import tensor_file
 from submitter.errors import InputError
 from submitter.record import sha256_of
+from submitter.tensor_file import HeaderError, Tensor
 
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 GET_AGAIN = "the checkpoint is not whole: copy, download or make it again"
-_METADATA = "__metadata__"
 _PART_OF = re.compile(r"-of-(\d+)\.safetensors$")
 _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
-_LENGTH_BYTES = 8
-_HEADER_MAX_BYTES = 100_000_000  # safetensors' own limit
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What a header says of one tensor: safetensors' name of its type, such as `BF16` or `F8_E4M3`, and its size."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    byte_count: int
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -91,26 +79,11 @@ def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dic
 def read_header(file: Path) -> dict[str, Tensor]:
     """The tensors of one safetensors file; InputError if it is none, or its size is not what they need."""
     try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            header_bytes = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-            if not 0 < header_bytes <= min(size - _LENGTH_BYTES, _HEADER_MAX_BYTES):
-                raise InputError(f"{file} is no safetensors file, or was cut off", GET_AGAIN)
-            content = json.loads(stream.read(header_bytes))
-    except (OSError, ValueError, RecursionError) as error:
+        return tensor_file.read_header(file).tensors
+    except HeaderError as error:
+        raise InputError(f"{file} {error}", GET_AGAIN) from None
+    except OSError as error:
         raise InputError(f"{file} is no safetensors file: {error}", GET_AGAIN) from None
-    try:
-        tensors = {
-            name: Tensor(entry["dtype"], tuple(map(int, entry["shape"])), _byte_count(entry))
-            for name, entry in content.items()
-            if name != _METADATA
-        }
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        raise InputError(f"{file} is no safetensors file: its header is damaged", GET_AGAIN) from None
-    wanted = _LENGTH_BYTES + header_bytes + sum(tensor.byte_count for tensor in tensors.values())
-    if wanted != size:
-        raise InputError(f"{file} has {size} bytes, its header asks for {wanted}: it was cut off", GET_AGAIN)
-    return tensors
 
 
 def checkpoint_sha256(folder: Path) -> str:
@@ -119,13 +92,6 @@ def checkpoint_sha256(folder: Path) -> str:
     for file in sorted([*folder.glob("*.json"), *weight_files(folder)]):
         digest.update(f"{file.name} {sha256_of(file)}\n".encode())
     return digest.hexdigest()
-
-
-def _byte_count(entry: dict[str, Any]) -> int:
-    begin, end = map(int, entry["data_offsets"])
-    if not 0 <= begin <= end or not isinstance(entry["dtype"], str):
-        raise ValueError
-    return end - begin
 
 
 def _weight_map(index: Path) -> dict[str, str]:

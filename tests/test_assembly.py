@@ -14,7 +14,7 @@ import real_loadgen
 
 from submitter import assembly, layout, record
 from submitter.errors import InputError, RunError
-from submitter.manifest import FullRun, Manifest
+from submitter.manifest import Manifest, ManifestFullRun
 from submitter.model import Division, Mode, Scenario
 from submitter.record import DatasetFacts, ModelFacts, RunRecord
 from submitter.scoring import Accuracy, write_accuracy_text
@@ -24,6 +24,7 @@ pytest.importorskip("mlperf_loadgen")
 SYSTEM, NAME, OFFICIAL = "box", "tiny", "llama2-70b-99.9"
 RESULT = f"open/Example/results/{SYSTEM}/{NAME}"
 SCENARIOS = (Scenario.OFFLINE, Scenario.SERVER)
+MODES = (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)
 DESCRIPTION = json.loads((Path(__file__).parent / "data" / "system.json").read_text())
 
 
@@ -58,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`runs/` with real logs of all modes of two scenarios, and `measurements/`; copied for each test."""
     root = tmp_path_factory.mktemp("made")
     for scenario in SCENARIOS:
-        for mode in Mode:
+        for mode in MODES:
             folder = root / "runs" / SYSTEM / NAME / scenario / mode
             real_loadgen.run(folder, scenario, accuracy=mode is Mode.ACCURACY, audit=mode.is_compliance, samples=200)
             if mode is Mode.ACCURACY:
@@ -107,13 +108,20 @@ def work(made: Path, tmp_path: Path) -> Path:
 
 
 def plan_of(work: Path, **changes: object) -> assembly.AssemblyPlan:
+    benchmark = assembly.TreeBenchmark(
+        name=NAME,
+        official_name=OFFICIAL,
+        scenarios=SCENARIOS,
+        measurements=work / "measurements",
+        accuracy_target={"rouge1": 40.0},
+    )
     plan = assembly.AssemblyPlan(
         round="v6.1",
         division=Division.OPEN,
         submitter="Example",
         system=SYSTEM,
         system_description=DESCRIPTION,
-        benchmarks=(assembly.BenchmarkPlan(NAME, OFFICIAL, SCENARIOS, work / "measurements", {"rouge1": 40.0}),),
+        benchmarks=(benchmark,),
         command="submitter run-all examples/x.toml",
         documentation=work / "documentation",
         source=work / "source",
@@ -211,9 +219,9 @@ def test_a_run_without_a_compliance_test_is_assembled_without_it(work):
 
 def test_a_smoke_tree_says_so_wherever_one_reads(work):
     for scenario in SCENARIOS:
-        for mode in Mode:
+        for mode in MODES:
             finish(work / "runs" / SYSTEM / NAME / scenario / mode, scenario, mode, smoke=True)
-    full_run = FullRun(command="submitter run-all examples/full.toml", expected_s=2700)
+    full_run = ManifestFullRun(command="submitter run-all examples/full.toml", expected_s=2700)
     tree = assemble(work, smoke=True, full_run=full_run)
     readmes = [path for path in tree.rglob("README*")]
     assert len(readmes) == 4
@@ -266,7 +274,7 @@ def test_what_is_missing_or_changed_is_named_and_leaves_no_tree(name, content, m
     assert not [path for path in work.iterdir() if path.name.startswith(".")]
 
 
-def other_benchmark(work: Path, **changes: object) -> tuple[assembly.BenchmarkPlan, ...]:
+def other_benchmark(work: Path, **changes: object) -> tuple[assembly.TreeBenchmark, ...]:
     return (dataclasses.replace(plan_of(work).benchmarks[0], **changes),)
 
 

@@ -1,13 +1,20 @@
-"""What `pip install .` gives: the data files are in the wheel, and a check needs nothing heavy."""
+"""What `pip install .` gives, and that the lock, the changelog and the actions' pins agree with it."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import submitter
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,21 +57,71 @@ def test_every_module_and_data_file_is_in_the_wheel(wheel_files: set[str]) -> No
     assert wanted <= wheel_files, sorted(wanted - wheel_files)
     assert "submitter/embedded/model/model.safetensors" in wheel_files
     assert "submitter/rulebooks/v6.1.toml" in wheel_files
+    assert "submitter/py.typed" in wheel_files
 
 
 def test_nothing_but_the_package_is_in_the_wheel(wheel_files: set[str]) -> None:
-    assert {name.split("/")[0] for name in wheel_files} == {"submitter", "submitter-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in wheel_files} == {"submitter", f"submitter-{submitter.__version__}.dist-info"}
 
 
-def test_the_lock_holds_what_the_package_asks_for_and_no_gpu() -> None:
-    lines = (ROOT / "requirements/cpu.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    locked = {name.lower().replace("_", "-") for name in pins}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(item for extra in project["optional-dependencies"].values() for item in extra)]
-    for requirement in asked:
-        name = requirement.split(">=")[0].split("==")[0].lower()
-        assert name in locked, f"requirements/cpu.txt lacks {name}"
-    assert not {name for name in locked if "cuda" in name or "nvidia" in name or name == "triton"}
-    assert not locked & {"torchvision", "torchaudio", "torchcodec"}
-    assert pins["torch"].endswith("+cpu")
+def project() -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def lock() -> dict[str, tuple[Version, list[str]]]:
+    """Each package of the lock, its name as PyPI spells it: its version and its hashes."""
+    text = (ROOT / "requirements/cpu.txt").read_text().replace("\\\n", " ")
+    packages = {}
+    for line in filter(None, (line.partition("#")[0].strip() for line in text.splitlines())):
+        pin, *hashes = line.split()
+        name, version = pin.split("==")
+        packages[canonicalize_name(name)] = (Version(version), hashes)
+    return packages
+
+
+def asked() -> list[Requirement]:
+    """What the package and its extras ask for, other than its own extras."""
+    extras = project()["optional-dependencies"].values()
+    lines = [*project()["dependencies"], *(line for extra in extras for line in extra)]
+    return [found for found in map(Requirement, lines) if found.name != "submitter"]
+
+
+@pytest.mark.parametrize("requirement", asked(), ids=str)
+def test_the_lock_holds_what_the_package_asks_for(requirement: Requirement) -> None:
+    version, _ = lock()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version, prereleases=True)
+
+
+def test_every_package_of_the_lock_has_hashes() -> None:
+    for name, (_, hashes) in lock().items():
+        assert hashes, f"{name} has no hash: run make lock"
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", text) for text in hashes), name
+
+
+def test_the_lock_has_no_gpu_build() -> None:
+    locked = lock()
+    # nvidia-ml-py is Python alone: it asks the driver, where there is one.
+    gpu = {name for name in locked if "cuda" in name or "nvidia" in name or name == "triton"}
+    assert gpu == {"nvidia-ml-py"}
+    assert not locked.keys() & {"torchvision", "torchaudio", "torchcodec"}
+    assert locked["torch"][0].local == "cpu"
+
+
+def test_the_newest_version_of_the_changelog_is_the_package_s() -> None:
+    versions = re.findall(r"^## \[(\S+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert versions[0] == submitter.__version__
+    assert len(set(versions)) == len(versions)
+
+
+WORKFLOWS = [ROOT / "action.yml", *(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "examples/ci").glob("*.yml")]
+
+
+def test_actions_are_pinned_to_one_commit_each() -> None:
+    """A tag can be moved, a commit cannot; the version stands beside it for people and for what updates the pins."""
+    used = [line for path in WORKFLOWS for line in re.findall(r"\buses: *(.+)", path.read_text())]
+    assert used
+    pinned = [re.fullmatch(r"([\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)", line) for line in used]
+    assert all(pinned), used
+    commits = {(match[1], match[2], match[3]) for match in pinned if match}
+    assert len({name for name, _, _ in commits}) == len(commits), commits

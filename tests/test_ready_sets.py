@@ -10,7 +10,7 @@ import pytest
 
 from submitter import documents
 from submitter.campaign.file import BenchmarkTable
-from submitter.campaign.plan import engine_settings
+from submitter.campaign.outline import engine_settings
 from submitter.campaign.settings import worked_out
 from submitter.harness import engines
 from submitter.model import Mode, Scenario

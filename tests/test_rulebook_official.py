@@ -99,7 +99,14 @@ def test_benchmarks_are_the_official_ones(name: str) -> None:
         assert limits == official.token_latency(model), model
         _compare_scenarios(ours, config, model)
         _compare_accuracy(ours, config, model)
-        compared_in_other_tests = {"metric", "unit", "equal_issue", "loadgen_model", "loadgen_model_interactive"}
+        compared_in_other_tests = {
+            "metric",
+            "unit",
+            "equal_issue",
+            "loadgen_model",
+            "loadgen_model_interactive",
+            "audit",
+        }
         here = {"token_latency", "scenarios", "accuracy", "accuracy_of", "compliance_delta", *expected}
         every = {field.name for field in msgspec.structs.fields(Benchmark)}
         assert every == here | compared_in_other_tests | ELSEWHERE

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 
+import pytest
 from official_constants import (
     NAMES,
     PACKAGE,
@@ -18,6 +19,7 @@ from official_constants import (
     text_of,
 )
 
+from submitter import compliance
 from submitter.model import Scenario
 from submitter.rulebook import load_rulebook
 
@@ -48,6 +50,22 @@ def test_audit_settings_are_those_of_the_audit_files(name: str) -> None:
         ours = {(key, str(value)) for key, value in test.audit.items()}
         of_one_benchmark = len(settings) == 1 and f"/{test_name}/audit.config" not in next(iter(settings))
         assert ours <= common if of_one_benchmark else ours == common, test_name
+
+
+@pytest.mark.parametrize("name", ["v6.0", "v6.1"])
+def test_the_audit_files_of_benchmarks_are_planned_whole(name: str) -> None:
+    """Of tests with a file a benchmark; all but the thresholds, which are the verification's and not LoadGen's."""
+    book, reference = load_rulebook(name), official_of(name).reference
+    planned = 0
+    for official, benchmark in book.benchmarks.items():
+        for test in benchmark.compliance:
+            if test in ("TEST07", "TEST09"):
+                text = text_of(reference, f"compliance/{test}/{official}/audit.config")
+                settings = dict(re.findall(r"^\*\.\*\.(\w+) = (\S+)", text, re.M))
+                wanted = {key: int(value) for key, value in settings.items() if not key.startswith("test0")}
+                assert compliance.load(test).plan(book, official).settings == wanted
+                planned += 1
+    assert planned >= 2
 
 
 def _audit(text: str) -> set[tuple[str, str]]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path, PurePosixPath
 
-from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan, check_plan
-from submitter.assembly.tree import SMOKE_LINE, TreeBuilder, truncated
+from submitter.assembly.plan import AssemblyPlan, TreeBenchmark, check_plan
+from submitter.assembly.tree import TreeBuilder, truncated
 from submitter.errors import InputError, RunError
 from submitter.layout import layout_of
 from submitter.manifest import Manifest
 
-__all__ = ["SMOKE_LINE", "AssemblyPlan", "BenchmarkPlan", "assemble", "draft", "truncated"]
+__all__ = ["AssemblyPlan", "TreeBenchmark", "assemble", "draft", "truncated"]
 
 
 def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:

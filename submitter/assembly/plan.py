@@ -9,49 +9,53 @@ from pathlib import Path
 
 from submitter import system
 from submitter.errors import InputError
-from submitter.manifest import FullRun
+from submitter.manifest import ManifestFullRun
 from submitter.model import Division, Scenario
 from submitter.rulebook import load_rulebook
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 
-@dataclass(frozen=True)
-class BenchmarkPlan:
-    """One benchmark's part of a tree.
-
-    `measurements` holds a folder for each scenario with `user.conf`, `measurements.json`, `README.md` and
-    `engine.toml`; `accuracy_target` is the lowest allowed value of each metric.
-    """
+@dataclass(frozen=True, kw_only=True)
+class TreeBenchmark:
+    """One benchmark of a tree."""
 
     name: str
+    """Of its results folder."""
     official_name: str
+    """The round's benchmark that it was run as; in the open division it may differ from `name`."""
     scenarios: tuple[Scenario, ...]
     measurements: Path
+    """Holds a folder for each scenario with `user.conf`, `measurements.json`, `README.md` and `engine.toml`."""
     accuracy_target: Mapping[str, float] = field(default_factory=dict)
+    """The lowest allowed value of each metric."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AssemblyPlan:
-    """One submitter's tree of one system. `system_description` is complete, `command` made the runs.
-
-    `documentation` and `source` are folders whose files are copied (code for `src`, for each benchmark); `full_run`
-    says how to make the submission that a smoke tree previews. `runs_round` is the round that the runs were made for
-    where it is another: whoever sets it has seen that their logs are right for `round`, too.
-    """
+    """What the tree of one submitter and one system is made of, beside the runs."""
 
     round: str
     division: Division
     submitter: str
     system: str
+    """The system_desc_id."""
     system_description: Mapping[str, object]
-    benchmarks: tuple[BenchmarkPlan, ...]
+    """Complete: what the round's `systems/<system>.json` must hold."""
+    benchmarks: tuple[TreeBenchmark, ...]
     command: str
+    """What made the runs, as a user types it."""
     smoke: bool = False
-    full_run: FullRun | None = None
+    """Whether the runs may be short ones: then the tree says of itself that it is a preview."""
+    full_run: ManifestFullRun | None = None
+    """How to make the submission that a smoke tree previews."""
     documentation: Path | None = None
+    """A folder whose files become the submitter's documentation."""
     source: Path | None = None
+    """A folder of code, copied for each benchmark."""
     runs_round: str | None = None
+    """The round that the runs were made for, where it is another: whoever sets it has seen that their logs are right
+    for `round`, too."""
 
 
 def check_plan(plan: AssemblyPlan) -> None:

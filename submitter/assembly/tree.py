@@ -8,20 +8,23 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from submitter import __version__, documents, layout, schema
-from submitter.assembly.plan import AssemblyPlan, BenchmarkPlan
+from submitter import compliance, documents, layout, schema
+from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.errors import InputError
 from submitter.layout import Layout
 from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
 from submitter.manifest import Manifest, ManifestResult
 from submitter.model import Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
-from submitter.rulebook import load_rulebook
+from submitter.rulebook import Rulebook, load_rulebook
+from submitter.version import VERSION
 
 # What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
 TRUNCATED_BYTES = 4096
 
-SMOKE_LINE = "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+_SMOKE_LINE = (
+    "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+)
 
 _LEFT_OUT = ("__pycache__", layout.AUDIT_CONFIG)
 # A person's documents are texts of some pages; what is larger is none, and is copied unread.
@@ -39,7 +42,7 @@ def truncated(log: Path, max_bytes: int) -> bytes:
         return head + TRUNCATION_MARK + file.read()
 
 
-def _run_files(grammar: Layout, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
+def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
     """Each file of a run's folder that is handed in, and its place."""
     for name in (layout.DETAIL_LOG, layout.SUMMARY_LOG):
         yield name, grammar.run(key, mode) / name
@@ -47,7 +50,8 @@ def _run_files(grammar: Layout, key: ResultKey, mode: Mode) -> Iterator[tuple[st
         yield layout.ACCURACY_TEXT, grammar.accuracy(key) / layout.ACCURACY_TEXT
         yield layout.ACCURACY_LOG, grammar.accuracy(key) / layout.ACCURACY_LOG
     elif mode.is_compliance:
-        yield layout.VERIFY_ACCURACY, grammar.compliance(key, mode) / layout.VERIFY_ACCURACY
+        for name in book.compliance[mode].verify:
+            yield name, grammar.compliance(key, mode) / name
         yield layout.ACCURACY_LOG, grammar.compliance_accuracy(key, mode) / layout.ACCURACY_LOG
     else:
         yield layout.ACCURACY_LOG, grammar.run(key, mode) / layout.ACCURACY_LOG
@@ -74,18 +78,18 @@ class TreeBuilder:
         for benchmark, scenario in self._results():
             key = self._key(benchmark, scenario)
             self._copy_measurements(benchmark.measurements / scenario, key)
-            tests = self.book.benchmark(benchmark.official_name).compliance
-            for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *map(Mode, tests)):
-                to_come += [path for _, path in _run_files(self.grammar, key, mode)]
+            audits = (audit.mode for audit in compliance.runs(self.book, benchmark.official_name))
+            for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
+                to_come += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
         self._beside_results()
         return [*to_come, self.grammar.manifest(self.plan.division, self.plan.submitter)]
 
-    def _results(self) -> Iterator[tuple[BenchmarkPlan, Scenario]]:
+    def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
             for scenario in benchmark.scenarios:
                 yield benchmark, scenario
 
-    def _key(self, benchmark: BenchmarkPlan, scenario: Scenario) -> ResultKey:
+    def _key(self, benchmark: TreeBenchmark, scenario: Scenario) -> ResultKey:
         return ResultKey(self.plan.division, self.plan.submitter, self.plan.system, benchmark.name, scenario)
 
     def _beside_results(self) -> None:
@@ -107,11 +111,11 @@ class TreeBuilder:
         if plan.documentation:
             self._copy_folder(plan.documentation, grammar.documentation(*owner), is_document=True)
 
-    def _result(self, runs: Path, benchmark: BenchmarkPlan, scenario: Scenario) -> ManifestResult:
+    def _result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
         self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
-        optional = [mode for mode in Mode if mode.is_compliance and (folder / mode).is_dir()]
+        optional = [mode for mode in Mode if mode in self.book.compliance and (folder / mode).is_dir()]
         records = {}
         log_sha256 = None
         for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *optional):
@@ -119,7 +123,7 @@ class TreeBuilder:
             record = records[str(mode)] = self._checked_record(run, key, benchmark, mode)
             if mode is Mode.ACCURACY:
                 log_sha256 = _checked_accuracy(run)
-            for name, destination in _run_files(self.grammar, key, mode):
+            for name, destination in _run_files(self.grammar, self.book, key, mode):
                 source = _need(run / name)
                 if mode is Mode.ACCURACY and name == layout.ACCURACY_LOG:
                     self._write(destination, truncated(source, self.book.round.accuracy_log_max_bytes))
@@ -133,7 +137,7 @@ class TreeBuilder:
             accuracy_log_sha256=log_sha256,
         )
 
-    def _checked_record(self, run: Path, key: ResultKey, benchmark: BenchmarkPlan, mode: Mode) -> RunRecord:
+    def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
         record = read_record(run)
         for what, found, wanted in (
             ("round", record.round, self.plan.runs_round or self.plan.round),
@@ -174,7 +178,7 @@ class TreeBuilder:
         lines = [
             "# How these results were made",
             "",
-            f"With submitter {__version__} for round {plan.round}, on system {plan.system}, by this command:",
+            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, by this command:",
             "",
             f"    {plan.command}",
             "",
@@ -185,7 +189,7 @@ class TreeBuilder:
         if plan.full_run:
             lines += ["", f"The full run takes about {plan.full_run.expected_s:.0f} s:"]
             lines += ["", f"    {plan.full_run.command}"]
-        return (f"{SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
+        return (f"{_SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
 
     def _write_manifest(self, results: Iterable[ManifestResult]) -> None:
         """Last of all: the hash of every file, each flushed to the disk before the tree gets its name."""
@@ -196,7 +200,7 @@ class TreeBuilder:
                     os.fsync(file.fileno())
                 files[path.relative_to(self.root).as_posix()] = sha256_of(path)
         manifest = Manifest(
-            submitter_version=__version__,
+            submitter_version=VERSION,
             round=self.plan.round,
             smoke=self.plan.smoke,
             full_run=self.plan.full_run,
@@ -225,7 +229,7 @@ class TreeBuilder:
 
     def _copy(self, source: Path, destination: PurePosixPath) -> None:
         if self.plan.smoke and source.name.lower().startswith("readme"):
-            self._write(destination, f"{SMOKE_LINE}\n\n".encode() + source.read_bytes())
+            self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
         path = self._place(destination)
         shutil.copyfile(source, path)

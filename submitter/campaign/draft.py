@@ -6,55 +6,25 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from submitter import assembly, checker, harness
+from submitter import assembly, checker
 from submitter.campaign.plan import CampaignPlan
+from submitter.campaign.tree import assembly_plan
 from submitter.checker import Finding, Severity
-from submitter.manifest import FullRun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Draft:
-    """`files` are all paths of the tree to come, relative to it; `of_runs` those of them that runs leave.
-
-    `findings` are errors and warnings of the check about what does not depend on runs.
-    """
+    """The tree to come."""
 
     files: tuple[str, ...]
+    """All its paths, relative to it."""
     of_runs: frozenset[str]
+    """Those of them that runs leave."""
     findings: tuple[Finding, ...]
+    """Errors and warnings of the check about what does not depend on runs."""
 
 
-def assembly_plan(
-    plan: CampaignPlan, description: dict[str, object], full_run: FullRun | None = None
-) -> assembly.AssemblyPlan:
-    """What the campaign's tree is made of."""
-    campaign = plan.campaign
-    return assembly.AssemblyPlan(
-        round=plan.book.name,
-        division=campaign.division,
-        submitter=campaign.submitter,
-        system=campaign.system.id,
-        system_description=description,
-        benchmarks=tuple(
-            assembly.BenchmarkPlan(
-                name=b.table.name,
-                official_name=b.official,
-                scenarios=b.table.scenarios,
-                measurements=b.table.measurements,
-                accuracy_target=b.accuracy_target,
-            )
-            for b in plan.benchmarks
-        ),
-        smoke=campaign.smoke,
-        full_run=full_run,
-        command=plan.command,
-        documentation=campaign.documentation,
-        # The code between LoadGen and the engine is what `src` is for (submission_rules.adoc).
-        source=Path(harness.__file__).parent,
-    )
-
-
-def make_draft(plan: CampaignPlan, description: dict[str, object]) -> Draft:
+def make_draft(plan: CampaignPlan) -> Draft:
     """Lay the tree out without its runs, in a folder that is gone afterwards, and check it.
 
     InputError for what assembly would refuse.
@@ -62,7 +32,7 @@ def make_draft(plan: CampaignPlan, description: dict[str, object]) -> Draft:
     with tempfile.TemporaryDirectory(prefix="submitter-draft-") as scratch:
         root = Path(scratch, "tree")
         # A manifest would mark a smoke tree as one; without it, a short run's shortness is no question yet.
-        of_runs = assembly.draft(root, plan=replace(assembly_plan(plan, description), smoke=False))
+        of_runs = assembly.draft(root, plan=replace(assembly_plan(plan), smoke=False))
         there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
         for path in of_runs:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -71,4 +41,4 @@ def make_draft(plan: CampaignPlan, description: dict[str, object]) -> Draft:
     # What is said of a run's file, or of a folder that holds nothing but a run's, waits for the run.
     waits = to_come | {str(path.parent) for path in of_runs} - {str(Path(path).parent) for path in there}
     findings = tuple(f for f in report.findings if f.severity is not Severity.NOTE and f.path not in waits)
-    return Draft(tuple(sorted(there | to_come)), to_come, findings)
+    return Draft(files=tuple(sorted(there | to_come)), of_runs=to_come, findings=findings)

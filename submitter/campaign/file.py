@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,59 +16,72 @@ from submitter.model import Division, Scenario
 T = TypeVar("T", bound=BaseModel)
 
 EMBEDDED = "embedded"  # in place of a path: the model or data set that ships with us
+_FOLDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 
 
-class _Table(BaseModel):
+class _CampaignPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SystemTable(_Table):
-    """`id` is the system_desc_id; `description` a JSON file with what only a person knows, detection fills the rest."""
+class SystemTable(_CampaignPart):
+    """The system under test."""
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    id: str = Field(pattern=_FOLDER_NAME)
+    """The system_desc_id."""
     description: Path
+    """A JSON file with what only a person knows; detection fills in the rest."""
 
 
-class LimitsTable(_Table):
-    """How long to wait, in s, for the engine to load and for the next finished sample before a run is ended."""
+class LimitsTable(_CampaignPart):
+    """How long to wait before a run is ended."""
 
     start_s: float = Field(default=1800.0, gt=0)
+    """For the engine to load."""
     stall_s: float = Field(default=300.0, gt=0)
+    """For the next finished sample."""
 
 
-class BenchmarkTable(_Table):
-    """One benchmark. `official` names the round's benchmark that an open division's own model is run as.
+class BenchmarkTable(_CampaignPart):
+    """One benchmark, and the model and data set it is run with."""
 
-    `accuracy_target` are the lowest values an open division's own model must reach; the embedded benchmark and the
-    official ones bring theirs. `max_new_tokens` and `eos_token_id` too.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    name: str = Field(pattern=_FOLDER_NAME)
+    """Of its results folder."""
     official: str | None = None
+    """The round's benchmark that an open division's own model is run as."""
     scenarios: tuple[Scenario, ...] = Field(min_length=1)
     model: str
+    """A checkpoint folder, or `embedded`."""
     dataset: str
+    """A file that `submitter dataset convert` made, or `embedded`."""
     measurements: Path
+    """A folder with one folder a scenario: user.conf, engine.toml, measurements.json and README.md."""
     max_new_tokens: int | None = Field(None, gt=0)
+    """The longest answer, in tokens; None for what the embedded benchmark or the round says."""
     eos_token_id: int | None = None
+    """The token that ends an answer; None for what the embedded benchmark or the round says."""
     accuracy_target: dict[str, float] = Field(default_factory=dict)
+    """The lowest value of each metric that an open division's own model must reach; the embedded benchmark and the
+    official ones bring theirs."""
     sample_limit: int | None = Field(None, gt=0)
+    """Run only the first so many samples; for smoke runs."""
 
 
-class Campaign(_Table):
-    """The whole file. `smoke` marks a short rehearsal: every record and the tree say so, and it is no submission.
-
-    `documentation` is the folder of what a person writes for the submission: a closed one needs it.
-    """
+class Campaign(_CampaignPart):
+    """The whole file, its paths made absolute."""
 
     path: Path
+    """The file itself, as it was given."""
     round: str
     division: Division
-    submitter: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    submitter: str = Field(pattern=_FOLDER_NAME)
     smoke: bool = False
+    """A short rehearsal: every record and the tree say so, and it is no submission."""
     full_run: Path | None = None
+    """The campaign that makes the submission that this smoke campaign rehearses."""
     output: Path
+    """The folder of all that the campaign makes."""
     documentation: Path | None = None
+    """The folder of what a person writes for the submission: a closed one needs it."""
     system: SystemTable
     limits: LimitsTable = Field(default_factory=lambda: LimitsTable())
     benchmarks: tuple[BenchmarkTable, ...] = Field(min_length=1)
@@ -80,6 +94,26 @@ class Campaign(_Table):
     def tree(self) -> Path:
         """Where the submission is assembled; a smoke run's goes where nobody mistakes it for one."""
         return self.output / ("preview" if self.smoke else "submission")
+
+    @property
+    def command(self) -> str:
+        """What makes all of it, as a user would type it here."""
+        return f"submitter run-all {shlex.quote(_shown(self.path))}"
+
+
+def _shown(path: Path) -> str:
+    """A path as a user would type it here."""
+    resolved, here = path.resolve(), Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+
+
+CampaignSource = Campaign | Path | str
+"""A campaign, or the path of its file."""
+
+
+def as_campaign(source: CampaignSource) -> Campaign:
+    """InputError as `load_campaign` raises it."""
+    return source if isinstance(source, Campaign) else load_campaign(Path(source))
 
 
 def load_campaign(path: Path) -> Campaign:

@@ -1,42 +1,28 @@
-"""Carries a plan out: runs, scores, verifies, assembles. Each stage works alone on what the earlier ones left."""
+"""Makes the runs of a plan, and the record of each that has finished."""
 
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from submitter import assembly, scoring
-from submitter.campaign.draft import assembly_plan
-from submitter.campaign.file import load_campaign
-from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
-from submitter.campaign.preflight import system_description
-from submitter.campaign.rounds import for_round
+from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, environment, loadgen
-from submitter.harness.audits import verify_test06
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, Watcher, run_session
-from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT, VERIFY_ACCURACY
-from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
-from submitter.manifest import FullRun
 from submitter.model import Mode, Scenario
 from submitter.record import (
     RECORD,
-    Metric,
     Provenance,
+    RecordedMetric,
     RunRecord,
     read_record,
     sha256_of,
-    write_atomically,
     write_json_atomically,
 )
 from submitter.system import identity
@@ -44,60 +30,56 @@ from submitter.system import identity
 JOURNAL = "journal.jsonl"
 
 
-@contextmanager
-def locked(plan: CampaignPlan) -> Iterator[None]:
-    """Hold the campaign's output folder for this process alone."""
-    output = plan.campaign.output
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another submitter is at work in {output}", "wait for it, or end it") from None
-        yield
-
-
-def kept_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> RunRecord | None:
-    """The record of a finished run that measured just what this one would."""
+def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> bool:
+    """Whether a finished run measured just what this one would."""
     if not (run.folder / RECORD).is_file():
-        return None
-    record = read_record(run.folder)
-    return record if record.plan_sha256 == _fingerprint(benchmark, session, run) else None
+        return False
+    return read_record(run.folder).plan_sha256 == _fingerprint(benchmark, session, run)
 
 
 def _fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> str:
     return session.fingerprint(run, benchmark.dataset.sha256, benchmark.model.sha256)
 
 
-def do_runs(
+def make_runs(
     plan: CampaignPlan,
     watcher: Watcher,
     *,
     rerun: bool = False,
-    only: tuple[Scenario | None, Mode | None] = (None, None),
+    scenario: Scenario | None = None,
+    mode: Mode | None = None,
 ) -> None:
-    """Make every run that has no record yet, or all with `rerun`; `only` limits them to a scenario and a mode."""
+    """Make every run that has no record yet, or all with `rerun`; of one scenario or mode only where it is given.
+
+    Whoever calls it holds the campaign's lock (`locked`).
+
+    NotInstalledError if LoadGen or the engine is not there, InputError if the campaign has no such run or the engine
+    does not take its settings, RunError if a run fails; those that finished before stay.
+    """
+    if not any(scenario in (None, run.scenario) and mode in (None, run.mode) for *_, run in plan.runs):
+        known = ", ".join(dict.fromkeys(run.label for *_, run in plan.runs))
+        raise InputError(f"the campaign has no run {' '.join(filter(None, (scenario, mode)))}", f"it has: {known}")
     limits = Limits(plan.campaign.limits.start_s, plan.campaign.limits.stall_s)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
-            wanted = [r for r in session.runs if only[0] in (None, r.scenario) and only[1] in (None, r.mode)]
             todo = []
-            for run in wanted:
-                if not rerun and kept_record(plan, benchmark, session, run):
+            for run in session.runs:
+                if scenario not in (None, run.scenario) or mode not in (None, run.mode):
+                    continue
+                if not rerun and _is_finished(benchmark, session, run):
                     watcher.event("kept", run, {})
                 else:
                     todo.append(run)
             if not todo:
                 continue
-            part = session.model_copy(update={"runs": tuple(todo)})
             _journal(plan, "session", runs=[run.label for run in todo])
             try:
                 run_session(
-                    part,
+                    session.model_copy(update={"runs": tuple(todo)}),
                     plan.campaign.output / "engine" / benchmark.table.name,
                     limits,
                     watcher,
-                    lambda done, b=benchmark, s=session: _keep(plan, b, s, done),  # type: ignore[misc]
+                    partial(_keep, plan, benchmark, session),
                 )
             except BaseException as error:
                 _journal(plan, "ended", why=f"{type(error).__name__}: {error}")
@@ -113,7 +95,7 @@ def _keep(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, do
     metric = None
     if run.mode is Mode.PERFORMANCE and key in done.log:
         unit = plan.book.metric_unit(benchmark.official, run.scenario)
-        metric = Metric(key=key, value=float(done.log[key]), unit=unit)
+        metric = RecordedMetric(key=key, value=float(done.log[key]), unit=unit)
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
@@ -154,57 +136,3 @@ def _journal(plan: CampaignPlan, event: str, **facts: Any) -> None:
     line = {"time_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "event": event, **facts}
     with (plan.campaign.output / JOURNAL).open("a") as journal:
         journal.write(json.dumps(line) + "\n")
-
-
-def do_scores(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, Scenario, dict[str, float]]]:
-    """Score every accuracy run and verify every compliance run; yields each scenario's scores."""
-    for benchmark in plan.benchmarks:
-        for scenario in benchmark.table.scenarios:
-            yield benchmark, scenario, _score(plan, benchmark, scenario)
-            for test in plan.book.benchmark(benchmark.official).compliance:
-                _verify(plan, benchmark, scenario, Mode(test))
-
-
-def _score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> dict[str, float]:
-    folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
-    record = read_record(folder)
-    text = folder / ACCURACY_TEXT
-    if text.is_file():
-        there = parse_accuracy_text(text.read_text("utf-8"))
-        if there.metrics and there.sha256 == record.files.get(ACCURACY_LOG):
-            return there.metrics
-    accuracy = scoring.score(folder / ACCURACY_LOG, benchmark.dataset.references(), benchmark.model_folder)
-    if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
-        raise InputError(f"{folder / ACCURACY_LOG} is not the log its record tells of", "run it again")
-    scoring.write_accuracy_text(accuracy, text)
-    return {name: float(value) for name, value in accuracy.metrics.items()}
-
-
-def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> None:
-    folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
-    read_record(folder)
-    try:
-        verdict = verify_test06(read_accuracy(folder / ACCURACY_LOG), scenario, benchmark.eos_token_id)
-    except (OSError, LogFormatError) as error:
-        raise InputError(f"{test} of {scenario}: {error}", "run it again") from None
-    write_atomically(folder / VERIFY_ACCURACY, verdict.text().encode())
-
-
-def do_assembly(plan: CampaignPlan, round_name: str | None = None) -> Path:
-    """Lay the submission tree out of the finished runs; returns its folder.
-
-    For another round than the campaign's where `round_name` says so: InputError with all reasons where the runs' logs
-    do not allow it.
-    """
-    campaign = plan.campaign
-    full_run = None
-    if campaign.smoke and campaign.full_run is not None:
-        full = make_plan(load_campaign(campaign.full_run))
-        full_run = FullRun(command=full.command, expected_s=round(full.expected_s))
-    target = campaign.tree
-    runs_round = plan.book.name
-    if round_name is not None and round_name != plan.book.name:
-        plan = for_round(plan, round_name)
-        target = target.with_name(f"{target.name}-{round_name}")
-    tree = assembly_plan(plan, system_description(plan), full_run)
-    return assembly.assemble(campaign.runs_folder, target, plan=replace(tree, runs_round=runs_round))

@@ -47,19 +47,25 @@ class LatencyLimits:
 
 
 class Probe(BaseModel):
-    """One run of the search, short or full. `over_limit` counts the steady samples over either limit."""
+    """One run of the search, short or full."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["probe", "full"]
     target_qps: float
     seconds: float
+    """How long it lasted."""
     samples: int
     steady_samples: int
+    """Those that were issued once the first answers were complete; the others met an empty engine."""
     over_limit: int
+    """The steady samples over either limit."""
     ttft_p99_ms: float
+    """The 99th percentile of the time to the first token: of the steady samples, or of a full run as LoadGen has it."""
     tpot_p99_ms: float
+    """The same of the time per further token."""
     served_qps: float
+    """How many samples a second were answered in the steady part."""
     verdict: Verdict
     why: str
 
@@ -151,17 +157,18 @@ class Step:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a search. `target_qps` is the highest rate that passed, `confirmed` by a full run; None if none did.
-
-    `failed_qps` is the lowest rate above it that did not.
-    """
+@dataclass(frozen=True, kw_only=True)
+class SearchOutcome:
+    """The end of a search. Rates are in samples a second."""
 
     target_qps: float | None
+    """The highest rate that passed; None if none did."""
     confirmed: bool
+    """Whether a full run passed at that rate."""
     failed_qps: float | None
+    """The lowest rate above it that failed; None if none did."""
     why: str
+    """Why the search ended."""
 
 
 def next_step(
@@ -172,7 +179,7 @@ def next_step(
     probe_s: float,
     full_s: Callable[[float], float],
     left_s: float = math.inf,
-) -> Step | Outcome:
+) -> Step | SearchOutcome:
     """What the runs so far ask for; `full_s` is how long a full run at a rate takes, `left_s` what the budget has."""
     confirmed = max((p.target_qps for p in probes if p.kind == "full" and p.verdict == "pass"), default=None)
     ceiling = min((p.target_qps for p in probes if p.kind == "full" and p.verdict == "fail"), default=math.inf)
@@ -183,8 +190,13 @@ def next_step(
     high = min([ceiling, *(qps for qps, ok in short.items() if ok is False and qps > floor)])
     low = max([qps for qps in passed if qps < high] + [floor])
 
-    def end(why: str) -> Outcome:
-        return Outcome(low or None, bool(confirmed) and low == confirmed, None if math.isinf(high) else high, why)
+    def end(why: str) -> SearchOutcome:
+        return SearchOutcome(
+            target_qps=low or None,
+            confirmed=bool(confirmed) and low == confirmed,
+            failed_qps=None if math.isinf(high) else high,
+            why=why,
+        )
 
     wanted = _wanted(probes, short, start_qps, limits, low, high, floor, ceiling, probe_s)
     if wanted is None:

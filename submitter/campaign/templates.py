@@ -8,9 +8,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from submitter import __version__, documents, layout, system
+from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
-from submitter.campaign.plan import shown
+from submitter.campaign.outline import user_conf
 from submitter.campaign.settings import effective_settings
 from submitter.documents import todo
 from submitter.errors import InputError, SubmitterError
@@ -19,6 +19,7 @@ from submitter.harness.dataset import Dataset
 from submitter.model import Division, Scenario
 from submitter.record import write_atomically, write_json_atomically
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.version import VERSION
 
 _CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
 _TOKEN_BYTES = 4  # we send int32
@@ -116,8 +117,7 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
             in_tokens = 0
         for scenario in table.scenarios:
             try:
-                conf = table.measurements / scenario / layout.USER_CONF
-                rate = effective_settings(book, official, scenario, conf)[0].target_qps
+                rate = effective_settings(book, official, scenario, user_conf(table, scenario))[0].target_qps
             except SubmitterError:
                 rate = 0.0
             cells = [table.name, str(scenario), f"{rate:g}" if rate else todo("samples/s")]
@@ -152,12 +152,12 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "round": campaign.round,
         "division": str(campaign.division),
         "engine": str(engine),
-        "version": __version__,
+        "version": VERSION,
         "loadgen": book.round.loadgen_versions[-1],
         "dataset": Path(table.dataset).name,
         "dataset_made": _dataset_made(table),
         "model": Path(table.model).name,
-        "command": f"submitter run-all {shown(campaign.path)}",
+        "command": campaign.command,
         "loadgen_model": book.benchmark(table.official or table.name).loadgen_model_for(scenario),
     }
     return documents.rendered(layout.README, facts)

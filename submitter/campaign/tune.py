@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
-from submitter.campaign.search import LatencyLimits, Outcome, Probe, Step, judged, next_step
+from submitter.campaign.search import LatencyLimits, Probe, SearchOutcome, Step, judged, next_step
 from submitter.errors import InputError
 from submitter.harness import loadgen
 from submitter.harness.loadgen import EffectiveSettings
@@ -43,17 +43,22 @@ class Journal(BaseModel):
     probes: list[Probe] = []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """The outcome, all runs it rests on, the rate that user.conf has, and where the journal is."""
+    """What a search found."""
 
-    outcome: Outcome
+    outcome: SearchOutcome
     probes: tuple[Probe, ...]
+    """All runs that the outcome rests on, those of earlier searches included."""
     start_qps: float
+    """The target rate that user.conf has."""
     limits: LatencyLimits
     journal: Path
+    """The file that a later search goes on from."""
     user_conf: Path
+    """Where the rate belongs."""
     loadgen_model: str
+    """The benchmark's name in LoadGen's configuration."""
 
 
 def tune(
@@ -88,7 +93,7 @@ def tune(
     def full_s(qps: float) -> float:
         return replace(settings, target_qps=qps).expected_seconds(scenario, Mode.PERFORMANCE, size)
 
-    def step() -> Step | Outcome:
+    def step() -> Step | SearchOutcome:
         left_s = budget_s - (time.monotonic() - began_s)
         probe_s = _probe_seconds(journal.probes, settings, full_s)
         return next_step(journal.probes, settings.target_qps, limits, probe_s=probe_s, full_s=full_s, left_s=left_s)
@@ -112,8 +117,16 @@ def tune(
         outcome = next_step(
             journal.probes, settings.target_qps, limits, probe_s=1.0, full_s=lambda _: math.inf, left_s=0.0
         )
-    assert isinstance(outcome, Outcome)
-    return Tuned(outcome, tuple(journal.probes), settings.target_qps, limits, path, base.user_conf, base.loadgen_model)
+    assert isinstance(outcome, SearchOutcome)
+    return Tuned(
+        outcome=outcome,
+        probes=tuple(journal.probes),
+        start_qps=settings.target_qps,
+        limits=limits,
+        journal=path,
+        user_conf=base.user_conf,
+        loadgen_model=base.loadgen_model,
+    )
 
 
 def write_target(user_conf: Path, loadgen_model: str, scenario: Scenario, target_qps: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 
 from submitter.model import Metric, ResultKey
@@ -27,6 +27,7 @@ class Problem:
     """What a rule yields. `path` is a file as the tree spells it; where it is empty, the judged object's own."""
 
     message: str
+    _: KW_ONLY
     found: str = ""
     required: str = ""
     path: str = ""
@@ -35,7 +36,7 @@ class Problem:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that is wrong. `scope` is the folder the rule judged: every result under it is concerned."""
 
@@ -61,7 +62,7 @@ class Skip:
     because: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResultVerdict:
     """One result. `verdict` is valid, invalid, or preview where the tree says of itself that it is a smoke run.
 
@@ -107,7 +108,7 @@ class Partial:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The outcome of one check.
 

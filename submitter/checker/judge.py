@@ -134,17 +134,17 @@ class Judge:
         """Record what a rule found; whether it is an error."""
         scope = str(self._place(node, problem.path).path)
         finding = Finding(
-            rule.id,
-            problem.severity or rule.severity,
-            rule.origin,
-            printable(problem.path or str(node.path)),
-            problem.line,
-            printable(problem.message),
-            printable(problem.found),
-            printable(problem.required),
-            printable(problem.hint or rule.hint),
-            rule.source,
-            scope,
+            rule=rule.id,
+            severity=problem.severity or rule.severity,
+            origin=rule.origin,
+            path=printable(problem.path or str(node.path)),
+            line=problem.line,
+            message=printable(problem.message),
+            found=printable(problem.found),
+            required=printable(problem.required),
+            hint=printable(problem.hint or rule.hint),
+            source=rule.source,
+            scope=scope,
         )
         if rule.id in self.waived:
             self.judged.waived.setdefault(rule.id, []).append(finding)
@@ -171,17 +171,17 @@ class Judge:
         self.refused.add(str(node.path))
         self.judged.findings.append(
             Finding(
-                CRASHED,
-                Severity.ERROR,
-                Origin.INTEGRITY,
-                printable(str(node.path)),
-                None,
-                printable(f"rule {rule.id} crashed: {type(error).__name__}: {error} ({place})"),
-                "",
-                "",
-                "a defect of this checker, not of the submission: please report it with the file",
-                "submitter",
-                str(node.path),
+                rule=CRASHED,
+                severity=Severity.ERROR,
+                origin=Origin.INTEGRITY,
+                path=printable(str(node.path)),
+                line=None,
+                message=printable(f"rule {rule.id} crashed: {type(error).__name__}: {error} ({place})"),
+                found="",
+                required="",
+                hint="a defect of this checker, not of the submission: please report it with the file",
+                source="submitter",
+                scope=str(node.path),
             )
         )
 
@@ -204,7 +204,9 @@ class Judge:
         metric, inferred = result_metric(result, self.book)
         verdict = "invalid" if bad else "preview" if self.smoke else "valid"
         row = summary_row(result, self.book) if verdict == "valid" else {}
-        return ResultVerdict(result.key, verdict, metric, inferred, power_metric(result), row)
+        return ResultVerdict(
+            key=result.key, verdict=verdict, metric=metric, inferred=inferred, power=power_metric(result), row=row
+        )
 
 
 def _official_name(node: Node) -> str | None:

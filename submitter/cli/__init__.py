@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from submitter import __version__
 from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
@@ -26,6 +25,7 @@ from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.tune import tune
 from submitter.errors import InputError, RunError, SubmitterError
+from submitter.version import VERSION
 
 app = typer.Typer(
     help="MLPerf Inference submissions for language models: run, score, assemble and check them.",
@@ -39,7 +39,7 @@ _INTERNAL_ERROR, _INTERRUPTED = 70, 130
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"submitter {__version__}")
+        print(f"submitter {VERSION}")
         raise typer.Exit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,10 +51,11 @@ def convert(
 def stats(file: DataFile) -> None:
     """Show how many samples a file has and how long their prompts are, in tokens."""
     from submitter import datasets
-    from submitter.console import table
+    from submitter.console import show_table
 
     found = datasets.stats(file)
     rows: list[tuple[str, ...]] = [("prompts", "tokens"), ("shortest", f"{found.shortest:,}")]
     rows += [(f"{percent}th percentile", f"{length:,}") for percent, length in found.percentiles.items()]
     rows += [("longest", f"{found.longest:,}"), ("mean", f"{found.mean:,.1f}"), ("all", f"{found.total:,}")]
-    print(f"{found.sample_count:,} samples\n\n{table(rows)}")
+    print(f"{found.sample_count:,} samples\n")
+    show_table(rows, sys.stdout)

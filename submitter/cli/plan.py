@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-from submitter.cli.campaign import CampaignFile, ask_preflight, show_plan
+from submitter.cli.campaign import CampaignFile
 from submitter.cli.say import say
 
 if TYPE_CHECKING:
@@ -28,25 +30,27 @@ def templates(campaign: CampaignFile) -> None:
 def plan(campaign: CampaignFile) -> None:
     """Show what run-all would do, without doing it: settings, samples, time, disk, files, and what is wrong already."""
     from submitter import campaign as c
+    from submitter.cli.progress import show_outcome, show_plan
     from submitter.errors import SubmitterError
 
     made = c.make_plan(c.load_campaign(campaign))
     show_plan(made)
     _settings(made)
     try:
-        draft = c.make_draft(made, c.system_description(made))
+        draft = c.make_draft(made)
     except SubmitterError:
         print("\nno list of the tree's files: something of it is wrong already, see below")
     else:
         print(f"\nThe tree {made.campaign.tree} will have {len(draft.files)} files; * are of runs\n")
         for path in draft.files:
             print(f"{'*' if path in draft.of_runs else ' '} {path}")
-    ask_preflight(made, needs_all=False)
+    c.require_preflight(made, partial(show_outcome, needs_all=False), needs_all=False)
+    say("")
 
 
 def _settings(plan: CampaignPlan) -> None:
     """A table of LoadGen's settings of each run."""
-    from submitter.console import table
+    from submitter.console import show_table
 
     rows: list[tuple[str, ...]] = [
         ("benchmark", "run", "target", "at least", "and", "whole passes", "first token", "a token")
@@ -56,7 +60,9 @@ def _settings(plan: CampaignPlan) -> None:
             rows.append((benchmark.table.name, f"{scenario} {mode}", *_cells(settings)))
     by_loadgen = all(benchmark.from_loadgen for benchmark in plan.benchmarks)
     whose = "as LoadGen has them" if by_loadgen else "worked out from the rule book: LoadGen is not installed"
-    print(f"LoadGen's settings, {whose}\n\n{table(rows)}\n")
+    print(f"LoadGen's settings, {whose}\n")
+    show_table(rows, sys.stdout)
+    print()
     seeds = {(s.qsl_rng_seed, s.sample_index_rng_seed, s.schedule_rng_seed) for s in _all_settings(plan)}
     for qsl, sample, schedule in seeds:
         print(f"seeds: qsl {qsl}, sample index {sample}, schedule {schedule}")

@@ -11,7 +11,6 @@ from submitter.cli.say import say
 from submitter.errors import InputError
 
 if TYPE_CHECKING:
-    from submitter.campaign import CampaignPlan
     from submitter.insight.standings import ResultStanding
 
 
@@ -30,30 +29,18 @@ def score(
     """Score a campaign's accuracy runs, or show how a submission's scores stand to their targets."""
     if not path.is_dir():
         from submitter import campaign as c
+        from submitter.cli.progress import show_score
 
-        show_scores(c.make_plan(c.load_campaign(path)))
+        c.score_campaign(path, show_score)
         return
     if (dataset is None) != (tokenizer is None):
         raise InputError("scoring again needs both --dataset and --tokenizer", "give both, or neither")
     raise typer.Exit(_score_tree(path, round_name, dataset, tokenizer))
 
 
-def show_scores(plan: CampaignPlan) -> None:
-    """Score every accuracy run of a campaign and verify its compliance runs; a line a metric, with its margins."""
-    from submitter import campaign as c
-
-    for benchmark, scenario, metrics in c.do_scores(plan):
-        official = {}
-        if benchmark.table.name == benchmark.official and benchmark.table.sample_limit is None:
-            official = plan.book.benchmark(benchmark.official).accuracy_targets(scenario)
-        say(f"scored {benchmark.table.name} {scenario}:")
-        for name, value in metrics.items():
-            upper = official[name].upper if name in official else None
-            say(f"  {name} {value:g}{_margins(value, benchmark.accuracy_target.get(name), upper)}")
-
-
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
     """1 if a result of the closed division misses a target, or another score comes out than is stated; else 0."""
+    from submitter.console import margins
     from submitter.insight.standings import standings
     from submitter.rulebook import load_rulebook
     from submitter.submission import open_submission
@@ -66,7 +53,7 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
         figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no figure"
         print(f"{standing.path}: {figure}")
         for name, value, target in standing.scores:
-            told = "not stated" if value is None else f"{value:.10g}{_margins(value, target.lower, target.upper)}"
+            told = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
             print(f"  {name} {told}")
         wrong += standing.is_closed and standing.misses_a_target
         if not standing.scores:
@@ -101,15 +88,3 @@ def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | N
     if not other:
         print("  scored again: the same")
     return bool(other)
-
-
-def _margins(value: float, lower: float | None, upper: float | None) -> str:
-    """How far a value is from its limits, in percent of them; empty where it has none."""
-    told = []
-    if lower:
-        share = (value / lower - 1) * 100
-        told.append(f"at least {lower:.6g}: {abs(share):.2f} % {'above' if value >= lower else 'SHORT OF IT'}")
-    if upper:
-        share = (1 - value / upper) * 100
-        told.append(f"at most {upper:.6g}: {abs(share):.2f} % {'below' if value <= upper else 'OVER IT'}")
-    return f" ({'; '.join(told)})" if told else ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from submitter.cli.campaign import CampaignFile, ask_preflight
+from submitter.cli.campaign import CampaignFile
 from submitter.cli.say import say
 from submitter.errors import InputError
 from submitter.model import Scenario
@@ -29,22 +30,24 @@ def tune(
 ) -> None:
     """Find the highest target rate that passes: short probes, then a full run that confirms it."""
     from submitter import campaign as c
+    from submitter.cli.progress import show_outcome
     from submitter.console import ConsoleWatcher
 
     budget_s = _seconds(budget)
     plan = c.make_plan(c.load_campaign(campaign))
-    with c.locked(plan):
-        ask_preflight(plan)
-        watcher = ConsoleWatcher(sys.stderr, [])
-        tuned = c.tune(
-            plan,
-            scenario,
-            budget_s=budget_s,
-            watcher=watcher,
-            on_probe=lambda probe: say(f"  {probe.verdict}: {probe.why}"),
-            benchmark=benchmark,
-            rerun=rerun,
-        )
+    with c.locked(plan.campaign.output):
+        c.require_preflight(plan, show_outcome)
+        say("")
+        with closing(ConsoleWatcher(sys.stderr, [])) as watcher:
+            tuned = c.tune(
+                plan,
+                scenario,
+                budget_s=budget_s,
+                watcher=watcher,
+                on_probe=lambda probe: say(f"  {probe.verdict}: {probe.why}"),
+                benchmark=benchmark,
+                rerun=rerun,
+            )
     _show(tuned)
     outcome = tuned.outcome
     if write and outcome.target_qps is not None and outcome.confirmed:
@@ -61,14 +64,16 @@ def _seconds(text: str) -> float:
 
 
 def _show(tuned: Tuned) -> None:
-    from submitter.console import table
+    from submitter.console import show_table
 
     rows: list[tuple[str, ...]] = [
         ("run", "target/s", "samples", "over a limit", "p99 TTFT", "p99 TPOT", "served/s", "verdict", "")
     ]
     rows += [_row(probe) for probe in tuned.probes]
     limits = tuned.limits
-    print(f"limits: {limits.ttft_ms:g} ms to the first token, {limits.tpot_ms:g} ms a token\n\n{table(rows)}\n")
+    print(f"limits: {limits.ttft_ms:g} ms to the first token, {limits.tpot_ms:g} ms a token\n")
+    show_table(rows, sys.stdout)
+    print()
     outcome = tuned.outcome
     if outcome.target_qps is None:
         print(f"no target rate passed: {outcome.why}")

@@ -24,9 +24,12 @@ class Check:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stats:
-    """How many samples, and the lengths of their prompts in tokens; percentiles are the nearest rank's."""
+    """How many samples, and the lengths of their prompts in tokens.
+
+    `total` is all prompts' together. `percentiles` maps 50, 90 and 99 to the nearest rank's length.
+    """
 
     sample_count: int
     total: int
@@ -84,7 +87,13 @@ def stats(path: Path) -> Stats:
         lengths = sorted(map(len, read_source(_file(path)).prompts))
     count = len(lengths)
     percentiles = {percent: lengths[-(-count * percent // 100) - 1] for percent in _PERCENTILES}
-    return Stats(count, sum(lengths), lengths[0], percentiles, lengths[-1])
+    return Stats(
+        sample_count=count,
+        total=sum(lengths),
+        shortest=lengths[0],
+        percentiles=percentiles,
+        longest=lengths[-1],
+    )
 
 
 def _file(path: Path) -> Path:

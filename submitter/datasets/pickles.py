@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter.errors import InputError
+from submitter.units import BYTES_PER_MIB
 
 _NUMPY = ("numpy.core", "numpy._core")
 _ALLOWED = {
@@ -35,7 +36,7 @@ _ALLOWED = {
     ("pandas.core.indexes.range", "RangeIndex"),
 }
 # What an honest file's objects take, at most: 64 times its bytes (an int of 2 bytes becomes one of 36), and the rest.
-_MEMORY_FACTOR, _MEMORY_BYTES = 64, 256 << 20
+_MEMORY_FACTOR, _MEMORY_BYTES = 64, 256 * BYTES_PER_MIB
 _ITEM_BYTES = 8
 _NOT_OURS = "give the file as MLCommons publishes it"
 
@@ -102,9 +103,11 @@ class _Unpickler(pickle.Unpickler):
 @contextmanager
 def _memory_limit(more_bytes: int) -> Iterator[None]:
     """Let this process take `more_bytes` beyond what it has now; a MemoryError ends what wants more."""
+    import psutil
+
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limits = [pages * resource.getpagesize() + more_bytes, *(n for n in (soft, hard) if n != resource.RLIM_INFINITY)]
+    now_bytes = psutil.Process().memory_info().vms
+    limits = [now_bytes + more_bytes, *(n for n in (soft, hard) if n != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
     try:
         yield

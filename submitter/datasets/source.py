@@ -19,7 +19,7 @@ _COMPRESSED = (".gz", ".xz", ".zip", ".zst")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceSamples:
     """What a file holds: the names of its columns, each sample's prompt as token ids and reference as text."""
 
     columns: tuple[str, ...]
@@ -27,7 +27,7 @@ class Source:
     references: list[str]
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> SourceSamples:
     """Read a `.pkl` or `.json` file; InputError if it is neither, or lacks token ids or references."""
     if path.suffix in _COMPRESSED:
         raise InputError(f"{path} is compressed", f"unpack it first, for example: gzip -dk {path.name}")
@@ -45,7 +45,7 @@ def read_source(path: Path) -> Source:
             raise InputError(f"{path}: row {number}: '{PROMPT}' is not a list of token ids")
         if not isinstance(reference, str):
             raise InputError(f"{path}: row {number}: '{REFERENCE}' is not a text")
-    return Source(columns, prompts, references)
+    return SourceSamples(columns, prompts, references)
 
 
 def _read_pickle(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:

@@ -7,16 +7,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from submitter.rulebook import Target
+from submitter.strict_record import StrictRecord
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatasetIdentity(_Table):
+class DatasetIdentity(StrictRecord):
     """What the generated data set must be; `sha256` is the checksum of `harness.dataset`."""
 
     name: str
@@ -24,7 +19,7 @@ class DatasetIdentity(_Table):
     sha256: str
 
 
-class Reference(_Table):
+class Reference(StrictRecord):
     """Greedy bf16 answers, scored: over the whole data set, and over its first `quick_sample_count` samples."""
 
     command: str
@@ -33,7 +28,7 @@ class Reference(_Table):
     quick_scores: dict[str, float]
 
 
-class EmbeddedBenchmark(_Table):
+class EmbeddedBenchmark(StrictRecord):
     """The facts of the benchmark; lengths in tokens. `floor` scores answers of the right form with other words."""
 
     name: str

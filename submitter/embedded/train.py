@@ -26,6 +26,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from submitter.embedded import texts
+from submitter.units import S_PER_MIN
 
 VOCABULARY_SIZE = 1920
 CONTEXT_LENGTH = 512
@@ -129,7 +130,7 @@ def train(output: Path, minutes: float, seed: int) -> None:
     core = torch.compile(model.model, dynamic=True)
     right: list[float] = []
     for step, (ids, mask) in enumerate(batches(tokenizer, progress), start=1):
-        progress[0] = (time.monotonic() - start) / (60 * minutes)
+        progress[0] = (time.monotonic() - start) / (S_PER_MIN * minutes)
         if progress[0] >= 1:
             break
         rate = LEARNING_RATE * min(1.0, step / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress[0])))

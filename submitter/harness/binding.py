@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from submitter.errors import InputError
+from submitter.strict_record import StrictRecord
+
+if TYPE_CHECKING:
+    import psutil
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 
 
-class Binding(BaseModel):
+class Binding(StrictRecord):
     """`harness` are the cores of LoadGen and the event loop; `engines` those of each engine process, in their order."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     harness: str | None = None
     engines: tuple[str, ...] | None = None
@@ -49,6 +52,8 @@ class Binding(BaseModel):
 
         InputError if `engines` does not name cores for each of them.
         """
+        import psutil
+
         processes = list(engine_processes)
         if self.engines is not None:
             if len(self.engines) != len(processes):
@@ -57,11 +62,13 @@ class Binding(BaseModel):
                     f"the engine has {len(processes)} processes",
                     "one set for each data-parallel rank",
                 )
-            for text, process in zip(self.engines, processes, strict=True):
-                for each in _with_descendants(process):
-                    _bind(each, cores(text))
+            for text, process in zip(self.engines, map(psutil.Process, processes), strict=True):
+                _bind(process, cores(text))
+                for descendant in process.children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        _bind(descendant, cores(text))
         if self.harness is not None:
-            _bind(os.getpid(), cores(self.harness))
+            _bind(psutil.Process(), cores(self.harness))
 
 
 UNBOUND = Binding()
@@ -87,25 +94,8 @@ def _shown(found: Iterable[int]) -> str:
     return f"{ordered[0]}-{ordered[-1]}" if contiguous else f"{len(ordered)} up to {ordered[-1]}"
 
 
-def _bind(process: int, allowed: set[int]) -> None:
-    """Every thread there is; those to come inherit it. A thread that has just ended is none to bind."""
-    for thread in Path(f"/proc/{process}/task").iterdir():
-        try:
-            os.sched_setaffinity(int(thread.name), allowed)
-        except ProcessLookupError:
-            continue
-
-
-def _with_descendants(process: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it has just ended
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found = [process]
-    for each in found:
-        found += children.get(each, [])
-    return found
+def _bind(process: psutil.Process, allowed: set[int]) -> None:
+    """Every thread there is; those to come inherit it. One that has just ended is skipped."""
+    for thread in process.threads():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(thread.id, allowed)

@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from submitter.compliance import audit_text
 from submitter.errors import SubmitterError
-from submitter.harness import audits, engines, loadgen, warm_up
+from submitter.harness import engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
 from submitter.harness.sut import Progress, Sut
@@ -32,7 +33,7 @@ from submitter.model import Scenario
 _REPORT_EVERY_S = 1.0
 
 
-class Session:
+class EngineSession:
     """One engine and its runs. Everything but LoadGen itself happens on the event loop."""
 
     def __init__(self, plan: SessionPlan, events: int) -> None:
@@ -97,7 +98,7 @@ class Session:
             audit = None
             if run.audit is not None:
                 audit = Path(scratch, AUDIT_CONFIG)
-                audit.write_text(audits.audit_file(run.audit))
+                audit.write_text(audit_text(run.audit))
             with _without_collector():
                 await asyncio.to_thread(
                     loadgen.run_test,
@@ -184,7 +185,7 @@ def _write_latencies(path: Path, progress: Progress) -> None:
     numpy.save(path, table.astype("<f4"))
 
 
-def _obey_parent(session: Session) -> None:
+def _obey_parent(session: EngineSession) -> None:
     """Take orders from standard input, which only the parent holds open; at its end, take the whole group along."""
     pending = b""
     while chunk := os.read(0, 65536):
@@ -199,7 +200,7 @@ def main() -> None:
     os.set_inheritable(events, False)
     plan = SessionPlan.model_validate_json(Path(plan_file).read_bytes())
     os.environ.update(plan.engine.env)
-    session = Session(plan, events)
+    session = EngineSession(plan, events)
     threading.Thread(target=_obey_parent, args=(session,), daemon=True).start()
     try:
         asyncio.run(session.run())

@@ -21,10 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from submitter import tensor_file
 from submitter.errors import InputError, NotInstalledError
 from submitter.record import write_atomically
+from submitter.strict_record import StrictRecord
+from submitter.tensor_file import Header, HeaderError
+from submitter.units import BYTES_PER_MIB
 
 try:
     import numpy as np
@@ -34,17 +38,15 @@ except ImportError:
 
 SUFFIX = ".safetensors"
 MAKE_IT_AGAIN = "make the data set again"
+_CONVERT = "make one with: submitter dataset convert"
 _KEY = "dataset"
-_METADATA = "__metadata__"
-_HEADER_MAX_BYTES = 1 << 20
+_HEADER_MAX_BYTES = BYTES_PER_MIB
 # Each array of the file: safetensors' name of its type, and numpy's.
 _ARRAYS = {"offsets": ("I64", "<i8"), "tokens": ("I32", "<i4"), "references": ("U8", "|u1")}
 
 
-class DatasetHeader(BaseModel):
+class DatasetHeader(StrictRecord):
     """What the file says of itself. `source` and `source_sha256` are of the file it was converted from, if any."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = Field(default=2, ge=2, le=2)
     name: str
@@ -205,7 +207,7 @@ def _checksum(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], ref
 def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """The file: 8 bytes with the length of the JSON, the JSON, the arrays; each of these begins at a multiple of 8
     or of its own items' size."""
-    places: dict[str, Any] = {_METADATA: {_KEY: header.model_dump_json()}}
+    places: dict[str, Any] = {tensor_file.METADATA: {_KEY: header.model_dump_json()}}
     start = 0
     for name, (kind, _) in _ARRAYS.items():
         array = arrays[name]
@@ -213,41 +215,49 @@ def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -
         start += array.nbytes
     text = json.dumps(places).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *(arrays[name].tobytes() for name in _ARRAYS)])
+    return b"".join(
+        [len(text).to_bytes(tensor_file.LENGTH_BYTES, "little"), text, *(arrays[name].tobytes() for name in _ARRAYS)]
+    )
 
 
 def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
     """The header and the arrays of a file, as views of its mapped memory."""
     no_dataset = f"{path} is no data set"
     try:
+        file_header = tensor_file.read_header(path, _HEADER_MAX_BYTES)
         with path.open("rb") as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
-        raise InputError(f"there is no data set {path}", "make one with: submitter dataset convert") from None
-    except (OSError, ValueError) as error:  # a folder; an empty file
-        raise InputError(f"{no_dataset}: {error}", "make one with: submitter dataset convert") from None
-    length = int.from_bytes(memory[:8], "little")
-    if not 0 < length <= _HEADER_MAX_BYTES:
-        raise InputError(f"{no_dataset}: it is no safetensors file", "make one with: submitter dataset convert")
+        raise InputError(f"there is no data set {path}", _CONVERT) from None
+    except HeaderError as error:
+        raise InputError(f"{no_dataset}: it {error}", _CONVERT) from None
+    except (OSError, ValueError) as error:  # a folder; a file that somebody has just emptied
+        raise InputError(f"{no_dataset}: {error}", _CONVERT) from None
+    if _KEY not in file_header.metadata:
+        raise InputError(f"{no_dataset}: its metadata do not describe one", _CONVERT)
     try:
-        places = json.loads(memory[8 : 8 + length])
-        header = DatasetHeader.model_validate_json(places[_METADATA][_KEY])
-        views = {name: _view(memory, 8 + length, places[name], *kinds) for name, kinds in _ARRAYS.items()}
+        header = DatasetHeader.model_validate_json(file_header.metadata[_KEY])
+        views = {name: _view(memory, file_header, name) for name in _ARRAYS}
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its header"
         raise InputError(f"{path}: {where}: {first['msg']}", MAKE_IT_AGAIN) from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{no_dataset}: {str(error).splitlines()[0] or 'damaged'}", MAKE_IT_AGAIN) from None
+    except ValueError as error:
+        raise InputError(f"{no_dataset}: {error}", MAKE_IT_AGAIN) from None
     return header, views
 
 
-def _view(memory: mmap.mmap, base: int, place: Mapping[str, Any], kind: str, dtype: str) -> npt.NDArray[Any]:
-    """The array at `place`; ValueError, KeyError or TypeError if it is not one that the file holds."""
-    start, end = place["data_offsets"]
-    (count,) = place["shape"]
-    if place["dtype"] != kind or not all(isinstance(number, int) for number in (start, end, count)):
-        raise ValueError(f"an array of {place['dtype']}, not {kind}")
-    if count < 1 or start < 0 or end - start != count * np.dtype(dtype).itemsize or base + end > len(memory):
+def _view(memory: mmap.mmap, header: Header, name: str) -> npt.NDArray[Any]:
+    """The array of one of the file's tensors; ValueError if it is not one that the file holds."""
+    kind, dtype = _ARRAYS[name]
+    if (place := header.tensors.get(name)) is None:
+        raise ValueError(f"it has no array {name}")
+    if place.dtype != kind:
+        raise ValueError(f"an array of {place.dtype}, not {kind}")
+    if len(place.shape) != 1:
+        raise ValueError(f"an array of shape {list(place.shape)}, not of one length")
+    (count,) = place.shape
+    start = header.data_start + place.begin
+    if count < 1 or place.byte_count != count * np.dtype(dtype).itemsize or start + place.byte_count > len(memory):
         raise ValueError("the file is cut off, or its header does not fit it")
-    return np.frombuffer(memory, dtype=dtype, count=count, offset=base + start)
+    return np.frombuffer(memory, dtype=dtype, count=count, offset=start)

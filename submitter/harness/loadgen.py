@@ -23,6 +23,7 @@ from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
+from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
@@ -59,9 +60,14 @@ def build_sha256() -> str:
     return digest.hexdigest() if built else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EffectiveSettings:
-    """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns."""
+    """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns.
+
+    `target_qps` are samples a second: the rate of Server and Interactive, and what is expected of Offline.
+    `performance_sample_count` is the size of a copy of the data set, 0 for the whole of it.
+    With `sample_concatenate_permutation` whole copies of it are issued, each in an order of its own.
+    """
 
     qsl_rng_seed: int
     sample_index_rng_seed: int
@@ -79,7 +85,7 @@ class EffectiveSettings:
         """How many samples LoadGen will issue (loadgen.cc, GenerateQueries; test_settings_internal.cc)."""
         if mode is Mode.ACCURACY:
             return dataset_size
-        seconds = self.min_duration_ms / 1000
+        seconds = self.min_duration_ms / MS_PER_S
         if scenario is Scenario.OFFLINE:
             count = max(self.min_query_count, int(1.1 * seconds * self.target_qps))
         else:

@@ -6,22 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from submitter.harness.binding import UNBOUND, Binding
 from submitter.harness.engines import EnginePlan
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.model import Mode, Scenario
+from submitter.strict_record import StrictRecord
 
 LATENCIES = "latencies.npy"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EngineSettings(_Part):
+class EngineSettings(StrictRecord):
     """`engine.toml`. `settings` are the engine's own keys; `env` is set before the engine's library is imported.
 
     `in_flight` bounds the samples the engine has at once; `warm_up_prompts` random prompts are served before
@@ -46,7 +43,7 @@ class EngineSettings(_Part):
         return env
 
 
-class RunPlan(_Part):
+class RunPlan(StrictRecord):
     """One LoadGen run; `folder` is where its logs go, and `audit` the settings of its audit file, if it is an audit.
 
     `keep_latencies` leaves `LATENCIES` beside the logs, a row a sample: when it was issued, in s from the first one on;
@@ -68,7 +65,7 @@ class RunPlan(_Part):
         return f"{self.scenario} {self.mode}"
 
 
-class SessionPlan(_Part):
+class SessionPlan(StrictRecord):
     """All runs of one engine. `sample_limit` cuts the data set for a smoke run.
 
     A session that `goes_on` makes the runs that it is told of on standard input after these.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from submitter.strict_record import StrictRecord
 
 
-class Sampling(BaseModel):
+class Sampling(StrictRecord):
     """A key that is not set leaves the engine greedy. Beams and their penalties are named as in transformers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float | None = Field(default=None, ge=0)
     top_k: int | None = Field(default=None, ge=0)

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from submitter import layout
+from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
-from submitter.harness import audits
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
@@ -41,9 +40,12 @@ class Limits:
     stall_s: float = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that ended: its folder, still under its `.partial` name, and what the child counted."""
+    """A run that ended: its folder, still under its `.partial` name, and what the child counted.
+
+    `duration_s` is from LoadGen's start to its return; `token_count` is of the answers alone, not of the prompts.
+    """
 
     run: RunPlan
     folder: Path
@@ -79,7 +81,16 @@ def run_session(
     work.mkdir(parents=True, exist_ok=True)
     try:
         with _child(inner, work) as (process, events):
-            _follow(runs, process, events, limits, watcher, on_finished, work / ENGINE_LOG, next_run)
+            _follow(
+                process,
+                events,
+                runs=runs,
+                limits=limits,
+                watcher=watcher,
+                on_finished=on_finished,
+                engine_log=work / ENGINE_LOG,
+                next_run=next_run,
+            )
     finally:
         for run in runs:
             shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
@@ -144,15 +155,17 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _follow(
-    runs: list[RunPlan],
     process: subprocess.Popen[bytes],
     events: int,
+    *,
+    runs: list[RunPlan],
     limits: Limits,
     watcher: Watcher,
     on_finished: Callable[[Finished], None],
     engine_log: Path,
     next_run: Callable[[], RunPlan | None] | None,
 ) -> None:
+    """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
     clock = _Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
@@ -253,9 +266,10 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         log = read_detail(path)
     except (OSError, LogFormatError) as error:
         raise RunError(f"{run.label}: LoadGen left no readable log: {error}", "is the disk full?") from None
-    if not audits.mode_is(log, run.mode):
+    if not mode_is(log, run.mode):
         raise RunError(f"{run.label}: the log is of another mode: {log['effective_test_mode']}", "report this")
-    if audits.was_audited(log) != run.mode.is_compliance:
+    audited = compliance.was_audited(log) if run.audit is None else not compliance.not_in_force(log, run.audit)
+    if audited != run.mode.is_compliance:
         raise RunError(
             f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
             f"is there a stray {layout.AUDIT_CONFIG}?",
@@ -264,4 +278,18 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         raise RunError(f"{run.label}: the log ends before its result", "is the disk full?")
     if not _is_whole(folder / layout.ACCURACY_LOG):
         raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", "is the disk full?")
-    return Finished(run, folder, log, started_utc, facts["seconds"], facts["done"], facts["tokens"])
+    return Finished(
+        run=run,
+        folder=folder,
+        log=log,
+        started_utc=started_utc,
+        duration_s=facts["seconds"],
+        sample_count=facts["done"],
+        token_count=facts["tokens"],
+    )
+
+
+def mode_is(log: DetailLog, mode: Mode) -> bool:
+    """Whether the log is of a run of this mode, by LoadGen's own word."""
+    expected = "AccuracyOnly" if mode is Mode.ACCURACY else "PerformanceOnly"
+    return bool(log["effective_test_mode"] == expected)

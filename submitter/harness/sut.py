@@ -15,18 +15,23 @@ from typing import Protocol
 
 from submitter.errors import RunError
 from submitter.harness.engines import Engine
+from submitter.units import MS_PER_S
 
 # How many samples one task serves before it lets the others run, where an engine never really waits.
 _SAMPLES_BEFORE_YIELD = 64
 
 
-class Responses(Protocol):
+class AnswerReceiver(Protocol):
+    """What takes a run's answers, sample by sample: LoadGen, by way of `loadgen.Responses`."""
+
     def first_token(self, response_id: int, token: int) -> None: ...
 
     def complete(self, response_id: int, tokens: Sequence[int]) -> None: ...
 
 
 class Prompts(Protocol):
+    """A data set as the timed path sees it: token ids by index."""
+
     def __len__(self) -> int: ...
 
     def prompt(self, index: int) -> Sequence[int]: ...
@@ -48,9 +53,9 @@ class Progress:
         self.done += 1
         self.tokens += tokens
         self.issued_s.append(issued_s)
-        self.latency_ms.append((done_s - issued_s) * 1000)
-        self.ttft_ms.append((first_s - issued_s) * 1000)
-        self.tpot_ms.append((done_s - first_s) * 1000 / (tokens - 1))
+        self.latency_ms.append((done_s - issued_s) * MS_PER_S)
+        self.ttft_ms.append((first_s - issued_s) * MS_PER_S)
+        self.tpot_ms.append((done_s - first_s) * MS_PER_S / (tokens - 1))
 
 
 def finished_answer(tokens: list[int], eos_token_id: int, max_new_tokens: int) -> list[int]:
@@ -92,7 +97,7 @@ class Sut:
         self,
         engine: Engine,
         prompts: Prompts,
-        responses: Responses,
+        responses: AnswerReceiver,
         *,
         eos_token_id: int,
         max_new_tokens: int,

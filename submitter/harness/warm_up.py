@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
+
+from submitter.harness.sut import Prompts
 
 _SEED = "submitter-warm-up"
 _MIN_TOKENS = 4
 
 
-class Samples(Protocol):
-    def __len__(self) -> int: ...
-
-    def prompt(self, index: int) -> Sequence[int]: ...
-
-
-def prompts(samples: Samples, count: int) -> Iterator[list[int]]:
+def prompts(samples: Prompts, count: int) -> Iterator[list[int]]:
     """`count` prompts of lengths and tokens that occur in the data set, in random order; the same ones every time."""
     if not count:
         return

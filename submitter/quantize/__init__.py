@@ -18,7 +18,7 @@ from submitter.quantize.calibrated import Calibration
 from submitter.quantize.document import CALIBRATION_FILE, calibration_document
 from submitter.quantize.formats import Quantized, check_scales, inspect, summarised
 from submitter.quantize.scheme import DEFAULT, Scheme, load_scheme
-from submitter.quantize.source import Source
+from submitter.quantize.source import WideCheckpoint
 from submitter.record import write_atomically
 
 __all__ = ["Calibration", "Made", "Quantized", "check_scales", "inspect", "load_scheme", "quantize", "summarised"]
@@ -58,7 +58,7 @@ def quantize(
     scheme = load_scheme(scheme_name)
     if target.exists():
         raise InputError(f"{target} exists already", "name a new folder, or remove it first")
-    checkpoint = Source.open(source)
+    checkpoint = WideCheckpoint.open(source)
     _require(scheme, checkpoint, calibration)
     checkpoint.require_room(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -72,7 +72,9 @@ def quantize(
             for file in sorted(source.glob(pattern)):
                 shutil.copyfile(file, temporary / file.name)
         made = inspect(temporary)
-        text = calibration_document(checkpoint, made, target.name, scheme, calibration, command)
+        text = calibration_document(
+            checkpoint, made, name=target.name, scheme=scheme, calibration=calibration, command=command
+        )
         write_atomically(temporary / CALIBRATION_FILE, text.encode())
         temporary.replace(target)
     except OSError as error:
@@ -82,7 +84,7 @@ def quantize(
     return Made(replace(made, folder=target), checkpoint.byte_count)
 
 
-def _require(scheme: Scheme, checkpoint: Source, calibration: Calibration | None) -> None:
+def _require(scheme: Scheme, checkpoint: WideCheckpoint, calibration: Calibration | None) -> None:
     """InputError or NotInstalledError for what would fail later."""
     if not scheme.is_calibrated:
         if calibration is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from submitter import weights
 from submitter.errors import InputError
 from submitter.quantize.formats import SCALE_SUFFIX
-from submitter.quantize.source import Source
+from submitter.quantize.source import WideCheckpoint
 from submitter.record import write_json_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ROWS = 8 * BLOCK_SIZE
 _EMBEDDINGS = ("embed_tokens", "wte", "wpe")
 
 
-def require_blocks(source: Source) -> None:
+def require_blocks(source: WideCheckpoint) -> None:
     """InputError if a weight is no linear layer's, or cannot be cut into whole blocks."""
     for name, (file, tensor) in source.linear_weights.items():
         if len(tensor.shape) != 2 or not name.endswith(".weight"):
@@ -43,7 +43,7 @@ def require_blocks(source: Source) -> None:
             )
 
 
-def write_checkpoint(source: Source, target: Path) -> None:
+def write_checkpoint(source: WideCheckpoint, target: Path) -> None:
     """Write the narrow weights, their index and `config.json` into the folder `target`."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file

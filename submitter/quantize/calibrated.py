@@ -17,7 +17,7 @@ from typing import Any
 
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.quantize.scheme import Scheme
-from submitter.quantize.source import Source
+from submitter.quantize.source import WideCheckpoint
 
 PACKAGES = ("llmcompressor", "compressed-tensors", "transformers", "torch")
 _INSTALL = (
@@ -25,12 +25,13 @@ _INSTALL = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """The samples that are used, as token ids, in order, and where they come from.
 
-    `sha256` is the data set's own checksum; `source` and `source_sha256` name the file that it was made from, and
-    `published_as` is what MLCommons calls that file, empty if it is none of theirs.
+    `name` is the data set's, which has `available` samples, and `sha256` its own checksum; `source` and `source_sha256`
+    name the file that it was made from, and `published_as` is what MLCommons calls that file, empty if it is none of
+    theirs.
     """
 
     samples: Sequence[Sequence[int]]
@@ -61,13 +62,13 @@ def require_installed() -> None:
         raise NotInstalledError("llm-compressor is not installed here", _INSTALL) from None
 
 
-def write_checkpoint(source: Source, target: Path, scheme: Scheme, calibration: Calibration) -> None:
+def write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, calibration: Calibration) -> None:
     """Calibrate, quantise and write the model into the folder `target`. RunError with llm-compressor's own words."""
     with redirect_stdout(sys.stderr):  # llm-compressor logs to stdout, which is for our report
         _write_checkpoint(source, target, scheme, calibration)
 
 
-def _write_checkpoint(source: Source, target: Path, scheme: Scheme, calibration: Calibration) -> None:
+def _write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, calibration: Calibration) -> None:
     import torch
     from datasets import Dataset
     from llmcompressor import oneshot

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-from submitter import __version__, documents
+from submitter import documents
 from submitter.quantize import calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.formats import Quantized, summarised
 from submitter.quantize.scheme import Scheme
-from submitter.quantize.source import Source
+from submitter.quantize.source import WideCheckpoint
+from submitter.version import VERSION
 from submitter.weights import checkpoint_sha256
 
 CALIBRATION_FILE = "calibration.md"
@@ -19,9 +20,15 @@ _NONE = "None was used: all scales come from the weights alone."
 
 
 def calibration_document(
-    source: Source, made: Quantized, name: str, scheme: Scheme, calibration: Calibration | None, command: str
+    source: WideCheckpoint,
+    made: Quantized,
+    *,
+    name: str,
+    scheme: Scheme,
+    calibration: Calibration | None,
+    command: str,
 ) -> str:
-    """The document for a checkpoint `made` from `source` under the folder name `name`."""
+    """The document for a checkpoint `made` from `source` by `command`, under the folder name `name`."""
     return documents.rendered(
         _TEMPLATE,
         {
@@ -76,4 +83,4 @@ def _data(calibration: Calibration) -> str:
 def _packages(scheme: Scheme) -> list[str]:
     names = calibrated.PACKAGES if scheme.is_calibrated else ("torch", "safetensors")
     versions = [f"{name} {metadata.version(name)}" for name in names]
-    return [f"submitter {__version__}", f"Python {platform.python_version()}", *versions]
+    return [f"submitter {VERSION}", f"Python {platform.python_version()}", *versions]

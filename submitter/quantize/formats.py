@@ -16,7 +16,7 @@ from typing import Any
 
 from submitter import weights
 from submitter.errors import InputError
-from submitter.weights import Tensor
+from submitter.tensor_file import Tensor
 
 SCALE_SUFFIX = "_scale_inv"
 _NARROW = ("F8_E4M3", "F8_E5M2", "I8", "U8")  # U8: two values of 4 bits
@@ -25,9 +25,14 @@ _MAKE_AGAIN = "quantise it again: without its scales a weight means nothing"
 _ATTENTION = "self_attn"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quantized:
-    """A quantised checkpoint. `quantized` and `kept` name the modules with narrow and with wide weights."""
+    """A quantised checkpoint.
+
+    `method` is vLLM's name of it; `weights`, `activations` and `kv_cache` say in words what is stored, `kv_cache` empty
+    where there are no scales for it. `quantized` and `kept` name the modules with narrow and with wide weights, and
+    `byte_count` is of all tensors.
+    """
 
     folder: Path
     method: str
@@ -39,12 +44,13 @@ class Quantized:
     byte_count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Stated:
     """What a configuration states: texts for people, and the scales that follow from it.
 
     `weight_scale` and `input_scale` are endings of a module's name, None where none is stored; `caches` finds the
-    alternatives of each scale of the KV cache among the quantised modules, any one of which will do.
+    alternatives of each scale of the KV cache among the quantised modules, any one of which will do. `block` is the
+    size of a block of weights that shares a scale, (rows, columns).
     """
 
     weights: str

@@ -5,18 +5,15 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from submitter import plugins
+from submitter.strict_record import StrictRecord
 
 DEFAULT = "fp8-block"
 _PACKAGE, _SUFFIX = "submitter.quantize.schemes", ".toml"
 
 
-class Scheme(BaseModel):
+class Scheme(StrictRecord):
     """What is done. `recipe` are llm-compressor's modifiers with their arguments; without one it is our own work."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     title: str

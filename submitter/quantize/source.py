@@ -9,18 +9,19 @@ from typing import Any
 
 from submitter import weights
 from submitter.errors import InputError
-from submitter.weights import Tensor
+from submitter.tensor_file import Tensor
+from submitter.units import BYTES_PER_GB, BYTES_PER_MIB
 
 _FLOAT_BYTES = {"BF16": 2, "F16": 2, "F32": 4}
 _OTHER_FLOATS = ("F64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4")
 # Two-dimensional weights that no narrow linear kernel serves, by the last part of the module's name.
 KEPT_MODULES = ("embed_tokens", "lm_head", "wte", "wpe", "gate", "router")
 # Over the weights themselves: the copied tokenizer, and what a file system needs for itself.
-_SPARE_BYTES = 64 << 20
+_SPARE_BYTES = 64 * BYTES_PER_MIB
 
 
 @dataclass(frozen=True)
-class Source:
+class WideCheckpoint:
     """A whole checkpoint of wide weights: its configuration, and the header of each of its weight files."""
 
     folder: Path
@@ -28,7 +29,7 @@ class Source:
     headers: dict[Path, dict[str, Tensor]]
 
     @classmethod
-    def open(cls, folder: Path) -> Source:
+    def open(cls, folder: Path) -> WideCheckpoint:
         """InputError if it is not whole, is quantised already, or holds weights of another type."""
         config = weights.read_config(folder)
         if "quantization_config" in config:
@@ -80,7 +81,7 @@ class Source:
         free, wanted = shutil.disk_usage(there).free, self.narrow_byte_count + _SPARE_BYTES
         if free < wanted:
             raise InputError(
-                f"{target} will take {wanted / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB left",
+                f"{target} will take {wanted / BYTES_PER_GB:.1f} GB, the disk has {free / BYTES_PER_GB:.1f} GB left",
                 "free disk space, or name a folder on another disk",
             )
 

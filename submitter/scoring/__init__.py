@@ -19,7 +19,7 @@ from submitter import plugins
 from submitter.errors import RunError
 from submitter.record import sha256_of, write_atomically
 from submitter.scoring.answers import decode, read_answers
-from submitter.scoring.metrics import Metric, mean_percent
+from submitter.scoring.metrics import AccuracyMetric, mean_percent
 
 METRICS = "submitter.scoring.metrics"
 CHUNK_PAIRS = 64  # some 0.2 s of work: all cores are busy to the end, and Ctrl-C is answered soon
@@ -27,13 +27,14 @@ CHUNK_PAIRS = 64  # some 0.2 s of work: all cores are busy to the end, and Ctrl-
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What `accuracy.txt` says: the metrics by the official names, and the SHA-256 of the untruncated log.
-
-    ROUGE is in percent; `gen_len` counts characters, `gen_tok_len` tokens with the end token, `gen_num` answers.
-    """
+    """What `accuracy.txt` says of one accuracy run."""
 
     metrics: dict[str, float | int]
+    """By the official names. `rouge1`, `rouge2`, `rougeL` and `rougeLsum` are in percent; `gen_len` is the characters
+    of all answers, `gen_tok_len` their tokens with the end tokens, `gen_num` the count of answers, `tokens_per_sample`
+    the mean of tokens."""
     log_sha256: str
+    """Of the untruncated log."""
 
 
 def score(
@@ -44,10 +45,16 @@ def score(
     metric: str = "rouge",
     processes: int | None = None,
 ) -> Accuracy:
-    """Score LoadGen's untruncated accuracy log against `references`, which are indexed by `qsl_idx`.
+    """Score LoadGen's untruncated accuracy log against the reference answers; `Accuracy` says in which units.
 
-    `tokenizer_folder` holds `tokenizer.json`; `processes` defaults to the cores this process may use. The result does
-    not depend on it. InputError if the log is damaged or does not hold exactly one answer for each reference.
+    `references` are texts, indexed by LoadGen's `qsl_idx`. `tokenizer_folder` holds the `tokenizer.json` of the model
+    that answered. `metric` names a module of `scoring.metrics`. `processes` defaults to the cores that this process may
+    use, and the result does not depend on it; they are spawned, so a script that calls this for more than 64 answers
+    needs the usual `if __name__ == "__main__":`.
+
+    InputError if the log is damaged or does not hold exactly one answer for each reference, if the tokenizer is not one
+    or lacks a token of an answer, or if no metric has that name. NotInstalledError if a package that scoring needs
+    is not installed. RunError if a scoring process died.
     """
     answers = read_answers(accuracy_log, len(references))
     predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
@@ -76,7 +83,7 @@ def write_accuracy_text(accuracy: Accuracy, path: Path) -> None:
 
 Row = tuple[int, tuple[float, ...]]  # the prediction's characters as scored, and one value a metric
 
-_worker_metric: Metric | None = None
+_worker_metric: AccuracyMetric | None = None
 
 
 def _start_worker(name: str) -> None:
@@ -99,7 +106,7 @@ def _score_chunk(pairs: list[tuple[str, str]]) -> list[Row]:
     return _rows(_worker_metric, pairs)
 
 
-def _rows(metric: Metric, pairs: list[tuple[str, str]]) -> list[Row]:
+def _rows(metric: AccuracyMetric, pairs: list[tuple[str, str]]) -> list[Row]:
     rows = []
     for prediction, reference in pairs:
         prepared = metric.prepare(prediction)
@@ -109,9 +116,8 @@ def _rows(metric: Metric, pairs: list[tuple[str, str]]) -> list[Row]:
 
 def score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
     """The metric's names and a row for each pair, in the order of `pairs`."""
-    metric: Metric = plugins.load(
-        METRICS, name, "metric"
-    ).create()  # here too: what is missing is said before any worker
+    # Here too, so that what is missing is reported before any worker starts.
+    metric: AccuracyMetric = plugins.load(METRICS, name, "metric").create()
     chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
     processes = min(processes, len(chunks))
     if processes < 2:

@@ -14,14 +14,14 @@ _RUN_AGAIN = "repeat the accuracy run"
 
 
 @dataclass(frozen=True)
-class Answers:
+class LoggedAnswers:
     """The answers in the order of the log; `token_ids[i]` answers sample `qsl_indices[i]`."""
 
     qsl_indices: list[int]
     token_ids: list[list[int]]
 
 
-def read_answers(accuracy_log: Path, sample_count: int) -> Answers:
+def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
     """Read the log of an accuracy run over `sample_count` samples.
 
     InputError if it cannot be read, is truncated, or holds anything but one int32 answer for each sample.
@@ -54,7 +54,7 @@ def read_answers(accuracy_log: Path, sample_count: int) -> Answers:
         )
     if not answers:
         raise InputError(f"{accuracy_log} holds no answers", _RUN_AGAIN)
-    return Answers(list(answers), list(answers.values()))
+    return LoggedAnswers(list(answers), list(answers.values()))
 
 
 def decode(token_ids: Sequence[list[int]], qsl_indices: Sequence[int], tokenizer_folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ _MAX_QUERIES = 10**12
 _SCENARIOS = {scenario.value: scenario for scenario in Scenario}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LatencyKind:
     """One of the latencies that LoadGen logs, by the keys it uses."""
 
@@ -44,32 +44,32 @@ class LatencyKind:
 
 
 LATENCY = LatencyKind(
-    "latency",
-    "result_min_latency_ns",
-    "result_{}_percentile_latency_ns",
-    "result_max_latency_ns",
-    "result_mean_latency_ns",
+    name="latency",
+    shortest="result_min_latency_ns",
+    percentile="result_{}_percentile_latency_ns",
+    longest="result_max_latency_ns",
+    mean="result_mean_latency_ns",
 )
 QUERY_LATENCY = LatencyKind(
-    "latency of a query",
-    "result_min_query_latency_ns",
-    "result_{}_percentile_per_query_latency_ns",
-    "result_max_query_latency_ns",
-    "result_mean_query_latency_ns",
+    name="latency of a query",
+    shortest="result_min_query_latency_ns",
+    percentile="result_{}_percentile_per_query_latency_ns",
+    longest="result_max_query_latency_ns",
+    mean="result_mean_query_latency_ns",
 )
 TTFT = LatencyKind(
-    "TTFT",
-    "result_first_token_min_latency_ns",
-    "result_first_token_{}_percentile_latency_ns",
-    "result_first_token_max_latency_ns",
-    "result_first_token_mean_latency_ns",
+    name="TTFT",
+    shortest="result_first_token_min_latency_ns",
+    percentile="result_first_token_{}_percentile_latency_ns",
+    longest="result_first_token_max_latency_ns",
+    mean="result_first_token_mean_latency_ns",
 )
 TPOT = LatencyKind(
-    "TPOT",
-    "result_time_to_output_token_min",
-    "result_time_per_output_token_{}_percentile_ns",
-    "result_time_to_output_token_max",
-    "result_time_to_output_token_mean",
+    name="TPOT",
+    shortest="result_time_to_output_token_min",
+    percentile="result_time_per_output_token_{}_percentile_ns",
+    longest="result_time_to_output_token_max",
+    mean="result_time_to_output_token_mean",
 )
 KINDS = (LATENCY, QUERY_LATENCY, TTFT, TPOT)
 

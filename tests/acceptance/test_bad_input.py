@@ -54,6 +54,13 @@ def test_an_unknown_round_and_benchmark(campaign: Any) -> None:
     refused(campaign.submitter("run-all", str(campaign.file)), 2, "did you mean 'llama2-70b-99.9'?")
 
 
+@pytest.mark.parametrize(("scenario", "mode"), [("Interactive", "performance"), ("Offline", "TEST07")])
+def test_a_run_that_the_campaign_does_not_have(campaign: Any, scenario: str, mode: str) -> None:
+    done = campaign.submitter("run", str(campaign.file), "--scenario", scenario, "--mode", mode)
+    refused(done, 2, f"the campaign has no run {scenario} {mode}", "it has: Offline performance, Offline accuracy")
+    no_run_left(campaign)
+
+
 def test_a_missing_campaign(run_submitter: Run, tmp_path: Path) -> None:
     refused(run_submitter("run-all", str(tmp_path / "none.toml")), 2, "there is no campaign file")
 

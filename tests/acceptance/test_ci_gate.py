@@ -192,14 +192,15 @@ def test_the_action_is_put_together_soundly() -> None:
 
 def test_the_example_workflow_uses_what_the_action_has() -> None:
     workflow = yaml.safe_load((EXAMPLES / "github-workflow.yml").read_text())
-    steps = workflow["jobs"]["check"]["steps"]
+    job = workflow["jobs"]["check"]
+    steps = job["steps"]
     (ours,) = (step for step in steps if "/submitter@" in step.get("uses", ""))
     assert set(ours["with"]) <= set(ACTION["inputs"])
     (upload,) = (step for step in steps if "upload-sarif" in step.get("uses", ""))
     used = set(re.findall(rf"steps\.{ours['id']}\.outputs\.(\w+)", str(upload)))
     assert used == {"sarif"} <= set(ACTION["outputs"])
     assert upload["if"].startswith("always()")
-    assert workflow["permissions"]["security-events"] == "write"
+    assert job["permissions"]["security-events"] == "write"
 
 
 def gitlab_job() -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rehearsal
@@ -171,3 +172,25 @@ def test_bandwidth_is_worked_out_from_rates_and_lengths(made: rehearsal.Rehearsa
         f"| llama2-70b-99.9 | Server | 64 | {longest} tokens | {longest * 4 * 64:,} | 1024 tokens | {1024 * 4 * 64:,} |"
     )
     assert row in (made.documentation / "bandwidth.md").read_text()
+
+
+@pytest.mark.parametrize("command", ["plan", "run-all"])
+@pytest.mark.parametrize("division", ["closed", "open"])
+def test_a_benchmark_whose_compliance_tests_cannot_be_run_is_refused(
+    campaign: Any, division: str, command: str
+) -> None:
+    """In words, and before anything else of it is looked at: its checkpoint would take minutes to read."""
+    edit(campaign.file, 'division = "open"', f'division = "{division}"')
+    if division == "closed":
+        edit(campaign.file, 'name = "echo-model"\nofficial = "llama2-70b-99.9"', 'name = "gpt-oss-120b"')
+    else:
+        edit(campaign.file, "llama2-70b-99.9", "gpt-oss-120b")
+    edit(campaign.file, 'model = "model"', 'model = "none"')
+    done = rehearsal.submitter(command, str(campaign.file))
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (
+        "this version has no run for TEST07 and TEST09, which round v6.1 requires for gpt-oss-120b; TEST07 needs a data"
+    ) in done.stderr
+    assert "leave gpt-oss-120b out of the campaign" in done.stderr
+    assert not campaign.output.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from submitter.campaign.closed import require_reference
 from submitter.campaign.file import BenchmarkTable, validated
-from submitter.campaign.plan import engine_settings
+from submitter.campaign.outline import engine_settings
 from submitter.errors import InputError
 from submitter.harness.engines import check_settings
 from submitter.harness.plan import EngineSettings

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("mlperf_loadgen")
 
 from submitter import campaign as c
-from submitter.campaign.plan import engine_settings
+from submitter.campaign.outline import engine_settings
 from submitter.errors import InputError
 from submitter.harness.loadgen import EffectiveSettings, effective_settings
 from submitter.model import Mode, Scenario
@@ -45,7 +45,19 @@ def test_seeds_of_another_round_are_seen(demo: c.CampaignPlan) -> None:
     assert wrong[0].message.endswith("sample_index_rng_seed is 2747215439041700203, round v6.1 wants 7")
 
 
-SETTINGS = EffectiveSettings(1, 2, 3, 600_000, 24_576, 45.0, 24_576, True, True, 0, 0)
+SETTINGS = EffectiveSettings(
+    qsl_rng_seed=1,
+    sample_index_rng_seed=2,
+    schedule_rng_seed=3,
+    min_duration_ms=600_000,
+    min_query_count=24_576,
+    target_qps=45.0,
+    performance_sample_count=24_576,
+    sample_concatenate_permutation=True,
+    use_token_latencies=True,
+    ttft_limit_ns=0,
+    tpot_limit_ns=0,
+)
 
 
 @pytest.mark.parametrize(

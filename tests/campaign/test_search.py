@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from submitter.campaign.search import LatencyLimits, Outcome, Probe, Step, judged, next_step
+from submitter.campaign.search import LatencyLimits, Probe, SearchOutcome, Step, judged, next_step
 
 FULL_S, PROBE_S = 600.0, 20.0
 LIMITS = LatencyLimits(ttft_ms=2000, tpot_ms=200)
@@ -59,7 +59,7 @@ def searched(system: System, start_qps: float, budget_s: float = math.inf, done:
         step = next_step(
             probes, start_qps, LIMITS, probe_s=PROBE_S, full_s=lambda qps: FULL_S, left_s=budget_s - spent_s
         )
-        if isinstance(step, Outcome):
+        if isinstance(step, SearchOutcome):
             return step, probes, spent_s
         probes.append(ran(system, step))
         spent_s += step.seconds or FULL_S
@@ -148,7 +148,9 @@ def test_without_time_for_a_full_run_nothing_is_confirmed() -> None:
     assert not outcome.confirmed
     assert outcome.why == "the budget is spent"
     assert {probe.kind for probe in probes} == {"probe"}
-    assert searched(queue(50.0), 40.0, budget_s=1.0)[0] == Outcome(None, False, None, "the budget is spent")
+    assert searched(queue(50.0), 40.0, budget_s=1.0)[0] == SearchOutcome(
+        target_qps=None, confirmed=False, failed_qps=None, why="the budget is spent"
+    )
 
 
 def test_a_system_that_never_passes_ends_the_search() -> None:

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("mlperf_loadgen")
 
 from submitter.campaign import settings
+from submitter.compliance import audit_text
 from submitter.errors import InputError, NotInstalledError
 from submitter.harness import loadgen
-from submitter.harness.audits import audit_file
 from submitter.model import Scenario
 from submitter.rulebook import load_rulebook
 
@@ -36,7 +36,7 @@ def test_they_are_loadgens(conf: str, benchmark: str, scenario: Scenario, audite
     model = BOOK.benchmark(benchmark).loadgen_model_for(scenario)
     user_conf = tmp_path / "user.conf"
     user_conf.write_text(CONFS[conf].format(model=model))
-    audit = audit_file(BOOK.compliance["TEST06"].audit) if audited else None
+    audit = audit_text(BOOK.compliance["TEST06"].audit) if audited else None
     asked, by_loadgen = settings.effective_settings(BOOK, benchmark, scenario, user_conf, audit)
     assert by_loadgen
     assert settings.worked_out(BOOK, benchmark, scenario, user_conf, audit) == asked

@@ -40,12 +40,13 @@ def run_echo(tmp_path: Path, dataset: Path) -> Callable[..., Watched]:
         engine: dict[str, Any] | None = None,
         max_new_tokens: int = 64,
         watched: Watched | None = None,
+        audit: dict[str, int] | None = None,
         **settings: Any,
     ) -> Watched:
         conf = tmp_path / "user.conf"
         conf.write_text(user_conf)
         watched = watched or Watched()
-        audit = load_rulebook("v6.1").compliance["TEST06"].audit
+        audit = audit or load_rulebook("v6.1").compliance["TEST06"].audit
         plan = SessionPlan(
             engine=EngineSettings(engine="echo", settings=settings, **(engine or {})),
             engine_plan=EnginePlan(model="none", max_new_tokens=max_new_tokens, eos_token_id=EOS),

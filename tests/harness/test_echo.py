@@ -71,3 +71,20 @@ def test_a_recording_needs_both_and_as_many(recorded: dict[str, str], tmp_path: 
     write_dataset(tmp_path / "answers.safetensors", "answers", [[4, EOS]], [""])
     with pytest.raises(InputError, match="2 prompts and 1 answers"):
         asyncio.run(served(recorded, [[1, 9]]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ({"output_token": 5}, "the echo engine has no setting 'output_token'", "did you mean 'output_tokens'?"),
+        ({"zzz": 5}, "the echo engine has no setting 'zzz'", "known: first_token_ms, per_token_ms"),
+        ({"tokens_per_s": 0}, "'tokens_per_s' cannot be 0", "the echo engine takes greater than 0 here"),
+        ({"fail_after": "soon"}, "'fail_after' cannot be 'soon'", "takes a valid integer, unable to parse"),
+        ({"replay_prompts": 5}, "'replay_prompts' cannot be 5", "the echo engine takes a valid string here"),
+    ],
+)
+def test_a_setting_that_it_does_not_take(settings: dict[str, Any], message: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_settings("echo", settings)
+    assert caught.value.message == f"engine.toml: {message}"
+    assert hint in caught.value.hint

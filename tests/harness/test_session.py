@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from echo_sessions import EOS, SAMPLES, USER_CONF, Watched
 
+from submitter.compliance import test06, was_audited
 from submitter.errors import InputError, RunError
-from submitter.harness import audits
 from submitter.harness.dataset import Dataset
-from submitter.harness.supervisor import Limits
+from submitter.harness.supervisor import Limits, mode_is
 from submitter.layout import ACCURACY_LOG, AUDIT_CONFIG, DETAIL_LOG
 from submitter.logs import read_accuracy, read_detail
 from submitter.model import Mode, Scenario
@@ -52,10 +52,11 @@ def test_loadgen_gets_the_very_tokens_of_the_engine(run_echo: RunEcho, tmp_path:
 def test_test06_passes_and_its_settings_were_in_force(run_echo: RunEcho, tmp_path: Path, scenario: Scenario) -> None:
     run_echo([(scenario, Mode.TEST06)], output_tokens=5, spread_tokens=9)
     folder = tmp_path / "runs" / scenario / "TEST06"
-    verdict = audits.verify_test06(read_accuracy(folder / ACCURACY_LOG), scenario, EOS)
+    answers = list(read_accuracy(folder / ACCURACY_LOG))
+    assert len(answers) == 100
+    verdict = test06.verify(answers, scenario, EOS)
     assert verdict.passed
-    assert verdict.sample_count == 100
-    assert verdict.first_token is (None if scenario is Scenario.OFFLINE else True)
+    assert verdict.lines[0] == f"First token check pass: {'Skipped' if scenario is Scenario.OFFLINE else 'True'}"
     assert read_detail(folder / DETAIL_LOG)["effective_sample_concatenate_permutation"] is False
 
 
@@ -79,8 +80,25 @@ def test_a_stray_audit_file_changes_nothing(run_echo: RunEcho, tmp_path: Path, m
     (tmp_path / AUDIT_CONFIG).write_text("*.*.accuracy_log_sampling_target = 10\n*.*.qsl_rng_seed = 1\n")
     monkeypatch.chdir(tmp_path)
     log = run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)]).finished[0].log
-    assert not audits.was_audited(log)
+    assert not was_audited(log)
     assert log["effective_qsl_rng_seed"] == 2085463073848966840
+
+
+def test_a_compliance_run_without_one_of_its_settings_is_not_believed(run_echo: RunEcho, tmp_path: Path) -> None:
+    """LoadGen passes over what it does not know, and says nothing."""
+    audit = {"mode": 2, "accuracy_log_sampling_target": 100, "unknown_setting": 1}
+    with pytest.raises(RunError, match="Offline TEST06: audit settings were not in force"):
+        run_echo([(Scenario.OFFLINE, Mode.TEST06)], audit=audit)
+    assert list((tmp_path / "runs/Offline").iterdir()) == []
+
+
+@pytest.mark.parametrize(("mode", "says"), [(Mode.ACCURACY, "AccuracyOnly"), (Mode.TEST06, "PerformanceOnly")])
+def test_a_log_says_its_mode(run_echo: RunEcho, mode: Mode, says: str) -> None:
+    log = run_echo([(Scenario.OFFLINE, mode)]).finished[0].log
+    assert log["effective_test_mode"] == says
+    assert [other for other in (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06) if mode_is(log, other)] == (
+        [Mode.ACCURACY] if mode is Mode.ACCURACY else [Mode.PERFORMANCE, Mode.TEST06]
+    )
 
 
 def test_an_engine_that_fails_ends_the_run_and_leaves_nothing(run_echo: RunEcho, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from submission_tree import BENCHMARK, DATASET, SYSTEM, Tree, write_tree
 
 from submitter.layout import ACCURACY_LOG, DETAIL_LOG
-from submitter.manifest import FullRun, Manifest, ManifestResult
+from submitter.manifest import Manifest, ManifestFullRun, ManifestResult
 from submitter.model import Mode, Scenario
-from submitter.record import DatasetFacts, Metric, ModelFacts, Provenance, RunRecord
+from submitter.record import DatasetFacts, ModelFacts, Provenance, RecordedMetric, RunRecord
 
 COMMAND = "submitter run-all examples/tiny-open.toml"
 MODES = (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)
@@ -22,9 +22,9 @@ def manifest_path(tree: Tree) -> Path:
 
 def record_of(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
     if scenario is Scenario.OFFLINE:
-        metric = Metric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
+        metric = RecordedMetric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
     else:
-        metric = Metric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
+        metric = RecordedMetric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
     return RunRecord(
         smoke=False,
         round="v6.1",
@@ -85,7 +85,7 @@ def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
         )
         for scenario in (Scenario.OFFLINE, Scenario.SERVER)
     )
-    full_run = FullRun(command=COMMAND, expected_s=2700)
+    full_run = ManifestFullRun(command=COMMAND, expected_s=2700)
     manifest = Manifest(
         submitter_version="0.1.0", round="v6.1", smoke=smoke, full_run=full_run, results=results, files=files
     )

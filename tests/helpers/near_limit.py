@@ -17,6 +17,8 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pytest
+
 # Far above what the quick ones take, so that a busy machine does not put them over it.
 LIMIT_NS = 500_000_000
 TPOT_LIMIT_NS = 200_000_000
@@ -53,6 +55,7 @@ class Latencies:
 
 def run(folder: Path, cases: list[Case]) -> list[Path]:
     """Make the runs in one process; the folders of their logs."""
+    pytest.importorskip("mlperf_loadgen")
     folders = [folder / str(number) for number in range(len(cases))]
     for one in folders:
         one.mkdir(parents=True)

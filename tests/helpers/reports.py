@@ -40,14 +40,14 @@ def report_of(results: list[ResultVerdict], findings: list[Finding], **changed: 
         "rules": 80,
         "files": 1000,
     }
-    return Report("v6.1", tuple(findings), tuple(results), summary=summary, **changed)
+    return Report(round="v6.1", findings=tuple(findings), results=tuple(results), summary=summary, **changed)
 
 
 def verdict_of(
     system: str = "s", benchmark: str = "b", scenario: str = "Offline", verdict: str = "valid", **changed: Any
 ) -> ResultVerdict:
     key = ResultKey("closed", "Acme", system, benchmark, scenario)
-    return ResultVerdict(key, verdict, Metric(100.0, "Samples/s"), **changed)
+    return ResultVerdict(key=key, verdict=verdict, metric=Metric(100.0, "Samples/s"), **changed)
 
 
 def round_report(

@@ -12,16 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from endpoints_cases import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write
+from endpoints_tree import EndpointsTree
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "helpers")]
+from submitter.checker import check
+from submitter.rulebook import load_rulebook
 
-from endpoints_cases import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write  # noqa: E402
-from endpoints_tree import EndpointsTree  # noqa: E402
-
-from submitter.checker import check  # noqa: E402
-from submitter.rulebook import load_rulebook  # noqa: E402
-
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 CHECKOUT = os.environ.get("MLCOMMONS_INFERENCE")
 ENDLESS = {"alias bomb", "merge bomb", "long"}  # for the official checker
 
@@ -39,7 +36,7 @@ def test_verdicts_and_figures_are_the_official_checkers(tmp_path: Path, round_na
         if change is not None:
             change(tree)
     done = subprocess.run(
-        [sys.executable, str(HERE / "official_side.py"), f"{CHECKOUT}/tools/submission", round_name, str(tmp_path)],
+        [sys.executable, str(HELPERS / "official_side.py"), f"{CHECKOUT}/tools/submission", round_name, str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         check=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from differential import concerned
-from test_rounds import _judged
+from judged_rounds import judged
 
 from submitter.checker.finding import Origin, Severity
 from submitter.checker.registry import all_rules
@@ -45,7 +45,7 @@ def test_the_table_says_of_each_row_what_is_wrong() -> None:
 @pytest.mark.parametrize("name", ["v4.1", "v5.1", "v6.0-part"])
 def test_every_error_is_judged_and_every_judgement_is_of_an_error(name: str, published: Any) -> None:
     root, _ = published(name)
-    report = _judged(root, name, "full")
+    report = judged(root, name, "full")
     rows = [row for row in judgements() if row.round == name]
     errors: Counter[Judgement] = Counter()
     costs: dict[Judgement, set[str]] = {row: set() for row in rows}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from differential import concerned
+from judged_rounds import ROUNDS, SIX_DIGITS, judged
 
-from submitter.checker import Finding, Report, check
+from submitter.checker import Finding
 from submitter.checker.registry import all_rules
-from submitter.rulebook import load_rulebook
-
-ROUNDS = {"v4.1": "v4.1", "v5.1": "v5.1", "v6.0-part": "v6.0"}
-SIX_DIGITS = 5e-7
 
 # Where the official profile differs from the official verdict, with the official defect that makes it so. Never of a
 # result that the official checker accepts.
@@ -35,11 +30,6 @@ class Defect:
 
 
 DEFECTS: dict[str, tuple[Defect, ...]] = {"v4.1": (), "v5.1": (), "v6.0-part": ()}
-
-
-@functools.cache
-def _judged(root: Path, name: str, profile: str) -> Report:
-    return check(root, load_rulebook(ROUNDS[name]), profile=profile)
 
 
 def _judgable(oracle: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
@@ -73,7 +63,7 @@ def test_the_official_profile_says_what_the_official_checker_says(
     name: str, published: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, oracle = published(name)
-    report = _judged(root, name, "official")
+    report = judged(root, name, "official")
     assert not report.crashed
     ours = {verdict.path: verdict for verdict in report.results}
     judgable = _judgable(oracle)
@@ -99,7 +89,7 @@ def _errors(findings: Iterable[Finding]) -> Iterator[Finding]:
 def test_the_full_profile_raises_no_false_alarm(name: str, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """An accepted result is refused only where the reference disputes it, or for a defect that the list explains."""
     root, oracle = published(name)
-    report = _judged(root, name, "full")
+    report = judged(root, name, "full")
     assert not report.crashed
     accepted = {path: said for path, said in _judgable(oracle).items() if said}
     errors = list(_errors(report.findings))

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from test_rounds import ROUNDS, SIX_DIGITS, _judged
+from judged_rounds import ROUNDS, SIX_DIGITS, judged
 
 from submitter.checker.reporters import csv as csv_report
 
@@ -17,7 +17,7 @@ from submitter.checker.reporters import csv as csv_report
 @pytest.mark.parametrize("name", ROUNDS)
 def test_the_rows_are_the_official_ones(name: str, published: Any) -> None:
     root, oracle = published(name)
-    report = _judged(root, name, "official")
+    report = judged(root, name, "official")
     rows = list(csv.DictReader(io.StringIO(csv_report.render(report, colour=False), newline="")))
     paths = [row["Location"].removesuffix("/performance/run_1") for row in rows]
     valid = [verdict for verdict in report.results if verdict.verdict == "valid"]

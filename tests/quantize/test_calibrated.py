@@ -18,7 +18,7 @@ from submitter.quantize.scheme import names  # noqa: E402
 
 SAMPLES = [[1 + (7 * index + place) % 190 for place in range(20 + index)] for index in range(6)]
 CALIBRATION = Calibration(
-    SAMPLES[:4], name="tiny", available=6, sha256="ab" * 32, source="tiny.pkl", source_sha256="cd" * 32
+    samples=SAMPLES[:4], name="tiny", available=6, sha256="ab" * 32, source="tiny.pkl", source_sha256="cd" * 32
 )
 
 
@@ -43,7 +43,7 @@ def test_a_calibrated_scheme_without_samples(tmp_path: Path) -> None:
 
 
 def test_another_models_samples(tmp_path: Path) -> None:
-    calibration = Calibration([[1, 31999]], name="OpenOrca", available=1000, sha256="0")
+    calibration = Calibration(samples=[[1, 31999]], name="OpenOrca", available=1000, sha256="0")
     with pytest.raises(InputError, match="OpenOrca has token 31999, the model's vocabulary has 200"):
         quantize(write(tmp_path / "bf16"), tmp_path / "fp8", "fp8-static", calibration)
 

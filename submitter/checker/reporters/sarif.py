@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from submitter import __version__
 from submitter.checker.finding import Finding, Report
 from submitter.checker.registry import Rule, all_rules
 from submitter.checker.reporters._shared import RANK, asked, asked_by, counts, facts
+from submitter.version import VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # GitHub refuses a file with more results; the least severe are left out, and a notification says so.
@@ -48,7 +48,7 @@ def document(report: Report) -> dict[str, Any]:
         "tool": {
             "driver": {
                 "name": "submitter",
-                "semanticVersion": __version__,
+                "semanticVersion": VERSION,
                 "rules": [_rule(known.get(rule), examples[rule]) for rule in index],
             }
         },

@@ -39,7 +39,7 @@ def counted_errors(log: DetailLog, book: Rulebook) -> Iterable[LogEntry]:
 
 def entry(run: Run, key: str, message: str, found: str, required: str, hint: str = "") -> Problem:
     """A problem with one entry of the detail log, at its line."""
-    return Problem(message, found, required, str(run.detail_path), run.line(key), hint)
+    return Problem(message, found=found, required=required, path=str(run.detail_path), line=run.line(key), hint=hint)
 
 
 def unreadable(read: Callable[[], object]) -> Iterator[Problem]:

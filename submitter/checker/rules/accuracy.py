@@ -37,7 +37,14 @@ def metrics_readable(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if reading.value is None:
             hint = f"write {reading.metric} as a plain number"
             path = str(run.score_path)
-            yield Problem(f"{reading.metric} is no number", reading.spelled, "a number", path, reading.line, hint)
+            yield Problem(
+                f"{reading.metric} is no number",
+                found=reading.spelled,
+                required="a number",
+                path=path,
+                line=reading.line,
+                hint=hint,
+            )
 
 
 def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Problem:
@@ -45,10 +52,20 @@ def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Proble
     near = re.search(rf"['\"]?{re.escape(name)}['\"]?\s*[:=]\s*([^,}}\n]*)", text)
     if not near:
         hint = "score the accuracy run again: submitter score"
-        return Problem(f"the score has no {name}", "", name, path, None, hint, severity)
+        return Problem(
+            f"the score has no {name}", found="", required=name, path=path, line=None, hint=hint, severity=severity
+        )
     found, line = near[1].strip()[:_SHOWN_CHARACTERS], text.count("\n", 0, near.start()) + 1
     hint = f"write {name} as a plain number: float(...) removes numpy's type"
-    return Problem(f"{name} is no plain number", found, "a number", path, line, hint, severity)
+    return Problem(
+        f"{name} is no plain number",
+        found=found,
+        required="a number",
+        path=path,
+        line=line,
+        hint=hint,
+        severity=severity,
+    )
 
 
 @rule(
@@ -81,7 +98,14 @@ def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hi
     found = f"{reading.value:.6g}"
     # A value that misses by less than it is shown with is shown as it is spelled.
     found = reading.spelled[:_SHOWN_CHARACTERS] if required.endswith(f" {found}") else found
-    return Problem(f"{reading.metric} {what}", found, required, str(run.score_path), reading.line, hint)
+    return Problem(
+        f"{reading.metric} {what}",
+        found=found,
+        required=required,
+        path=str(run.score_path),
+        line=reading.line,
+        hint=hint,
+    )
 
 
 @rule(
@@ -104,7 +128,9 @@ def all_samples_scored(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if value != required:
             message = "the score does not cover the data set"
             path = str(run.score_path)
-            yield Problem(message, f"{value:.6g}", f"gen_num {required}", path, line, severity=severity)
+            yield Problem(
+                message, found=f"{value:.6g}", required=f"gen_num {required}", path=path, line=line, severity=severity
+            )
 
 
 @rule(

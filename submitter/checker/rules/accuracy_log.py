@@ -39,7 +39,14 @@ def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     counts, spelled = run.result.benchmark.accuracy_sample_count, run.result.key.scenario
     if isinstance(counts, dict) and spelled not in counts:
         known, hint = " or ".join(counts), f"rename the folder to {run.result.scenario}"
-        yield Problem("no sample count is known of a scenario spelled so", spelled, known, str(run.path), None, hint)
+        yield Problem(
+            "no sample count is known of a scenario spelled so",
+            found=spelled,
+            required=known,
+            path=str(run.path),
+            line=None,
+            hint=hint,
+        )
         return
     key = "effective_accuracy_sample_count"
     if key not in run.log:
@@ -49,7 +56,9 @@ def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     if found != required:
         message, path, line = "the accuracy run did not cover the data set", str(run.detail_path), run.line(key)
         severity = open_severity(run, book, "ACC003")
-        yield Problem(message, shown(found), f"{required} samples", path, line, severity=severity)
+        yield Problem(
+            message, found=shown(found), required=f"{required} samples", path=path, line=line, severity=severity
+        )
 
 
 @rule("ACC005", requires=_SCORED, source=_CHECK + "accuracy_result_check; truncate_accuracy_log.py")
@@ -82,7 +91,13 @@ def hash_is_sha256(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """
     for value, line in hashes(run.score_text):
         if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
-            yield Problem("the hash is no SHA-256", value, "64 hexadecimal digits", str(run.score_path), line)
+            yield Problem(
+                "the hash is no SHA-256",
+                found=value,
+                required="64 hexadecimal digits",
+                path=str(run.score_path),
+                line=line,
+            )
 
 
 @rule(
@@ -98,7 +113,7 @@ def log_truncated(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     if size > limit:
         severity, path = open_severity(run, book, "ACC007"), str(run.answers_path)
         message = "the accuracy log is not truncated"
-        yield Problem(message, f"{size} bytes", f"at most {limit} bytes", path, severity=severity)
+        yield Problem(message, found=f"{size} bytes", required=f"at most {limit} bytes", path=path, severity=severity)
 
 
 @rule("ACC008", requires=[*_LOG, "ACC005", "ACC006", "ACC007"], origin="integrity", source="truncate_accuracy_log.py")
@@ -113,11 +128,21 @@ def log_is_the_hashed_one(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]
     hint = "copy the accuracy run's log again and truncate that"
     if not data.lstrip().startswith(b"["):
         found = shown(data[:20].decode("utf-8", "replace"))
-        yield Problem("the accuracy log is no list of answers", found, "[ in line 1", path, 1, hint)
+        yield Problem(
+            "the accuracy log is no list of answers", found=found, required="[ in line 1", path=path, line=1, hint=hint
+        )
     elif TRUNCATION_MARK not in data and stated and hashlib.sha256(data).hexdigest() not in stated:
         # A warning only: there are other ways to truncate than the official one, which leaves a mark.
         message = "the whole accuracy log has another hash than accuracy.txt says"
-        yield Problem(message, hashlib.sha256(data).hexdigest(), min(stated), path, None, hint, Severity.WARNING)
+        yield Problem(
+            message,
+            found=hashlib.sha256(data).hexdigest(),
+            required=min(stated),
+            path=path,
+            line=None,
+            hint=hint,
+            severity=Severity.WARNING,
+        )
 
 
 @rule("ACC009", requires=_LOG, source=_CHECK + "loadgen_errors_check", hint="mend its cause and run again")
@@ -126,7 +151,14 @@ def no_errors(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     severity = open_severity(run, book, "ACC009")
     for error in counted_errors(run.log, book):
         path = str(run.detail_path)
-        yield Problem("LoadGen logged an error", shown(error.value), "", path, error.line, severity=severity)
+        yield Problem(
+            "LoadGen logged an error",
+            found=shown(error.value),
+            required="",
+            path=path,
+            line=error.line,
+            severity=severity,
+        )
 
 
 @rule(
@@ -140,7 +172,14 @@ def no_error_denied(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy run's log tells of no error that its own count of errors leaves out."""
     for error in run.log.errors:
         path, severity = str(run.detail_path), None if run.result.is_closed else Severity.WARNING
-        yield Problem("LoadGen logged an error", shown(error.value), "", path, error.line, severity=severity)
+        yield Problem(
+            "LoadGen logged an error",
+            found=shown(error.value),
+            required="",
+            path=path,
+            line=error.line,
+            severity=severity,
+        )
 
 
 @rule(
@@ -155,7 +194,9 @@ def mode_is_accuracy(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     key = "effective_test_mode"
     if run.log[key] != "AccuracyOnly":
         message = "the run was not an accuracy run"
-        yield Problem(message, shown(run.log[key]), "AccuracyOnly", str(run.detail_path), run.line(key))
+        yield Problem(
+            message, found=shown(run.log[key]), required="AccuracyOnly", path=str(run.detail_path), line=run.line(key)
+        )
 
 
 @rule(
@@ -181,7 +222,13 @@ def scenario_is_the_folders(run: AccuracyRun, book: Rulebook) -> Iterator[Proble
     found = run.log[key]
     if not isinstance(found, str) or found not in allowed:
         message = "the accuracy run is of another scenario"
-        yield Problem(message, shown(found), " or ".join(sorted(allowed)), str(run.detail_path), run.line(key))
+        yield Problem(
+            message,
+            found=shown(found),
+            required=" or ".join(sorted(allowed)),
+            path=str(run.detail_path),
+            line=run.line(key),
+        )
 
 
 @rule("ACC012", requires=_SCORED, source=_CHECK + "extra_files_check, check_extra_files; REQUIRED_ACC_BENCHMARK")
@@ -193,7 +240,9 @@ def extra_files(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if missing:
             found, path = f"{len(stems) - len(missing)} of {len(stems)}", str(run.path / folder)
             severity = open_severity(run, book, "ACC012")
-            yield Problem(f"{folder} are missing", found, ", ".join(missing), path, severity=severity)
+            yield Problem(
+                f"{folder} are missing", found=found, required=", ".join(missing), path=path, severity=severity
+            )
 
 
 @rule(

@@ -21,5 +21,8 @@ def scenario_spelled_as_in_the_table(result: Result, book: Rulebook) -> Iterator
     if isinstance(counts, dict) and result.key.scenario not in counts and not result.is_endpoints:
         name = result.scenario.value
         yield Problem(
-            "the folder's name has no number of samples", result.key.scenario, name, hint=f"call the folder {name}"
+            "the folder's name has no number of samples",
+            found=result.key.scenario,
+            required=name,
+            hint=f"call the folder {name}",
         )

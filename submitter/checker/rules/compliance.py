@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
 from submitter.checker.rules._shared import differences
+from submitter.compliance import Reason, Verdict, not_in_force, test01, verify_text
+from submitter.layout import VERIFY_ACCURACY
 from submitter.quoting import shown
 from submitter.rulebook import ComplianceTest, Rulebook
 from submitter.submission.accuracy_text import last_value, lines_of
@@ -15,18 +17,9 @@ from submitter.submission.runs import ComplianceRun
 from submitter.submission.tree import Result, SubmitterDir
 
 _CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
-_VERIFY_ACCURACY = "verify_accuracy.txt"
 
-# LoadGen's audit settings, and where the detail log has them in effect.
-_LOGGED = {
-    "mode": "effective_test_mode",
-    "min_duration": "effective_min_duration_ms",
-    # In Offline LoadGen makes it a number of samples, and the effective number of queries 1.
-    "min_query_count": "requested_min_query_count",
-}
 # What LoadGen calls an error of every run with an audit file: two configurations, and a limited number of queries.
 _EXPECTED_ERRORS = ("Multiple conf files are used", "Max query count reached")
-_MODES = {1: "AccuracyOnly", 2: "PerformanceOnly"}
 
 
 def demanded(run: ComplianceRun) -> bool:
@@ -52,7 +45,7 @@ def tests_known(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     if run.test not in run.result.benchmark.compliance:
         known = ", ".join(run.result.benchmark.compliance) or "none"
         message = f"{run.test} is no test of {run.result.official_name}"
-        yield Problem(message, run.test, known, str(run.folder), hint="remove the folder")
+        yield Problem(message, found=run.test, required=known, path=str(run.folder), hint="remove the folder")
 
 
 @rule("CMP003", requires=["STR005", "STR007"], source=_CHECK + "accuracy_check, compliance_performance_check")
@@ -74,56 +67,52 @@ def verification_passed(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]
             message = "the test's verification is missing"
             yield Problem(message, required=name, path=path, hint=hint, severity=severity)
         else:
-            for message, found, required, line in failures:
-                yield Problem(message, found, required, path, line, hint, severity)
+            for message, reason in failures:
+                yield Problem(
+                    message,
+                    found=reason.found,
+                    required=reason.required,
+                    path=path,
+                    line=reason.line,
+                    hint=hint,
+                    severity=severity,
+                )
 
 
-def _failures(run: ComplianceRun, name: str, test: ComplianceTest) -> Iterator[tuple[str, str, str, int | None]]:
-    """Which lines a verification does not have: a message, what it says instead, what it must say, and where."""
-    there = {line.strip(): number for number, line in enumerate(lines_of(run.text_of(name)), start=1)}
-    for alternatives in _missing_lines(run, name, test):
-        what = alternatives[0].partition(":")[0]
-        said = next((line for line in there if line.startswith(what)), "")
-        message = f"{run.test} did not pass" if what == alternatives[0] else f"{run.test}: {what} did not pass"
-        if name == _VERIFY_ACCURACY and test.accuracy_delta is not None:
+def _failures(run: ComplianceRun, name: str, test: ComplianceTest) -> Iterator[tuple[str, Reason]]:
+    """Which lines a verification does not have, each with the message that says so; Unavailable if it has no text."""
+    for reason in _text_verdict(run, name, test).reasons:
+        message = reason.message
+        if name == VERIFY_ACCURACY and test.accuracy_delta is not None:
             difference = _score_difference(run, test)
             if not difference:
                 continue
             message += f", and {difference}"
-        yield message, said, " or ".join(alternatives), there.get(said)
+        yield message, reason
 
 
-def _missing_lines(run: ComplianceRun, name: str, test: ComplianceTest) -> list[tuple[str, ...]]:
-    """The lines that a verification must have and has not; Unavailable if it cannot be read."""
-    text = run.text_of(name)
-    there = {line.strip() for line in lines_of(text)}
-    return [
-        alternatives
-        for alternatives in test.verify[name]
-        if not any(line in there or (name in test.verify_within and line in text) for line in alternatives)
-    ]
+def _text_verdict(run: ComplianceRun, name: str, test: ComplianceTest) -> Verdict:
+    return verify_text(run.test, test, name, lines_of(run.text_of(name)))
 
 
 def _score_difference(run: ComplianceRun, test: ComplianceTest) -> str:
-    """Why two scores do not stand for outputs that differ from run to run; empty where they do.
-
-    The scores are of the samples that TEST01 logged, once from the accuracy run and once from the test's.
-    """
+    """Why two scores do not stand for outputs that differ from run to run; empty where they do."""
     folder = run.accuracy_folder
     if any(differences(run.files, folder, test.delta_files)):
         return f"accuracy/ does not hold just {', '.join(test.delta_files)}"
-    texts = [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
     benchmark, patterns = run.result.benchmark, run.book.accuracy_patterns
-    for metric, target in benchmark.accuracy_targets(run.result.scenario).items():
-        if target.optional:
-            continue
-        baseline, compliance = (last_value(text, patterns[metric]) for text in texts)
-        if not baseline or not compliance:
-            return f"a score has no {metric}"
-        allowed = benchmark.compliance_delta.get(metric, test.accuracy_delta or 0)
-        if not abs(1 - baseline / compliance) * 100 <= allowed * 100:
-            return f"the scores differ: {metric} {baseline:.6g} and {compliance:.6g}"
-    return ""
+    targets = benchmark.accuracy_targets(run.result.scenario)
+    allowed = {
+        metric: benchmark.compliance_delta.get(metric, test.accuracy_delta or 0)
+        for metric, target in targets.items()
+        if not target.optional
+    }
+    baseline, compliance = (
+        {metric: last_value(text, patterns[metric]) for metric in allowed}
+        for text in [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
+    )
+    reasons = test01.verify(baseline, compliance, allowed).reasons
+    return reasons[0].message if reasons else ""
 
 
 @rule(
@@ -136,7 +125,7 @@ def files_are_the_listed_ones(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
         return
     if test.performance_files:
         yield from differences(run.files, run.path, test.performance_files, ("mlperf_log_accuracy.json",))
-    if test.accuracy_files and not _missing_lines(run, _VERIFY_ACCURACY, test):
+    if test.accuracy_files and _text_verdict(run, VERIFY_ACCURACY, test).passed:
         yield from differences(run.files, run.accuracy_folder, test.accuracy_files)
 
 
@@ -165,7 +154,7 @@ def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     without = [run for run in runs if run.files.kind(run.detail_path) is None]
     if without:
         message = "compliance runs without a log, so their audit settings cannot be seen"
-        yield Problem(message, f"{len(without)} of {len(runs)}", path=str(without[0].detail_path))
+        yield Problem(message, found=f"{len(without)} of {len(runs)}", path=str(without[0].detail_path))
 
 
 @rule(
@@ -184,17 +173,19 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     test = book.compliance.get(run.test)
     if test is None or run.files.kind(run.detail_path) is None:
         return
-    wrong = []
-    for name, value in test.audit.items():
-        key = _LOGGED.get(name, f"effective_{name}")
-        required: object = _MODES[value] if name == "mode" else value
-        found = run.log[key]
-        if found is None or found != required:
-            wrong.append((name, shown(found), str(required), run.line(key)))
+    wrong = not_in_force(run.log, test.audit)
     plain = 2 * len(wrong) > len(test.audit.keys() - {"mode"})
     severity = None if plain and demanded(run) else Severity.WARNING
-    for name, said, wanted, line in wrong:
-        yield Problem(f"{name} is not the audit's", said, wanted, str(run.detail_path), line, severity=severity)
+    for one in wrong:
+        message, path = f"{one.name} is not the audit's", str(run.detail_path)
+        yield Problem(
+            message,
+            found=shown(one.found),
+            required=str(one.required),
+            path=path,
+            line=run.line(one.key),
+            severity=severity,
+        )
 
 
 @rule(
@@ -212,4 +203,11 @@ def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
         text = shown(error.value)
         if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
             severity = None if demanded(run) else Severity.WARNING
-            yield Problem("LoadGen logged an error", text, "", str(run.detail_path), error.line, severity=severity)
+            yield Problem(
+                "LoadGen logged an error",
+                found=text,
+                required="",
+                path=str(run.detail_path),
+                line=error.line,
+                severity=severity,
+            )

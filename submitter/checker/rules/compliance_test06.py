@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.compliance import test06
 from submitter.logs import TRUNCATION_MARK, AccuracyEntry
-from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 from submitter.submission.files import Unavailable
 from submitter.submission.runs import ComplianceRun
 
-_TOKEN_BYTES = 4  # int32, the default of compliance/TEST06/run_verification.py
 _TEST06 = "TEST06"
 
 
@@ -45,16 +44,21 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
             message, severity = "the answers that TEST06 judged are truncated", Severity.WARNING
         yield Problem(message, required=run.answers_path.name, path=path, severity=severity)
         return
-    if not entries:
-        message = "TEST06 logged no answer, so it shows nothing"
-        yield Problem(message, "0", "100 answers", path, severity=Severity.WARNING)
-    width = _token_bytes(entries)
-    eos = _end_token(run, entries, width)
-    for number, entry in enumerate(entries, start=2):  # line 1 of the log is its opening bracket
-        for message, found, required in _wrong(entry, run.result.scenario, eos, width):
-            hint = f"sample {entry.qsl_idx}: mend the harness and run TEST06 again"
-            yield Problem(message, found, required, path, number, hint, severity)
-            return  # one sample shows it
+    width = test06.token_bytes_of(entries)
+    scenario, eos = run.result.scenario, _end_token(run, entries, width)
+    verdict = test06.verify(entries, scenario, eos, token_bytes=width, as_official=True)
+    for reason in verdict.reasons[:1]:  # one sample shows it
+        hint = f"sample {reason.sample}: mend the harness and run TEST06 again" if entries else ""
+        worth = severity if entries else Severity.WARNING
+        yield Problem(
+            reason.message,
+            found=reason.found,
+            required=reason.required,
+            path=path,
+            line=reason.line,
+            hint=hint,
+            severity=worth,
+        )
 
 
 def _is_truncated(run: ComplianceRun, limit_bytes: int) -> bool:
@@ -64,39 +68,10 @@ def _is_truncated(run: ComplianceRun, limit_bytes: int) -> bool:
         return False
 
 
-def _token_bytes(entries: list[AccuracyEntry]) -> int:
-    """How wide a token is: int32, unless every answer's length says int64, which the verification takes as well."""
-    wide = all(entry.token_count and len(entry.data) == 2 * _TOKEN_BYTES * entry.token_count for entry in entries)
-    return 2 * _TOKEN_BYTES if wide else _TOKEN_BYTES
-
-
-def _wrong(entry: AccuracyEntry, scenario: Scenario, eos: bytes | None, width: int) -> Iterator[tuple[str, str, str]]:
-    """What TEST06 finds wrong in one answer: message, found, required."""
-    data = entry.data
-    if not data or len(data) % width:
-        yield f"the answer is no list of int{8 * width} tokens", f"{len(data)} bytes", f"a multiple of {width}"
-        return
-    tokens = len(data) // width
-    if entry.token_count != tokens:
-        yield "the number of tokens reported is not the answer's", str(entry.token_count), str(tokens)
-    if scenario is not Scenario.OFFLINE:
-        first = entry.token_data
-        if first is None:
-            yield "no first token was reported", "none", data[:width].hex()
-        elif data[: len(first)] != first[: len(data)]:
-            yield "the first token reported is not the answer's", first[:width].hex(), data[:width].hex()
-    if eos is not None and tokens > 2 and data[-2 * width :] == eos * 2:
-        yield "the answer ends with more than one end-of-sequence token", "2 or more", "at most 1"
-
-
-def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> bytes | None:
+def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> int | None:
     """The end-of-sequence token: the rule book's for closed results, else what most answers end with, if most agree."""
     known = run.result.benchmark.eos_token_id
-    if run.result.is_closed and known is not None:
-        return known.to_bytes(width, "little")
-    last = Counter(entry.data[-width:] for entry in entries if len(entry.data) >= width)
-    token, count = last.most_common(1)[0] if last else (b"", 0)
-    return token if count * 2 > len(entries) else None
+    return known if run.result.is_closed and known is not None else test06.usual_end(entries, width)
 
 
 @rule(
@@ -121,23 +96,34 @@ def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
         entries = run.answers
     except Unavailable:
         return  # CMP007 says so
-    path, width = str(run.answers_path), _token_bytes(entries)
-    eos = _end_token(run, entries, width)
+    path, width = str(run.answers_path), test06.token_bytes_of(entries)
+    token = _end_token(run, entries, width)
+    eos = None if token is None else token.to_bytes(width, "little", signed=True)
     lengths = Counter(len(entry.data) // width for entry in entries)
     if not lengths:
         return
     most, least = max(lengths), min(lengths)
     if most > longest + 1:
-        yield Problem("an answer is longer than max_new_tokens", f"{most} tokens", f"at most {longest}", path)
+        yield Problem(
+            "an answer is longer than max_new_tokens", found=f"{most} tokens", required=f"at most {longest}", path=path
+        )
     if benchmark.min_new_tokens is not None and least < benchmark.min_new_tokens:
         yield Problem(
-            "an answer is shorter than min_new_tokens", f"{least} tokens", str(benchmark.min_new_tokens), path
+            "an answer is shorter than min_new_tokens",
+            found=f"{least} tokens",
+            required=str(benchmark.min_new_tokens),
+            path=path,
         )
     ended = sum(len(e.data) // width == most and eos is not None and e.data.endswith(eos) for e in entries)
     cut = lengths[most] - ended
     if most < longest - 1 and cut >= _MANY_ANSWERS and cut >= _MANY_SHARE * len(entries):
         message = "answers were cut before max_new_tokens"
-        yield Problem(message, f"{cut} of {len(entries)} end at {most} tokens", f"max_new_tokens {longest}", path)
+        yield Problem(
+            message,
+            found=f"{cut} of {len(entries)} end at {most} tokens",
+            required=f"max_new_tokens {longest}",
+            path=path,
+        )
 
 
 _MANY_ANSWERS = 5

@@ -64,10 +64,10 @@ def summary_is_of_the_same_run(run: PerformanceRun, book: Rulebook) -> Iterator[
         if not _same(told.strip(), run.log[key], whole=key.endswith("_ns")):
             yield Problem(
                 f"'{name}' is not that of the detail log",
-                told.strip()[:40],
-                shown(run.log[key]),
-                str(path),
-                line_number,
+                found=told.strip()[:40],
+                required=shown(run.log[key]),
+                path=str(path),
+                line=line_number,
             )
 
 

@@ -59,7 +59,13 @@ def readme_leads_to_the_run(result: Result, book: Rulebook) -> Iterator[Problem]
     if _PLACEHOLDER.fullmatch(text):
         message = "the README is a placeholder"
         yield Problem(
-            message, shown(" ".join(text.split())[:60]), "how to repeat the run", str(path), 1, "", Severity.ERROR
+            message,
+            found=shown(" ".join(text.split())[:60]),
+            required="how to repeat the run",
+            path=str(path),
+            line=1,
+            hint="",
+            severity=Severity.ERROR,
         )
     elif not _LEADS_ON.search(text):
         yield Problem("the README names no command, file or link that leads to the run", path=str(path))
@@ -110,7 +116,7 @@ def nothing_retrained(result: Result, book: Rulebook) -> Iterator[Problem]:
     said = result.measurements.get("retraining")
     if result.is_closed and isinstance(said, str) and _RETRAINED.fullmatch(said):
         path = str(result.measurements_path)
-        yield Problem("the model was retrained", shown(said), "No", path)
+        yield Problem("the model was retrained", found=shown(said), required="No", path=path)
 
 
 def _is_datacenter(system: System) -> bool:
@@ -136,7 +142,9 @@ def memory_has_ecc(system: System, book: Rulebook) -> Iterator[Problem]:
         return
     for field, value in system.description.items():
         if isinstance(value, str) and (match := _WITHOUT_ECC.search(value)):
-            yield Problem(f"{field}: memory without ECC", shown(match[0]), "ECC", str(system.description_path))
+            yield Problem(
+                f"{field}: memory without ECC", found=shown(match[0]), required="ECC", path=str(system.description_path)
+            )
 
 
 @rule(
@@ -159,7 +167,7 @@ def network_described(system: System, book: Rulebook) -> Iterator[Problem]:
     if silent:
         message = "the network of a datacenter system is not described"
         found = ", ".join(f"{field} {shown(system.description[field])}" for field in silent)
-        yield Problem(message, found, path=str(system.description_path))
+        yield Problem(message, found=found, path=str(system.description_path))
 
 
 @rule(
@@ -175,4 +183,4 @@ def no_placeholders(system: System, book: Rulebook) -> Iterator[Problem]:
     left = [f for f, value in system.description.items() if isinstance(value, str) and _PLACEHOLDER.fullmatch(value)]
     if left:
         message = "fields are still to be filled in" if len(left) > 1 else "a field is still to be filled in"
-        yield Problem(message, ", ".join(left), path=str(system.description_path))
+        yield Problem(message, found=", ".join(left), path=str(system.description_path))

@@ -30,12 +30,12 @@ def rules_of(book: Rulebook) -> EndpointsRules:
 def summary(run: EndpointsPerformance, message: str, found: object, required: str, hint: str = "") -> Problem:
     """A problem with a figure of result_summary.json."""
     text = found if isinstance(found, str) else shown(found)
-    return Problem(message, text, required, str(run.document_path), None, hint)
+    return Problem(message, found=text, required=required, path=str(run.document_path), line=None, hint=hint)
 
 
 def _config(run: EndpointsRun, message: str, found: object, required: str, hint: str = "") -> Problem:
     """A problem with a setting of config.yaml."""
-    return Problem(message, shown(found), required, str(run.config_path), None, hint)
+    return Problem(message, found=shown(found), required=required, path=str(run.config_path), line=None, hint=hint)
 
 
 def _ms(value_ns: float) -> str:
@@ -71,7 +71,7 @@ def model_allowed(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
     if name not in allowed:
         hint = "measure it with LoadGen"
         message = "the benchmark may not be measured with endpoints"
-        yield Problem(message, name, "one of " + ", ".join(allowed), hint=hint)
+        yield Problem(message, found=name, required="one of " + ", ".join(allowed), hint=hint)
 
 
 @rule("EPT004", requires=[*FILES, "STR005"], source=_PERFORMANCE + "map_endpoints_scenario, inferred_check")
@@ -104,7 +104,9 @@ def type_is_known(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
     if said != required:
         severity = Severity.WARNING if run.result.scenario is Scenario.SINGLE_STREAM else None
         message = "the configuration's type is not the scenario's"
-        yield Problem(message, shown(said), f"type: {required}", str(run.config_path), severity=severity)
+        yield Problem(
+            message, found=shown(said), required=f"type: {required}", path=str(run.config_path), severity=severity
+        )
 
 
 @rule(
@@ -242,7 +244,7 @@ def not_networked(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
     value = run.result.system.description.get("is_network")
     if isinstance(value, str) and value.lower() == "true":
         path = str(run.result.system.description_path)
-        yield Problem("a networked system cannot be measured with endpoints", f"is_network: {value}", path=path)
+        yield Problem("a networked system cannot be measured with endpoints", found=f"is_network: {value}", path=path)
 
 
 @rule(

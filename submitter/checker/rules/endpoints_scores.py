@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules.endpoints import FILES, JUDGED, rules_of, summary
+from submitter.compliance import test09
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
 from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsPerformance
@@ -47,9 +48,11 @@ def audits_passed(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
             yield Problem(f"the audit {problem.reason}", path=problem.path)
             continue
         if audit.get("test") != name:
-            yield Problem("the audit is another test's", shown(audit.get("test")), name, str(path))
+            yield Problem("the audit is another test's", found=shown(audit.get("test")), required=name, path=str(path))
         elif not audit.get("passed"):
-            yield Problem(f"the audit for {test} did not pass", shown(audit.get("passed")), "true", str(path))
+            yield Problem(
+                f"the audit for {test} did not pass", found=shown(audit.get("passed")), required="true", path=str(path)
+            )
 
 
 @rule(
@@ -64,15 +67,14 @@ def output_length(run: EndpointsPerformance, book: Rulebook) -> Iterator[Problem
         if test not in rules_of(book).mean_output_tokens:
             continue
         low, high = rules_of(book).mean_output_tokens[test]
-        found = run.number("mean_output_tokens")
-        if found is None or not low <= found <= high:
+        for reason in test09.verify(run.number("mean_output_tokens"), low, high).reasons:
             value = run.figure("mean_output_tokens")
-            yield summary(run, f"{test}: the mean length of the answers is off", value, f"{low} to {high} tokens")
+            yield summary(run, f"{test}: {reason.message}", value, reason.required)
 
 
 def _scores(run: EndpointsAccuracy, message: str, found: str, required: str) -> Problem:
     """A problem with accuracy_results.json."""
-    return Problem(message, found, required, str(run.document_path))
+    return Problem(message, found=found, required=required, path=str(run.document_path))
 
 
 @rule("EPT020", requires=FILES, source=_ACCURACY + "accuracy_result_check", hint="score the run")
@@ -172,4 +174,6 @@ def extra_files(run: EndpointsAccuracy, book: Rulebook) -> Iterator[Problem]:
         missing = [stem for stem in stems if stem not in there]
         if missing:
             found = f"{len(stems) - len(missing)} of {len(stems)}"
-            yield Problem(f"{folder} are missing", found, ", ".join(missing), str(run.path / folder))
+            yield Problem(
+                f"{folder} are missing", found=found, required=", ".join(missing), path=str(run.path / folder)
+            )

@@ -50,7 +50,12 @@ def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         found = ", ".join(sorted(others)[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
         message = f"{len(others)} of its entries are" if len(others) > 1 else "an entry is"
         required = ", ".join(sorted(folders))
-        yield Problem(f"{message} outside of the folders that the rules name", found, required, str(submitter.path))
+        yield Problem(
+            f"{message} outside of the folders that the rules name",
+            found=found,
+            required=required,
+            path=str(submitter.path),
+        )
 
 
 @rule(
@@ -67,7 +72,7 @@ def no_mark_of_failure(result: Result, book: Rulebook) -> Iterator[Problem]:
     for folder in folders:
         for name in result.files.names(folder):
             if name.partition(".")[0].upper() == "INVALID":
-                yield Problem("a file says that the run was invalid", name, path=str(folder / name))
+                yield Problem("a file says that the run was invalid", found=name, path=str(folder / name))
 
 
 @rule(
@@ -82,4 +87,9 @@ def one_run(result: Result, book: Rulebook) -> Iterator[Problem]:
     folder = result.layout.performance_runs(result.key)
     others = [name for name in result.files.folders(folder) if name.startswith("run_") and name != layout.RUN_1]
     if others:
-        yield Problem("other runs lie beside the one that counts", ", ".join(sorted(others)), layout.RUN_1, str(folder))
+        yield Problem(
+            "other runs lie beside the one that counts",
+            found=", ".join(sorted(others)),
+            required=layout.RUN_1,
+            path=str(folder),
+        )

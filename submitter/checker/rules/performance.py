@@ -156,7 +156,9 @@ def loadgen_version(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
         message, severity = "LoadGen is of a version that the rule book does not know", Severity.WARNING
     newest = f"run with mlcommons-loadgen {known[-1]}"
     path, line = str(run.detail_path), run.line("loadgen_version")
-    yield Problem(message, version, " or ".join(known), path, line, newest, severity)
+    yield Problem(
+        message, found=version, required=" or ".join(known), path=path, line=line, hint=newest, severity=severity
+    )
 
 
 def _patch(version: str) -> int:
@@ -343,4 +345,10 @@ def log_begins(run: Run, book: Rulebook) -> Iterator[Problem]:
         return
     if run.files.kind(run.detail_path) is not None and run.log.begins_at != 1:
         begins = f"line {run.log.begins_at}" if run.log.begins_at else "nowhere"
-        yield Problem("the log does not begin with LoadGen's first line", begins, "line 1", str(run.detail_path), 1)
+        yield Problem(
+            "the log does not begin with LoadGen's first line",
+            found=begins,
+            required="line 1",
+            path=str(run.detail_path),
+            line=1,
+        )

@@ -194,7 +194,9 @@ def no_errors(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
 def no_error_denied(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """The log tells of no error that its own count of errors leaves out."""
     for error in run.log.errors if book.checker.error_count_key else ():
-        yield Problem("LoadGen logged an error", shown(error.value), "", str(run.detail_path), error.line)
+        yield Problem(
+            "LoadGen logged an error", found=shown(error.value), required="", path=str(run.detail_path), line=error.line
+        )
 
 
 @rule(

@@ -72,7 +72,9 @@ def power_is_finite(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     The official checker adds up a sample of `inf` W like any other, and reports the result as valid.
     """
     if not math.isfinite(power.metric.value):
-        yield Problem("the power figure is infinite", str(power.metric.value), path=str(power.testing.path / power.SPL))
+        yield Problem(
+            "the power figure is infinite", found=str(power.metric.value), path=str(power.testing.path / power.SPL)
+        )
 
 
 @rule(
@@ -136,7 +138,7 @@ def clocks_agree(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             continue
         if len(client) != len(server):
             found, required = f"{len(server)} phases", f"{len(client)} phases, as in {power.CLIENT}"
-            yield Problem(f"{phase} has other phases", found, required, str(power.server.path))
+            yield Problem(f"{phase} has other phases", found=found, required=required, path=str(power.server.path))
             continue
         for number, difference_s in enumerate(apart_s, start=1):
             if not difference_s <= limit_ms / 1000:
@@ -172,9 +174,9 @@ def runs_within_phases(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             if not (begins_s < moment_s < ends_s or begins_s < moment_s - _DST_S < ends_s):
                 yield Problem(
                     f"LoadGen's run {what} outside its phase of {power.CLIENT}",
-                    shown_moment(moment_us),
-                    _shown_span(begins_s, ends_s),
-                    str(run.detail_path),
+                    found=shown_moment(moment_us),
+                    required=_shown_span(begins_s, ends_s),
+                    path=str(run.detail_path),
                 )
 
 

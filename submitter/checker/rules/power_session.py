@@ -32,7 +32,7 @@ def _in_server(check: _Check) -> _Check:
         path = str(power.server.path)
         try:
             for problem in check(power, book):
-                yield Problem(problem.message, problem.found, problem.required, path)
+                yield Problem(problem.message, found=problem.found, required=problem.required, path=path)
         except Malformed as error:
             yield Problem(str(error), path=path)
 
@@ -107,9 +107,11 @@ def ptdaemon_supported(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     version = match[1] if match else ""
     if version not in book.power.ptdaemon_versions:
         required = " or ".join(book.power.ptdaemon_versions)
-        yield Problem("the version of PTDaemon is not supported", version or "none", required)
+        yield Problem("the version of PTDaemon is not supported", found=version or "none", required=required)
     if analyzer not in book.power.analyzers:
-        yield Problem("the power analyzer is not supported", analyzer, "one of " + ", ".join(book.power.analyzers))
+        yield Problem(
+            "the power analyzer is not supported", found=analyzer, required="one of " + ", ".join(book.power.analyzers)
+        )
 
 
 # What PTDaemon answers to the commands that begin so.
@@ -138,7 +140,7 @@ def ptdaemon_replies(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             stops += command == "Stop"
             required = _NOTHING_TO_STOP if beginning == "Stop" and stops > _STOPS else reply
             if (found := power.server.reply(index)) != required:
-                yield Problem(f"PTDaemon answered otherwise to '{command}'", found, required)
+                yield Problem(f"PTDaemon answered otherwise to '{command}'", found=found, required=required)
 
 
 @rule(
@@ -155,11 +157,17 @@ def ranges_restored(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         initial = _initial_range(columns, column)
         commands = [command for command in power.server.commands if command.startswith(f"SR,{letter}")]
         if len(commands) < max(which):
-            yield Problem(f"the range of {what} was set too seldom", f"{len(commands)} times", f"{max(which)} times")
+            yield Problem(
+                f"the range of {what} was set too seldom",
+                found=f"{len(commands)} times",
+                required=f"{max(which)} times",
+            )
             continue
         found = [commands[number - 1] for number in which]
         if f"SR,{letter},{initial}" not in found:
-            yield Problem(f"the range of {what} was not restored", " or ".join(found), f"SR,{letter},{initial}")
+            yield Problem(
+                f"the range of {what} was not restored", found=" or ".join(found), required=f"SR,{letter},{initial}"
+            )
 
 
 def _initial_range(columns: list[str], index: int) -> str:
@@ -185,7 +193,7 @@ def same_uuids(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     for side in ("client", "server"):
         found, required = (session.text("uuid", side) for session in (power.server, power.client))
         if _uuid(found) != _uuid(required):
-            yield Problem(f"the {side}'s uuid is another", found, f"{required}, as in {power.CLIENT}")
+            yield Problem(f"the {side}'s uuid is another", found=found, required=f"{required}, as in {power.CLIENT}")
 
 
 def _uuid(text: str) -> uuid.UUID:
@@ -207,7 +215,7 @@ def same_session_name(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """Both files are of the same session."""
     found, required = (session.content["session_name"] for session in (power.server, power.client))
     if found != required:
-        yield Problem("the session is another", shown(found), f"{shown(required)}, as in {power.CLIENT}")
+        yield Problem("the session is another", found=shown(found), required=f"{shown(required)}, as in {power.CLIENT}")
 
 
 _CLIENT_VERSION = re.compile(r"mlcommons\/power client v(\d+)$")
@@ -231,7 +239,7 @@ def same_messages(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     count = client.count("messages")
     if server.count("messages") != count:
         found, required = f"{server.count('messages')} messages", f"{count}, as in {power.CLIENT}"
-        yield Problem("the server has another number of messages", found, required)
+        yield Problem("the server has another number of messages", found=found, required=required)
         return
     for index in range(count):
         command = client.get("messages", index, "cmd")
@@ -241,13 +249,15 @@ def same_messages(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
             if found != required:
                 what = "command" if key == "cmd" else "reply to a command"
                 required = f"{shown(required)}, as in {power.CLIENT}"
-                yield Problem(f"the {what} is another, message {index + 1}", shown(found), required)
+                yield Problem(f"the {what} is another, message {index + 1}", found=shown(found), required=required)
     asked, answered = server.text("messages", 0, "cmd"), server.text("messages", 0, "reply")
     versions = (_CLIENT_VERSION.search(asked), _SERVER_VERSION.search(answered))
     if versions[0] is None or versions[1] is None:
-        yield Problem("the first message does not name the versions", f"{asked}; {answered}")
+        yield Problem("the first message does not name the versions", found=f"{asked}; {answered}")
     elif versions[0][1] != versions[1][1]:
-        yield Problem("the client and the server are of different versions", answered, f"v{versions[0][1]}")
+        yield Problem(
+            "the client and the server are of different versions", found=answered, required=f"v{versions[0][1]}"
+        )
 
 
 _RUN_FILES = (layout.DETAIL_LOG, layout.SUMMARY_LOG, PowerRun.SPL)
@@ -281,9 +291,13 @@ def checksums(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         required = of_server.get(name, of_client.get(name))
         if name in of_client and of_client[name] != required:
             found = f"{shown(of_client[name])}; {shown(required)}"
-            yield Problem(f"two checksums of {name} were recorded", found, "one", str(power.server.path))
+            yield Problem(
+                f"two checksums of {name} were recorded", found=found, required="one", path=str(power.server.path)
+            )
         if (found := power.sha1(path)) != required:
-            yield Problem("the file is not the one that was recorded", found, shown(required), str(path))
+            yield Problem(
+                "the file is not the one that was recorded", found=found, required=shown(required), path=str(path)
+            )
 
 
 @rule(
@@ -304,7 +318,7 @@ def analyzers_supported(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
         device = server.get(*place, "device_type")
         if device not in book.power.analyzers.values():
             known = ", ".join(str(number) for number in sorted({*book.power.analyzers.values()}))
-            yield Problem("the device number is not supported", shown(device), f"one of {known}")
+            yield Problem("the device number is not supported", found=shown(device), required=f"one of {known}")
         elif device == book.power.two_channels and not _has_two_channels(server, place):
             yield Problem("the analyzer was given one channel", required="two channels")
 
@@ -331,7 +345,7 @@ def no_debug(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """The server did not run in debug mode."""
     debug = power.server.content.get("debug", False)
     if debug is not False:
-        yield Problem("the server ran in debug mode", f"debug: {shown(debug)}", "false")
+        yield Problem("the server ran in debug mode", found=f"debug: {shown(debug)}", required="false")
 
 
 @rule("PWR021", step="performance", requires=_READ, source=_CHECKER + "check_ptd_logs", hint=_AGAIN)
@@ -342,4 +356,4 @@ def timezone_known(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     try:
         int(timezone)
     except (TypeError, ValueError, OverflowError):
-        yield Problem("the time zone is no number", shown(timezone), "seconds")
+        yield Problem("the time zone is no number", found=shown(timezone), required="seconds")

@@ -49,7 +49,14 @@ def manifest_readable(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
     if manifest is not None and manifest.round != book.name:
         path = str(submitter.manifest_path)
         hint = f"check it with --round {manifest.round}"
-        yield Problem("the tree was assembled for another round", manifest.round, book.name, path, None, hint)
+        yield Problem(
+            "the tree was assembled for another round",
+            found=manifest.round,
+            required=book.name,
+            path=path,
+            line=None,
+            hint=hint,
+        )
 
 
 @rule("PRV003", origin="integrity", requires=["PRV002"], source=_SOURCE, hint=_REASSEMBLE)
@@ -70,7 +77,12 @@ def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
             continue
         actual = submitter.files.sha256(path)
         if actual != sha256.lower():
-            yield Problem("the file was changed since it was assembled", f"sha256 {actual[:12]}", sha256[:12], name)
+            yield Problem(
+                "the file was changed since it was assembled",
+                found=f"sha256 {actual[:12]}",
+                required=sha256[:12],
+                path=name,
+            )
     for name in sorted(there.keys() - manifest.files.keys() - {str(submitter.manifest_path)}):
         yield Problem("the file is not in the manifest", path=name, severity=Severity.WARNING)
 
@@ -117,7 +129,9 @@ def runs_agree(result: Result, book: Rulebook) -> Iterator[Problem]:
         said = {mode: text for mode, record in sorted(runs.items()) if (text := of(record))}
         if len(set(said.values())) > 1:
             found = ", ".join(f"{mode} {text[:_SHOWN_CHARACTERS]}" for mode, text in said.items())
-            yield Problem(f"the runs of {result.path} differ in their {what}", found, f"one {what}", path)
+            yield Problem(
+                f"the runs of {result.path} differ in their {what}", found=found, required=f"one {what}", path=path
+            )
 
 
 _SHOWN_CHARACTERS = 12
@@ -151,7 +165,9 @@ def runs_belong(result: Result, book: Rulebook) -> Iterator[Problem]:
         }
         for what, (found, required) in own.items():
             if found != required:
-                yield Problem(f"a {mode} run of {result.path} is of another {what}", found, required, path)
+                yield Problem(
+                    f"a {mode} run of {result.path} is of another {what}", found=found, required=required, path=path
+                )
 
 
 @rule("PRV007", origin="integrity", requires=["PRV002", "STR003"], source=_SOURCE, hint=_REASSEMBLE)
@@ -164,7 +180,7 @@ def accuracy_log_matches(result: Result, book: Rulebook) -> Iterator[Problem]:
         if entry.accuracy_log_sha256 and value.lower() != entry.accuracy_log_sha256.lower():
             path = str(result.accuracy.score_path)
             message = "the score was made of another accuracy log"
-            yield Problem(message, value[:12], entry.accuracy_log_sha256[:12], path, line)
+            yield Problem(message, found=value[:12], required=entry.accuracy_log_sha256[:12], path=path, line=line)
 
 
 @rule(
@@ -184,10 +200,10 @@ def metric_matches(result: Result, book: Rulebook) -> Iterator[Problem]:
             path, line = str(result.performance.detail_path), result.performance.line(record.metric.key)
             yield Problem(
                 f"{record.metric.key} is not the recorded one",
-                f"{logged:.6g}",
-                f"{record.metric.value:.6g}",
-                path,
-                line,
+                found=f"{logged:.6g}",
+                required=f"{record.metric.value:.6g}",
+                path=path,
+                line=line,
             )
 
 
@@ -210,11 +226,15 @@ def declared_accuracy(result: Result, book: Rulebook) -> Iterator[Problem]:
     for name, target in entry.accuracy_target.items():
         found = values(result.accuracy.score_text, name, book.accuracy_patterns)
         if not found:
-            yield Problem(f"the score has no {name}", "", f"at least {target:.6g}", path)
+            yield Problem(f"the score has no {name}", found="", required=f"at least {target:.6g}", path=path)
         for value, line in found:
             if not value >= target:
                 yield Problem(
-                    f"{name} misses the declared target", f"{value:.6g}", f"at least {target:.6g}", path, line
+                    f"{name} misses the declared target",
+                    found=f"{value:.6g}",
+                    required=f"at least {target:.6g}",
+                    path=path,
+                    line=line,
                 )
 
 
@@ -239,9 +259,14 @@ def logs_are_the_recorded_ones(result: Result, book: Rulebook) -> Iterator[Probl
         path = str(result.layout.run(result.key, record.mode) / layout.DETAIL_LOG)
         found = manifest.files.get(path)
         if wanted and found and wanted != found:
-            yield Problem(f"the log is not the recorded {mode} run's", f"sha256 {found[:12]}", wanted[:12], path)
+            yield Problem(
+                f"the log is not the recorded {mode} run's",
+                found=f"sha256 {found[:12]}",
+                required=wanted[:12],
+                path=path,
+            )
     accuracy = entry.runs.get(Mode.ACCURACY)
     whole = accuracy.files.get(layout.ACCURACY_LOG) if accuracy else None
     if whole and entry.accuracy_log_sha256 and whole != entry.accuracy_log_sha256:
         path, message = str(result.submitter.manifest_path), "the accuracy log is not the recorded run's"
-        yield Problem(message, f"sha256 {entry.accuracy_log_sha256[:12]}", whole[:12], path)
+        yield Problem(message, found=f"sha256 {entry.accuracy_log_sha256[:12]}", required=whole[:12], path=path)

@@ -123,7 +123,7 @@ def names_and_sizes(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
         yield Problem("the name has a space", found=path.rpartition("/")[2], path=path, hint="rename it")
     for path, size in submitter.survey.large:
         required = f"at most {book.round.file_max_bytes} bytes"
-        yield Problem("the file is too large", f"{size} bytes", required, path, hint="remove it")
+        yield Problem("the file is too large", found=f"{size} bytes", required=required, path=path, hint="remove it")
 
 
 @rule("STR016", origin="policy", severity="warning", source=_RULES, hint="remove it, or add its results")

@@ -51,7 +51,7 @@ def scenarios_spelled(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
     if others:
         number = f"{len(others)} scenarios are" if len(others) > 1 else "a scenario is"
         found, path = others[0].key.scenario, str(others[0].path)
-        yield Problem(f"{number} spelled in another case", found, spelled[found.lower()], path)
+        yield Problem(f"{number} spelled in another case", found=found, required=spelled[found.lower()], path=path)
 
 
 @rule("STR007", source="official: configuration.py get_mlperf_model; MODEL_CONFIG models")

@@ -35,7 +35,7 @@ def server_or_interactive(benchmark: BenchmarkDir, book: Rulebook, waived: Colle
         there = ", ".join(result.key.scenario for result in benchmark.results)
         hint = f"run {names}, or submit to the open division"
         path = str(last.performance.path)
-        yield Problem("there is no result of one of the scenarios", there, names, path, hint=hint)
+        yield Problem("there is no result of one of the scenarios", found=there, required=names, path=path, hint=hint)
 
 
 def _any_holds(

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from submitter import plugins
 from submitter.harness.sampling import GREEDY, Sampling
+from submitter.strict_record import StrictRecord
 
 
-class EnginePlan(BaseModel):
+class EnginePlan(StrictRecord):
     """What every engine must be told: where the model lies and how long answers may be. All counts are tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     model: str
     max_new_tokens: int

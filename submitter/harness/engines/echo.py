@@ -20,13 +20,15 @@ from submitter import plugins
 from submitter.errors import InputError, RunError
 from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
+from submitter.harness.engines._settings import wrong_value
 from submitter.harness.sampling import GREEDY, Sampling
+from submitter.units import MS_PER_S
 
 
 class Settings(BaseModel):
     """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included.
 
-    `replay_prompts` and `replay_answers` are data set folders: sample i of the one is answered by sample i of the
+    `replay_prompts` and `replay_answers` are files of data sets: sample i of the one is answered by sample i of the
     other, and any other prompt as without them.
     """
 
@@ -38,21 +40,25 @@ class Settings(BaseModel):
     output_tokens: int = Field(16, ge=0)
     spread_tokens: int = Field(0, ge=0)
     end_with_eos: bool = True
-    replay_prompts: Path | None = None
-    replay_answers: Path | None = None
+    replay_prompts: str | None = None
+    replay_answers: str | None = None
     fail_at_start: bool = False
     fail_after: int | None = None
     hang_after: int | None = None
 
 
 def check(settings: dict[str, Any]) -> Settings:
+    """InputError for a setting that this engine does not have, or a value that it does not take."""
     try:
         checked = Settings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        hint = plugins.did_you_mean(key, Settings.model_fields) if first["type"] == "extra_forbidden" else first["msg"]
-        raise InputError(f"engine.toml: bad setting '{key}' of the echo engine", hint) from None
+        problems = error.errors()
+        key = str(problems[0]["loc"][0])
+        if problems[0]["type"] == "extra_forbidden":
+            nearest = plugins.did_you_mean(key, Settings.model_fields)
+            raise InputError(f"engine.toml: the echo engine has no setting '{key}'", nearest) from None
+        of_key = [problem for problem in problems if problem["loc"][0] == key]
+        raise wrong_value("the echo engine", key, settings[key], of_key) from None
     if (checked.replay_prompts is None) != (checked.replay_answers is None):
         raise InputError("engine.toml: replay_prompts and replay_answers go together", "set both, or none")
     return checked
@@ -87,8 +93,8 @@ class EchoEngine:
         if self._settings.fail_at_start:
             raise RunError("the echo engine was told to fail at its start", "remove fail_at_start from engine.toml")
         if self._settings.replay_prompts and self._settings.replay_answers:
-            prompts = Dataset.open(self._settings.replay_prompts)
-            self._answers = Dataset.open(self._settings.replay_answers)
+            prompts = Dataset.open(Path(self._settings.replay_prompts))
+            self._answers = Dataset.open(Path(self._settings.replay_answers))
             if len(prompts) != len(self._answers):
                 raise InputError(f"{len(prompts)} prompts and {len(self._answers)} answers to replay", "record anew")
             self._recorded = {_key(prompts.prompt(index)): index for index in range(len(prompts))}
@@ -101,11 +107,11 @@ class EchoEngine:
         if settings.hang_after is not None and self._requests > settings.hang_after:
             await asyncio.Event().wait()
         answer = self._answer(prompt)
-        first_s = self._turn_s(len(answer)) + settings.first_token_ms / 1000
+        first_s = self._turn_s(len(answer)) + settings.first_token_ms / MS_PER_S
         await _until(first_s)
         if stream:
             yield answer[:1]
-        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / 1000)
+        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / MS_PER_S)
         yield answer[1:] if stream else answer
 
     def _turn_s(self, tokens: int) -> float:

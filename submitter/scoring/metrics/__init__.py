@@ -1,4 +1,4 @@
-"""One file a metric, and its name is the metric's. A metric's module offers `create() -> Metric`."""
+"""One file a metric, and its name is the metric's. A metric's module offers `create() -> AccuracyMetric`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class Metric(Protocol):
+class AccuracyMetric(Protocol):
     """Scores one answer against its reference, both as `prepare` returns them."""
 
     @property

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from submitter.errors import NotInstalledError
 from submitter.scoring import english
-from submitter.scoring.metrics import Metric
+from submitter.scoring.metrics import AccuracyMetric
 
 NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
@@ -32,7 +32,7 @@ _WORDS = re.compile("[a-z0-9]+").findall
 _STEMS_KEPT = 1 << 18  # more words than a data set has; garbage cannot fill the memory
 
 
-def create() -> Metric:
+def create() -> AccuracyMetric:
     """NotInstalledError if rouge_score, nltk or nltk's sentence model is missing."""
     return _Rouge()
 

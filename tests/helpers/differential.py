@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "helpers"))
 
 from mutations import Unfit, mutations, write  # noqa: E402
 

@@ -1,10 +1,8 @@
-"""What the host says, what only a person knows, and what the schema refuses."""
+"""What is detected, what only a person knows, and what the schema refuses."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from submitter import schema, system
 from submitter.errors import InputError
 from submitter.rulebook import load_rulebook
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PERSONS = {"division", "submitter", "status", "system_name", "system_type", "system_type_detail", "cooling", "hw_notes"}
 
 
@@ -23,30 +21,12 @@ def demo() -> dict[str, object]:
     )
 
 
-def tool(folder: Path, name: str, script: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that comes first on the PATH, so that what lies there is found before the host's own tools."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return folder
-
-
-def test_the_host_is_described_by_what_it_shows():
+def test_what_is_detected_is_a_text_and_the_same_when_detected_again():
     facts = system.describe()
-    kilobytes = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    assert facts["host_memory_capacity"] == f"{kilobytes / 2**20:.1f} GiB"
-    assert facts["operating_system"] in Path("/etc/os-release").read_text()
-    sockets, cores = int(facts["host_processors_per_node"]), int(facts["host_processor_core_count"])
-    assert 1 <= sockets * cores <= os.cpu_count()
+    assert facts["number_of_nodes"] == "1"
     assert all(isinstance(value, str) and value.strip() for value in facts.values()), "never an empty text"
-    assert facts == system.describe(), "a fact is the same when asked again"
+    assert facts == system.describe()
+    assert facts.keys() <= schema.load("system")["properties"].keys()
 
 
 def test_what_only_a_person_knows_is_listed_and_not_invented():
@@ -135,47 +115,6 @@ def test_a_part_of_a_description_reads_as_it_is(tmp_path):
     path = tmp_path / "system.json"
     path.write_text(json.dumps({"cooling": "air"}))
     assert system.read(path) == {"cooling": "air"}
-
-
-def test_nvidia_accelerators_are_described_by_nvidia_smi(tools):
-    tool(
-        tools,
-        "nvidia-smi",
-        """case "$*" in
-*driver_version*) echo 580.95; echo 580.95 ;;
-topo*) printf 'GPU0 GPU1\\nGPU0  X  NV18\\nGPU1 NV18  X\\nLegend:\\n  SYS = a path\\n' ;;
-*) echo 'NVIDIA H200, 143771, 1980, 5, 16'; echo 'NVIDIA H200, 143771, 1980, 5, 16' ;;
-esac""",
-    )
-    facts = system.describe()
-    assert facts["accelerators_per_node"] == "2"
-    assert facts["accelerator_model_name"] == "NVIDIA H200"
-    assert facts["accelerator_memory_capacity"] == "140 GiB"
-    assert facts["accelerator_host_interconnect"] == "PCIe Gen5 x16"
-    assert facts["accelerator_interconnect"] == "NVLink (NV18)"
-    assert "NVIDIA driver 580.95" in facts["other_software_stack"]
-    assert "accelerator_memory_configuration" in system.missing(facts), "nvidia-smi does not tell the memory's kind"
-
-
-def test_amd_accelerators_are_described_by_rocm_smi(tools):
-    tool(tools, "nvidia-smi", "exit 9")
-    card = {"Card Series": "AMD Instinct MI300X OAM", "VRAM Total Memory (B)": str(192 * 2**30)}
-    tool(tools, "rocm-smi", f"echo '{json.dumps({'card0': card, 'card1': card, 'system': {}})}'")
-    facts = system.describe()
-    assert facts["accelerators_per_node"] == "2"
-    assert facts["accelerator_model_name"] == "AMD Instinct MI300X OAM"
-    assert facts["accelerator_memory_capacity"] == "192 GiB"
-    assert "accelerator_interconnect" in system.missing(facts)
-
-
-@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "printf '\\377\\376'", "sleep 60"])
-def test_a_tool_that_fails_tells_nothing_and_stops_nothing(script, tools, monkeypatch):
-    monkeypatch.setattr(system, "TOOL_LIMIT_S", 0.2)
-    for name in ("nvidia-smi", "rocm-smi", "dmidecode"):
-        tool(tools, name, script)
-    facts = system.describe()
-    assert facts["accelerators_per_node"] == "0", "a text: the official checker takes a plain 0 for an empty answer"
-    assert facts["accelerator_model_name"] == "N/A"
 
 
 def test_the_schema_wants_what_the_round_wants():

