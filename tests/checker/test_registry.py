@@ -58,13 +58,15 @@ def test_an_id_is_given_once(rules: dict[str, Rule]) -> None:
     assert list(rules) == ["AAA001"]
 
 
-def test_a_rule_comes_after_those_it_requires(rules: dict[str, Rule]) -> None:
+@pytest.mark.usefixtures("rules")
+def test_a_rule_comes_after_those_it_requires() -> None:
     for rule_id, requires in (("AAA001", ["AAA003"]), ("AAA002", []), ("AAA003", ["AAA004"]), ("AAA004", ["AAA002"])):
         rule(rule_id, source="s", requires=requires)(nothing)
     assert ordered() == ["AAA002", "AAA004", "AAA003", "AAA001"]
 
 
-def test_a_circle_of_requirements_is_refused(rules: dict[str, Rule]) -> None:
+@pytest.mark.usefixtures("rules")
+def test_a_circle_of_requirements_is_refused() -> None:
     for rule_id, requires in (("AAA001", "AAA002"), ("AAA002", "AAA003"), ("AAA003", "AAA001")):
         rule(rule_id, source="s", requires=[requires])(nothing)
     with pytest.raises(ValueError, match="cycle"):

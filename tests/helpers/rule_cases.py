@@ -25,10 +25,10 @@ class Case:
     """`write` makes a valid tree in a folder that does not exist yet; `damage` changes it so that `rule` objects."""
 
     rule: str
-    write: Callable[[Path], Any]
+    write: Callable[[Path], CheckedTree]
     damage: Callable[[Any], object]
 
 
-def cases(write: Callable[[Path], Any], table: Iterable[tuple[str, Callable[[Any], object]]]) -> list[Case]:
+def cases(write: Callable[[Path], CheckedTree], table: Iterable[tuple[str, Callable[[Any], object]]]) -> list[Case]:
     """The cases of a table of rules and what they object to, all of one kind of tree."""
     return [Case(rule, write, damage) for rule, damage in table]

@@ -176,13 +176,17 @@ def test_a_log_without_a_verdict_cannot_be_explained(entries: dict[str, Any], to
     assert str(tmp_path) in done.exception.message
 
 
-def test_no_value_of_a_stranger_crashes_it(runs: Runs) -> None:
-    rng = random.Random(3)
+@pytest.mark.parametrize("name", ["ttft", "latency", "few", "multi", "Offline"])
+def test_no_value_of_a_stranger_crashes_it(name: str, runs: Runs) -> None:
+    dice = random.Random(3)
     values = ["x", None, True, [1], -1, 0, 1, 10**400, 10**11, 0.5, float("nan")]
-    decisive = ("result_validity", "effective_scenario")
-    for name in ("ttft", "latency", "few", "multi", "Offline"):
-        log = read_detail(runs[name] / "mlperf_log_detail.txt")
-        entries = {key: log[key] for key in log}
-        for key in entries:
-            if key.startswith(("result_", "effective_", "requested_", "early_", "generated_")) and key not in decisive:
-                assert explain(detail_log(**entries | {key: rng.choice(values)})).conditions
+    log = read_detail(runs[name] / "mlperf_log_detail.txt")
+    entries = {key: log[key] for key in log}
+    read = [key for key in entries if key.startswith(("result_", "effective_", "requested_", "early_", "generated_"))]
+    # Without these two there is nothing to explain.
+    undecided = [key for key in read if key not in ("result_validity", "effective_scenario")]
+    assert len(undecided) > 50
+    for key in undecided:
+        explanation = explain(detail_log(**entries | {key: dice.choice(values)}))
+        assert explanation.verdict == log["result_validity"]
+        assert len(explanation.conditions) >= 2

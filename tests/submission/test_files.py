@@ -78,7 +78,7 @@ def test_what_lies_at_a_path(files: Files, name: str, kind: EntryKind | None) ->
     assert files.exists(path(name)) is (kind in (EntryKind.FILE, EntryKind.FOLDER))
 
 
-def test_a_folder_is_listed_by_name_and_by_kind(files: Files, root: Path) -> None:
+def test_a_folder_is_listed_by_name_and_by_kind(files: Files) -> None:
     assert files.listing(path("folder")) == {"a.json": EntryKind.FILE, "b.txt": EntryKind.FILE}
     assert list(files.listing(path("folder"))) == ["a.json", "b.txt"]
     assert files.folders(path(".")) == ["empty", "folder", "to_folder"]

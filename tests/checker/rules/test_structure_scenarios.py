@@ -89,7 +89,7 @@ def test_open_needs_no_accuracy_no_test_and_not_all_scenarios(tmp_path: Path) ->
     assert tree.rules() == set()
 
 
-def test_of_two_systems_each_needs_its_description(tree: Tree, tmp_path: Path) -> None:
+def test_of_two_systems_each_needs_its_description(tree: Tree) -> None:
     other = tree.submitter / "results" / "4xH200" / tree.benchmark
     other.mkdir(parents=True)
     tree.result("Server").rename(other / "Interactive")
