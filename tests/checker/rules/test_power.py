@@ -9,10 +9,8 @@ import msgspec
 import pytest
 from power_damage import (
     DETAIL,
-    DURING,
     PTD_LOG,
     Damage,
-    append,
     drop_from,
     move_end,
     nameplate,
@@ -128,8 +126,6 @@ def test_a_file_that_cannot_be_read_is_reported_once(name: str, text: str, power
         set_in("server", "messages", 1, "reply", "2"),
         set_in("server", "uuid", "client", "{25D3F248-227D-4F83-BE0C-3A181E48EDD5}"),
         set_in("server", "results", "power/more.log", "0"),
-        append(PTD_LOG, f"{DURING}: ERROR: USB.\n"),
-        append(PTD_LOG, f"{DURING}: WARNING: something\n"),
         write("power/.gitkeep", ""),
         write("run_1/mlperf_log_accuracy.json", "[]"),
     ],

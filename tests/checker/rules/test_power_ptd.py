@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from power_damage import DURING, PTD_LOG, append, replace, write_power_tree
+from power_tree import PowerTree
 from rule_cases import cases
 
 ACTIVATED = "08-30-2026 09:20:00.100: (.*is activated)"
@@ -24,3 +26,17 @@ CASES = cases(
         ),
     ],
 )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{DURING}: ERROR: USB.",
+        f"{DURING}: WARNING: something",
+        "08-30-2026 09:25:00.000: ERROR: Can't evaluate uncertainty of this sample!",
+        "08-30-2026 08:00:00.000: WARNING: Uncertainty 1.02%, which is above 1.00% limit for the last sample!",
+    ],
+)
+def test_what_the_official_check_lets_pass(line: str, power: PowerTree) -> None:
+    append(PTD_LOG, f"{line}\n")(power)
+    assert [finding.rule for finding in power.check(select=["PWR"]).findings] == []
