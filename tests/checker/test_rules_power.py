@@ -16,8 +16,8 @@ from submission_tree import BOOK, SYSTEM, Tree, write_tree
 
 from submitter.checker import Report
 from submitter.checker.finding import Severity
-from submitter.checker.rules.power import ranging_figure
-from submitter.checker.rules.power_session import analyzers_supported, ranges_restored
+from submitter.checker.rules.power_analyzer import analyzers_supported, ranges_restored
+from submitter.checker.rules.power_figure import ranging_figure
 from submitter.model import Metric, Scenario
 from submitter.submission import open_submission
 from submitter.submission.metric import power_metric
