@@ -123,7 +123,7 @@ def loadgen_version_of_the_round(run: PerformanceRun, book: Rulebook) -> Iterato
         return
     message, severity = "the LoadGen version is not this round's", Severity.ERROR
     if version.startswith(book.round.loadgen_versions_tolerated):
-        message, severity = "the LoadGen version is an older round's, but accepts this round's seeds", Severity.WARNING
+        message, severity = "LoadGen is an older round's version, run with this round's seeds", Severity.WARNING
     same_series = version.rpartition(".")[0] in {other.rpartition(".")[0] for other in known}
     if same_series and _patch(version) > max(map(_patch, known)):
         message, severity = "the LoadGen version is newer than those that the rule book knows", Severity.WARNING
