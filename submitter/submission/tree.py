@@ -1,7 +1,7 @@
 """A submission as objects: Submission > DivisionDir > SubmitterDir > System > BenchmarkDir > Result > runs.
 
 Everything is lazy and cached. Asking for what is absent or unreadable raises `Unavailable`, which skips
-the rule that asked; the rules of `rules/structure.py` alone report absence and unreadable files.
+the rule that asked; the rules of `rules/structure_files.py` alone report absence and unreadable files.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ closed/Acme/results/2xH200/llama2-70b-99.9
      ACC002  rouge1 misses the target
              found 44.3, required at least 44.3868
              Offline/accuracy/accuracy.txt:1
-             → a less lossy quantisation, or the open division
+             → use a less lossy quantization, or submit to the open division
              {ACC002}
      PRF013  TTFT p99 is not below the Interactive limit
              found 1019.2 ms, required below 450 ms
@@ -36,9 +36,9 @@ closed/Acme/results/2xH200/llama2-70b-99.9
              {PRF013}
 
 around the results
-     PRV001  note: there is no manifest, so where the runs come from was not checked
+     PRV001  note: there is no manifest, so the origin of the runs was not checked
              closed/Acme/documentation/submitter_manifest.json
-             → trees of submitter assemble have one
+             → submitter assemble writes one
              integrity: submitter: manifest.py
 
 FAIL  2 errors, 0 warnings, 1 note in 2 results (2 invalid); {rules} rules of round v6.1 on 25 files
@@ -66,7 +66,7 @@ def test_the_same_finding_in_many_files_is_said_once(tree: Tree) -> None:
         tree.set(tree.performance_log(scenario), effective_qsl_rng_seed=1, effective_schedule_rng_seed=2)
     rendered = text.render(tree.check(), colour=False)
     assert rendered.count("qsl_rng_seed is not the round's") == 1
-    assert rendered.count("→ run again with the LoadGen of this round") == 1
+    assert rendered.count("→ run it again with the LoadGen of this round") == 1
     assert "Server/performance/run_1/mlperf_log_detail.txt:" in rendered
 
 

@@ -1,1 +1,4 @@
-"""The rule families: one file each, imported by the registry."""
+"""The rules, in files by what they are about. The first letters of a rule's id name its family.
+
+The registry imports every file whose name does not begin with an underscore.
+"""

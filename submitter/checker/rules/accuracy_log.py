@@ -8,8 +8,15 @@ from collections.abc import Iterator
 
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules._shared import counted_errors, differences
-from submitter.checker.rules.accuracy import open_severity
+from submitter.checker.rules._shared import (
+    CHECK_RESULTS_DIR,
+    counted_errors,
+    differences,
+    log_problem,
+    logged_error,
+    missing_sample_files,
+    severity_in_open,
+)
 from submitter.logs import TRUNCATION_MARK
 from submitter.model import Scenario
 from submitter.quoting import shown
@@ -33,19 +40,16 @@ _SCORED = [*_LOG, "STR005", "STR007"]
 def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy run covered the data set.
 
-    Where a scenario has a sample count of its own, the official checker finds it by the folder's name, letter for
-    letter.
+    Where the sample count depends on the scenario, the official checker looks it up by the folder's exact name.
     """
-    counts, spelled = run.result.benchmark.accuracy_sample_count, run.result.key.scenario
-    if isinstance(counts, dict) and spelled not in counts:
-        known, hint = " or ".join(counts), f"rename the folder to {run.result.scenario}"
+    counts, name = run.result.benchmark.accuracy_sample_count, run.result.key.scenario
+    if isinstance(counts, dict) and name not in counts:
         yield Problem(
-            "no sample count is known of a scenario spelled so",
-            found=spelled,
-            required=known,
+            "no sample count is known for a scenario of this name",
+            found=name,
+            required=" or ".join(counts),
             path=str(run.path),
-            line=None,
-            hint=hint,
+            hint=f"rename the folder to {run.result.scenario}",
         )
         return
     key = "effective_accuracy_sample_count"
@@ -54,10 +58,13 @@ def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     required = run.result.benchmark.accuracy_samples(run.result.scenario)
     found = run.log[key]
     if found != required:
-        message, path, line = "the accuracy run did not cover the data set", str(run.detail_path), run.line(key)
-        severity = open_severity(run, book, "ACC003")
-        yield Problem(
-            message, found=shown(found), required=f"{required} samples", path=path, line=line, severity=severity
+        yield log_problem(
+            run,
+            key,
+            "the accuracy run did not cover the data set",
+            found=shown(found),
+            required=f"{required} samples",
+            severity=severity_in_open(run, book, "ACC003"),
         )
 
 
@@ -65,7 +72,7 @@ def dataset_covered(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 def hash_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """accuracy.txt ends with the hash of the whole accuracy log.
 
-    It ties the truncated log to the whole one.
+    The hash ties the truncated log to the whole one.
     """
     if run.score.hash is None:
         yield Problem(
@@ -73,7 +80,7 @@ def hash_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
             required="a line hash=<sha256>",
             path=str(run.score_path),
             hint="truncate the log with submitter assemble, which writes the hash",
-            severity=open_severity(run, book, "ACC005"),
+            severity=severity_in_open(run, book, "ACC005"),
         )
 
 
@@ -87,78 +94,61 @@ def hash_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 def hash_is_sha256(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The hash in accuracy.txt is a SHA-256.
 
-    The official checker is content with any word.
+    The official checker accepts any word.
     """
     for value, line in hashes(run.score_text):
         if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
-            yield Problem(
-                "the hash is no SHA-256",
-                found=value,
-                required="64 hexadecimal digits",
-                path=str(run.score_path),
-                line=line,
-            )
+            path, required = str(run.score_path), "64 hexadecimal digits"
+            yield Problem("the hash is not a SHA-256", found=value, required=required, path=path, line=line)
 
 
 @rule(
     "ACC007",
     requires=["STR003"],
     source=_CHECK + "accuracy_json_check; MAX_ACCURACY_LOG_SIZE",
-    hint="truncate it: submitter assemble does, and keeps its hash in accuracy.txt",
+    hint="truncate it with submitter assemble, which keeps its hash in accuracy.txt",
 )
 def log_truncated(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy log is truncated."""
     limit = book.round.accuracy_log_max_bytes
     size = run.files.size(run.answers_path)
     if size > limit:
-        severity, path = open_severity(run, book, "ACC007"), str(run.answers_path)
+        severity, path = severity_in_open(run, book, "ACC007"), str(run.answers_path)
         message = "the accuracy log is not truncated"
         yield Problem(message, found=f"{size} bytes", required=f"at most {limit} bytes", path=path, severity=severity)
 
 
 @rule("ACC008", requires=[*_LOG, "ACC005", "ACC006", "ACC007"], origin="integrity", source="truncate_accuracy_log.py")
 def log_is_the_hashed_one(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The accuracy log is a list of answers, and the hashed one where it was short enough to stay whole."""
+    """The accuracy log is a list of answers; if it was too short to be truncated, its hash is the stated one."""
     limit = book.round.accuracy_log_max_bytes
     if run.files.size(run.answers_path) > limit:
-        return  # the open division's, which ACC007 warned of
+        return  # an open result's log, for which ACC007 gave a warning
     data = run.files.read(run.answers_path, limit)
     path = str(run.answers_path)
     stated = {value.lower() for value, _ in hashes(run.score_text)}
     hint = "copy the accuracy run's log again and truncate that"
     if not data.lstrip().startswith(b"["):
-        found = shown(data[:20].decode("utf-8", "replace"))
-        yield Problem(
-            "the accuracy log is no list of answers", found=found, required="[ in line 1", path=path, line=1, hint=hint
-        )
+        message, found = "the accuracy log is not a list of answers", shown(data[:20].decode("utf-8", "replace"))
+        yield Problem(message, found=found, required="[ in line 1", path=path, line=1, hint=hint)
     elif TRUNCATION_MARK not in data and stated and hashlib.sha256(data).hexdigest() not in stated:
-        # A warning only: there are other ways to truncate than the official one, which leaves a mark.
-        message = "the whole accuracy log has another hash than accuracy.txt says"
+        # Only a warning: the official way of truncating leaves a mark, but there are other ways.
         yield Problem(
-            message,
+            "the whole accuracy log does not have the hash that accuracy.txt states",
             found=hashlib.sha256(data).hexdigest(),
             required=min(stated),
             path=path,
-            line=None,
             hint=hint,
             severity=Severity.WARNING,
         )
 
 
-@rule("ACC009", requires=_LOG, source=_CHECK + "loadgen_errors_check", hint="mend its cause and run again")
+@rule("ACC009", requires=_LOG, source=_CHECK + "loadgen_errors_check", hint="fix the cause and run it again")
 def no_errors(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """LoadGen logged no error in the accuracy run."""
-    severity = open_severity(run, book, "ACC009")
+    severity = severity_in_open(run, book, "ACC009")
     for error in counted_errors(run.log, book):
-        path = str(run.detail_path)
-        yield Problem(
-            "LoadGen logged an error",
-            found=shown(error.value),
-            required="",
-            path=path,
-            line=error.line,
-            severity=severity,
-        )
+        yield logged_error(run, error, severity=severity)
 
 
 @rule(
@@ -166,20 +156,13 @@ def no_errors(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     requires=["ACC009"],
     origin="integrity",
     source="LoadGen's is_error",
-    hint="copy the accuracy run's log again; its own count denies what it tells",
+    hint="copy the accuracy run's log again: its error count leaves out an error that it has",
 )
-def no_error_denied(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The accuracy run's log tells of no error that its own count of errors leaves out."""
+def no_uncounted_errors(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+    """The accuracy run's log has no error that its own error count leaves out."""
+    severity = None if run.result.is_closed else Severity.WARNING
     for error in run.log.errors:
-        path, severity = str(run.detail_path), None if run.result.is_closed else Severity.WARNING
-        yield Problem(
-            "LoadGen logged an error",
-            found=shown(error.value),
-            required="",
-            path=path,
-            line=error.line,
-            severity=severity,
-        )
+        yield logged_error(run, error, severity=severity)
 
 
 @rule(
@@ -187,16 +170,14 @@ def no_error_denied(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     requires=_LOG,
     origin="policy",
     source="inference_rules.adoc, section LoadGen Operation: one validation run for each result",
-    hint="copy the accuracy run's log here",
+    hint="copy the logs of the accuracy run here",
 )
 def mode_is_accuracy(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The run was made in LoadGen's accuracy mode."""
-    key = "effective_test_mode"
-    if run.log[key] != "AccuracyOnly":
-        message = "the run was not an accuracy run"
-        yield Problem(
-            message, found=shown(run.log[key]), required="AccuracyOnly", path=str(run.detail_path), line=run.line(key)
-        )
+    key, required = "effective_test_mode", "AccuracyOnly"
+    mode = run.log[key]
+    if mode != required:
+        yield log_problem(run, key, "the run is not an accuracy run", found=shown(mode), required=required)
 
 
 @rule(
@@ -206,52 +187,38 @@ def mode_is_accuracy(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     source="inference_rules.adoc, section LoadGen Operation: one validation run for each result",
     hint="run the accuracy mode of this scenario",
 )
-def scenario_is_the_folders(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The accuracy run is of the folder's scenario, or of the performance run's where that one was inferred.
+def scenario_matches_folder(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+    """The accuracy run's scenario is that of the folder or, for an inferred result, that of the performance run.
 
-    The official checker lets Server's accuracy run stand for Offline.
+    The official checker accepts the accuracy run of Server for Offline.
     """
     key = "effective_scenario"
     allowed = {run.result.scenario.loadgen_name}
     try:
-        inferred = run.result.performance.text(key)
-        if inferred in (Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM):
-            allowed.add(inferred)
+        inferred_from = run.result.performance.text(key)
+        if inferred_from in (Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM):
+            allowed.add(inferred_from)
     except Unavailable:
         pass
     found = run.log[key]
     if not isinstance(found, str) or found not in allowed:
-        message = "the accuracy run is of another scenario"
-        yield Problem(
-            message,
-            found=shown(found),
-            required=" or ".join(sorted(allowed)),
-            path=str(run.detail_path),
-            line=run.line(key),
-        )
+        message = "the accuracy run's scenario is not that of its folder"
+        yield log_problem(run, key, message, found=shown(found), required=" or ".join(sorted(allowed)))
 
 
 @rule("ACC012", requires=_SCORED, source=_CHECK + "extra_files_check, check_extra_files; REQUIRED_ACC_BENCHMARK")
-def extra_files(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The samples that reviewers look at are there, for benchmarks that make pictures or videos."""
-    for folder, stems in run.result.benchmark.accuracy_files.items():
-        there = {name.partition(".")[0] for name in run.files.names(run.path / folder)}
-        missing = [stem for stem in stems if stem not in there]
-        if missing:
-            found, path = f"{len(stems) - len(missing)} of {len(stems)}", str(run.path / folder)
-            severity = open_severity(run, book, "ACC012")
-            yield Problem(
-                f"{folder} are missing", found=found, required=", ".join(missing), path=path, severity=severity
-            )
+def sample_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+    """The generated pictures or videos that reviewers look at are present, where the benchmark makes them."""
+    yield from missing_sample_files(run, severity_in_open(run, book, "ACC012"))
 
 
 @rule(
     "ACC013",
     step="files",
     requires=["STR003"],
-    source="official: submission_checker.py, check_results_dir, files_diff; REQUIRED_ACC_FILES",
-    hint="keep the logs and the score of the accuracy run here, and nothing else",
+    source=CHECK_RESULTS_DIR + ", files_diff; REQUIRED_ACC_FILES",
+    hint="keep only the logs and the score of the accuracy run here",
 )
-def files_are_the_listed_ones(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The folder of the accuracy run holds the files that the rules list, and no other."""
+def only_listed_files(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+    """The folder of the accuracy run contains the files that the rules list, and no other."""
     yield from differences(run.files, run.path, book.round.accuracy_run_files)

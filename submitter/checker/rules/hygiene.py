@@ -1,4 +1,4 @@
-"""HYG: what lies in a submission that is not part of one, and what tools left to say that a run was wrong."""
+"""HYG: what does not belong in a submission, and marks of failure that tools left in it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from submitter import layout
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
+from submitter.checker.rules._shared import SUBMISSION_RULES, first_names
 from submitter.rulebook import Rulebook
 from submitter.submission.files import EntryKind
 from submitter.submission.tree import Result, SubmitterDir
 
-_RULES = "policies submission_rules.adoc, section Inference"
-# Documents about the whole, wherever they stand.
+# Documents about the whole submission may be in any folder.
 _DOCUMENTS = ("readme", "license", "notice", "calibration", layout.MODEL_MAPPING)
-_SHOWN = 6
+_SHOWN_NAMES = 6
 
 
 @rule(
     "HYG001",
     origin="policy",
     severity="warning",
-    source=_RULES + ": content should not reside outside of the submitter's folders",
-    hint="move code into the source folder, documents into documentation/, and remove the rest",
+    source=SUBMISSION_RULES + ": content should not reside outside of the submitter's folders",
+    hint="move code into the source folder and documents into documentation/, and remove the rest",
 )
 def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """A submitter's folder holds the folders that the rules name, and nothing else."""
+    """A submitter's folder contains only the folders that the rules name."""
     if not submitter.systems:
         return
     grammar, owner = submitter.layout, (submitter.division, submitter.name)
@@ -47,13 +47,11 @@ def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         if name not in folders and not name.lower().startswith(_DOCUMENTS)
     ]
     if others:
-        found = ", ".join(sorted(others)[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
-        message = f"{len(others)} of its entries are" if len(others) > 1 else "an entry is"
-        required = ", ".join(sorted(folders))
+        count = f"{len(others)} entries are" if len(others) > 1 else "an entry is"
         yield Problem(
-            f"{message} outside of the folders that the rules name",
-            found=found,
-            required=required,
+            f"{count} outside the folders that the rules name",
+            found=first_names(sorted(others), _SHOWN_NAMES),
+            required=", ".join(sorted(folders)),
             path=str(submitter.path),
         )
 
@@ -63,33 +61,29 @@ def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[
     origin="integrity",
     severity="warning",
     source="submitter: harnesses leave such a file where a model's or data set's checksum was wrong",
-    hint="read it; if its reason is mended, run again, and remove it where it was no reason",
+    hint="fix the cause that it names and run it again; remove the file if that cause does not apply",
 )
 def no_mark_of_failure(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """No file beside the logs says INVALID."""
+    """No file next to the logs is named INVALID."""
     folders = [result.path, result.performance.path, result.accuracy.path]
     folders += [run.folder for run in result.compliance.values()]
     for folder in folders:
         for name in result.files.names(folder):
             if name.partition(".")[0].upper() == "INVALID":
-                yield Problem("a file says that the run was invalid", found=name, path=str(folder / name))
+                yield Problem("the file's name says that the run was invalid", found=name, path=str(folder / name))
 
 
 @rule(
     "HYG003",
     origin="policy",
     severity="warning",
-    source=_RULES + ": run_x, 1 run for all scenarios",
-    hint="keep run_1, which is the one that counts",
+    source=SUBMISSION_RULES + ": run_x, 1 run for all scenarios",
+    hint="keep only run_1, which is the run that counts",
 )
-def one_run(result: Result, book: Rulebook) -> Iterator[Problem]:
+def one_performance_run(result: Result, book: Rulebook) -> Iterator[Problem]:
     """A result has one performance run."""
     folder = result.layout.performance_runs(result.key)
     others = [name for name in result.files.folders(folder) if name.startswith("run_") and name != layout.RUN_1]
     if others:
-        yield Problem(
-            "other runs lie beside the one that counts",
-            found=", ".join(sorted(others)),
-            required=layout.RUN_1,
-            path=str(folder),
-        )
+        message, found = "there are other runs next to the one that counts", ", ".join(sorted(others))
+        yield Problem(message, found=found, required=layout.RUN_1, path=str(folder))

@@ -1,4 +1,4 @@
-"""MEA: what stands beside a result: user.conf, README.md, the description of the measurement, and its code."""
+"""MEA: what accompanies a result: user.conf, README.md, the description of the measurement, and its code."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _OLD_CHECK = "submission_checker.py check_measurement_dir"
     step="files",
     absence=True,
     source=f"{_CHECK}missing_check; {_OLD_CHECK}",
-    hint="say how the model was made: see schemas/measurements.schema.json",
+    hint="describe how the model was made: see schemas/measurements.schema.json",
 )
 def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The description of the measurement is there.
+    """The description of the measurement is present.
 
-    It is called measurements.json; before v6.0 its name begins with the system's, and names the implementation.
+    Its name is measurements.json. Before v6.0 the name begins with the system's and contains the implementation's.
     """
     if result.files.kind(result.measurements_path) is None:
         name = result.measurements_path.name
@@ -44,14 +44,14 @@ def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     absence=True,
     source=f"{_CHECK}required_files_check; {_OLD_CHECK}; constants.py REQUIRED_MEASURE_FILES",
 )
-def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The files that let others repeat the run are there, and not empty."""
+def required_files_present(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """The files that let others repeat the run are present, and not empty."""
     folder = result.layout.measurements(result.key)
     for name in book.measurements.required_files:
         if name == layout.USER_CONF and result.is_endpoints:
-            continue  # LoadGen reads it, and nobody else
+            continue  # only LoadGen reads it
         path = folder / name
-        hint = "copy the one LoadGen was given" if name.endswith(".conf") else "write how to repeat the run"
+        hint = "copy the file that LoadGen was given" if name.endswith(".conf") else "describe how to repeat the run"
         kind = result.files.kind(path)
         if kind is None:
             yield Problem("a required file is missing", required=name, path=str(path), hint=hint)
@@ -64,7 +64,7 @@ def required_files(result: Result, book: Rulebook) -> Iterator[Problem]:
     step="files",
     requires=["MEA001"],
     source=f"{_CHECK}required_fields_check; {_OLD_CHECK}; constants.py SYSTEM_IMP_REQUIRED_FILES",
-    hint="fill it in: reviewers and the results table read it",
+    hint="fill it in: reviewers read it, and the results table shows it",
 )
 def fields_meaningful(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The description of the measurement has a meaningful value for each required field."""
@@ -77,15 +77,15 @@ def fields_meaningful(result: Result, book: Rulebook) -> Iterator[Problem]:
         if not value:
             yield Problem(f"{field} needs a meaningful value", found=shown(value), path=path)
         elif isinstance(value, str) and not value.strip():
-            # The official check takes blanks for an answer, reviewers do not.
+            # The official check accepts blanks, but reviewers do not.
             yield Problem(f"{field} needs a meaningful value", found="blanks", path=path, severity=Severity.WARNING)
     for field in book.measurements.text_fields:
         if not isinstance(result.measurements.get(field, ""), str):
-            # The official checker ends in a traceback when it writes the summary's row.
-            yield Problem(f"{field} is no text", found=shown(result.measurements[field]), path=path)
+            # The official checker ends in a traceback when it writes the row of the summary.
+            yield Problem(f"{field} is not text", found=shown(result.measurements[field]), path=path)
 
 
-# The settings of user.conf that the detail log repeats, by their names there.
+# The settings of user.conf that the detail log repeats, and their keys in the log.
 _LOGGED = {
     "min_duration": "effective_min_duration_ms",
     "max_duration": "effective_max_duration_ms",
@@ -103,13 +103,13 @@ _LINE = re.compile(r"^\s*([^\s#=]+)\.(\*|\w+)\.(\w+)\s*=\s*([\d.]+)\s*(?:#.*)?$"
     severity="warning",
     requires=["STR001", "STR002", "STR005"],
     source="policies submission_rules.adoc, section Inference: user.conf is mandatory, to replicate the run",
-    hint="copy the user.conf this run was made with",
+    hint="copy the user.conf with which this run was made",
     smoke="a smoke run overrides the durations of user.conf",
 )
-def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """user.conf says what the performance run's log says.
+def user_conf_of_the_run(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """user.conf agrees with the performance run's log.
 
-    A user.conf that contradicts the log cannot be the one that the run was made with.
+    A user.conf that contradicts the log cannot be the one with which the run was made.
     """
     if result.is_endpoints:
         return
@@ -128,7 +128,7 @@ def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
             continue
         if isinstance(logged, (int, float)) and abs(value - logged) > 1e-3 * max(abs(value), abs(logged)):
             yield Problem(
-                f"{key} is not the run's",
+                f"{key} differs from the run's log",
                 found=text,
                 required=f"{float(logged):.12g}, as in {run.detail_path.name}:{where}",
                 path=str(result.user_conf_path),
@@ -137,7 +137,7 @@ def user_conf_is_the_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
 
 
 def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str, int]]:
-    """The settings of a user.conf that hold for a run, with their lines; the nearest key counts, as LoadGen has it."""
+    """A run's settings in user.conf, with their lines. The most specific key counts, as in LoadGen."""
     ranks = {(model, scenario.loadgen_name): 3, ("*", scenario.loadgen_name): 2, (model, "*"): 1, ("*", "*"): 0}
     found: dict[str, tuple[int, str, int]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -156,12 +156,12 @@ def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str,
     absence=True,
     source=_OLD_CHECK,
     requires=["MEA001"],
-    hint="put the code of the benchmark there, or a file of this name that names the folder it is in",
+    hint="put the code of the benchmark there, or a file of this name that contains the path of its folder",
 )
 def implementation_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The code of the benchmark is there.
+    """The code of the benchmark is present.
 
-    code/<benchmark>/ must exist, or the folder that a file code/<benchmark> names.
+    code/<benchmark>/ must exist or, if code/<benchmark> is a file, the folder that it names.
     """
     files, code = result.files, result.layout.code(result.division, result.submitter.name)
     folder = code / result.key.benchmark
@@ -176,12 +176,12 @@ def implementation_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     "MEA006",
     step="files",
     source=_OLD_CHECK + ", REQUIRED_POWER_MEASURE_FILES",
-    hint="add it, here or in a folder above",
+    hint="add it, here or in one of the three folders above",
 )
-def power_files(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """A measurement with power says how the analyzer and the system's power were set.
+def power_settings_present(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """A measurement with power has the files that say how the analyzer and the system's power were set.
 
-    The files stand beside the measurement, or in one of the three folders above it.
+    The files are in the folder of the measurement, or in one of the three folders above it.
     """
     if not result.has_power:
         return
@@ -202,32 +202,32 @@ _PERMUTATION = "sample_concatenate_permutation"
     "MEA007",
     step="files",
     source=_OLD_CHECK + ", check_performance_dir, requires_equal_issue",
-    hint=f"run with *.*.{_PERMUTATION} = 1, and hand in the mlperf.conf or user.conf that sets it",
+    hint=f"run it with *.*.{_PERMUTATION} = 1, and submit the mlperf.conf or user.conf that sets it",
 )
 def equal_issue_configured(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """Benchmarks whose samples differ much in length are issued as whole passes over the data set.
+    """A benchmark whose samples differ much in length is run in equal issue mode: in whole passes over the data set.
 
-    mlperf.conf or user.conf must set it, where the round looks for it there.
+    In some rounds, mlperf.conf or user.conf must set it.
     """
     models = book.measurements.equal_issue_benchmarks
     if not result.is_closed or (result.official_name not in models and result.key.benchmark not in models):
         return
     folder = result.layout.measurements(result.key)
-    used = False
-    if result.key.benchmark in models:  # the official check goes by the folder's name here
+    is_on = False
+    if result.key.benchmark in models:  # the official check uses the folder's name here
         for name in (layout.MLPERF_CONF, layout.USER_CONF):
             if result.files.kind(folder / name) is EntryKind.FILE:
                 set_here = _permutation(result, folder / name)
-                used = used if set_here is None else set_here
-    # The official check compares with the text, so LoadGen's own true does not count.
-    if result.official_name in models and not used and result.performance.log["effective_" + _PERMUTATION] != "true":
+                is_on = is_on if set_here is None else set_here
+    # The official check compares with the text "true", so LoadGen's own Boolean does not count.
+    if result.official_name in models and not is_on and result.performance.log["effective_" + _PERMUTATION] != "true":
         yield Problem("equal issue mode is not configured", required=f"{_PERMUTATION} = 1", path=str(folder))
 
 
 def _permutation(result: Result, path: PurePosixPath) -> bool | None:
-    """Whether a configuration turns equal issue on; None if it does not say.
+    """Whether a configuration file turns equal issue mode on; None if it does not set it.
 
-    Unavailable where a line before that is no setting: the official checker ends in a traceback there.
+    Unavailable where an earlier line is not a setting: the official checker ends in a traceback there.
     """
     model = result.key.benchmark.replace("-99.9", "").replace("-99", "")
     for number, line in enumerate(result.files.text(path, TEXT_LIMIT_BYTES).splitlines(), start=1):
@@ -237,8 +237,8 @@ def _permutation(result: Result, path: PurePosixPath) -> bool | None:
         key, _, value = setting.partition("=")
         parts = key.split(".")
         if "=" in value or len(parts) != 3 or "=" not in setting:
-            raise Unreadable(path, f"line {number} is no setting of LoadGen")
-        concerns = parts[2] == _PERMUTATION and parts[0] in (model, "*") and parts[1] in (result.key.scenario, "*")
-        if concerns and value.isnumeric():
+            raise Unreadable(path, f"line {number} is not a LoadGen setting")
+        applies = parts[2] == _PERMUTATION and parts[0] in (model, "*") and parts[1] in (result.key.scenario, "*")
+        if applies and value.isnumeric():
             return value.isdecimal() and int(value) == 1
     return None

@@ -1,4 +1,4 @@
-"""STR: the folders as a whole, from the tree's root to a submitter's: what may lie there, and what must."""
+"""STR: the folders as a whole, from the tree's root to a submitter's: what they may contain, and what they must."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from pathlib import PurePosixPath
 from submitter import plugins
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.checker.rules._shared import CHECK_RESULTS_DIR, SUBMISSION_RULES, first_names
 from submitter.model import Division
 from submitter.rulebook import Rulebook
 from submitter.submission.files import Unavailable
 from submitter.submission.survey import Survey
 from submitter.submission.tree import DivisionDir, Submission, SubmitterDir, System
 
-_RULES = "policies submission_rules.adoc, section Inference"
-_OLD_CHECK = "official: submission_checker.py, check_results_dir"
-_SHOWN = 3
+_SHOWN_NAMES = 3
 
 
 @rule(
     "STR011",
     absence=True,
     origin="policy",
-    source=_RULES + "; inference_rules.adoc, sections Weight Definition and Quantization, LoadGen Operation",
+    source=SUBMISSION_RULES + "; inference_rules.adoc, sections Weight Definition and Quantization, LoadGen Operation",
     spares_results=True,
 )
-def calibration_documented(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """A closed submission documents its calibration, and that of a datacenter system its bandwidth.
+def calibration_and_bandwidth_documented(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed submission documents its calibration and, for a datacenter system, its bandwidth.
 
-    The official checker no longer looks. One of ten submitters of v6.0 had no document about calibration, four of nine
-    with datacenter systems none about bandwidth: so without the first a submission fails, and for want of the second it
-    is warned.
+    The official checker no longer looks for these documents. In v6.0 one of ten submitters had none about calibration,
+    and four of nine with datacenter systems had none about bandwidth. So a missing calibration document fails the
+    submission, and a missing bandwidth document is a warning.
     """
     if submitter.division == Division.OPEN or not submitter.systems:
         return
@@ -45,12 +44,12 @@ def calibration_documented(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         path, hint = str(folder / f"{topic}.adoc"), f"describe the {topic} in {folder.name}/{topic}.adoc"
         message = f"the {topic} document is missing"
         if any(name.lower().startswith(topic) for name in submitter.files.names(submitter.path)):
-            message, severity = f"the {topic} document lies outside of {folder.name}/", Severity.WARNING
+            message, severity = f"the {topic} document is outside {folder.name}/", Severity.WARNING
         yield Problem(message, required=f"{topic}.adoc", path=path, hint=hint, severity=severity)
 
 
 def _described(submitter: SubmitterDir) -> Iterator[System]:
-    """The systems whose description can be read; of the others SYS001 and STR002 tell."""
+    """The systems whose description can be read; SYS001 and STR002 report the others."""
     for system in submitter.systems:
         try:
             _ = system.description
@@ -60,13 +59,16 @@ def _described(submitter: SubmitterDir) -> Iterator[System]:
 
 
 @rule(
-    "STR012", origin="integrity", source="submitter: a tree stands alone", hint="replace the link by what it leads to"
+    "STR012",
+    origin="integrity",
+    source="submitter: a tree stands alone",
+    hint="replace the link with a copy of its target",
 )
-def no_link_leaves(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No symbolic link leads out of the tree, or nowhere.
+def no_link_leaves_the_tree(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """Every symbolic link leads to something inside the tree.
 
-    What a link leads to is not part of what is uploaded. Such links are not followed; in the source they are
-    only litter.
+    The target of any other link is not part of the upload, so the link is not followed. In the source folder it is only
+    a warning.
     """
     source = submitter.layout.code(submitter.division, submitter.name)
     for path, kind in submitter.survey.foreign:
@@ -77,14 +79,14 @@ def no_link_leaves(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]
 @rule(
     "STR013",
     origin="policy",
-    source=_RULES + ": content aligns to the directory structure",
+    source=SUBMISSION_RULES + ": content aligns to the directory structure",
     hint="remove it",
     spares_results=True,
 )
 def no_stray_files(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """Nothing lies in the tree that tools left behind: secrets, job logs, editor files.
+    """The tree contains nothing that tools left behind: secrets, job logs, editor files.
 
-    With a file that by its name holds a secret the submission fails, as what is published cannot be taken back.
+    A file whose name says that it holds a secret fails the submission, because what is published cannot be taken back.
     """
     for path, what in submitter.survey.strays:
         severity = None if what == "secret" else Severity.WARNING
@@ -97,13 +99,13 @@ def no_stray_files(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]
     origin="policy",
     severity="warning",
     source="compliance/README.md: remove audit.config afterwards",
-    hint="remove it; give LoadGen the audit file's path for the compliance run only",
+    hint="remove it; give LoadGen the path of the audit file for the compliance run only",
 )
-def no_audit_config(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No audit.config was left behind among the results, or beside the submitter's folders.
+def no_audit_config_left(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No audit.config was left among the results, or next to the submitter's folders.
 
-    LoadGen reads it from the working directory, so one that was left behind turns the next run into an audit. Whether
-    it did, the log tells: PRF017. In the code, and in the folder of its test, the file has its place.
+    LoadGen reads it from the working directory, so a file that was left there turns the next run into an audit.
+    PRF017 finds runs for which it did. The file may be in the source code and in the folder of its compliance test.
     """
     results = submitter.layout.results(submitter.division, submitter.name)
     for text in submitter.survey.audits:
@@ -111,32 +113,32 @@ def no_audit_config(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
         if any(part.startswith("TEST") for part in path.parts):
             continue
         if path.is_relative_to(results):
-            yield Problem("an audit file lies among the results", found=path.name, path=text)
+            yield Problem("an audit file is among the results", found=path.name, path=text)
         elif path.parent == submitter.path:
             yield Problem("an audit file was left behind", found=path.name, path=text)
 
 
 @rule("STR015", origin="policy", severity="warning", source="official: repository_checks.sh, FILE_SIZE_LIMIT_MB")
-def names_and_sizes(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No name has a space, no file is too large for the results repository."""
+def names_and_sizes_fit_the_repository(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No name contains a space, and no file is too large for the results repository."""
     for path in submitter.survey.spaced:
-        yield Problem("the name has a space", found=path.rpartition("/")[2], path=path, hint="rename it")
+        yield Problem("the name contains a space", found=path.rpartition("/")[2], path=path, hint="rename it")
     for path, size in submitter.survey.large:
         required = f"at most {book.round.file_max_bytes} bytes"
         yield Problem("the file is too large", found=f"{size} bytes", required=required, path=path, hint="remove it")
 
 
-@rule("STR016", origin="policy", severity="warning", source=_RULES, hint="remove it, or add its results")
-def systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+@rule("STR016", origin="policy", severity="warning", source=SUBMISSION_RULES, hint="remove it, or add its results")
+def described_systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """Every system description belongs to a system that has results."""
     yield from _without_results(submitter)
 
 
-@rule("STR017", origin="policy", severity="warning", source=_RULES)
+@rule("STR017", origin="policy", severity="warning", source=SUBMISSION_RULES)
 def folders_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No submitter, system or benchmark is empty.
 
-    Folders without a result are where a result was meant to be.
+    A folder without a result shows where a result was meant to be.
     """
     hint = "remove the folder, or put the results there"
     if not submitter.systems:
@@ -149,81 +151,91 @@ def folders_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Pr
                 yield Problem("the benchmark has no results", path=str(benchmark.path), hint=hint)
 
 
-@rule("STR018", origin="policy", severity="warning", source=_RULES)
+@rule("STR018", origin="policy", severity="warning", source=SUBMISSION_RULES)
 def divisions_known(submission: Submission, book: Rulebook) -> Iterator[Problem]:
-    """The top of the tree holds the divisions.
+    """The top of the tree contains the divisions.
 
-    A misspelt division is passed over by the official checker, with all its results.
+    The official checker ignores a misspelled division, with all its results.
     """
     known = [division.value for division in Division]
     for name in submission.files.folders(PurePosixPath()):
         hint = plugins.did_you_mean(name, known)
         if name not in known and hint.startswith("did you mean"):
-            yield Problem("the folder is no division, so nothing in it was judged", found=name, path=name, hint=hint)
+            message = "the folder is not a division, so nothing in it was judged"
+            yield Problem(message, found=name, path=name, hint=hint)
 
 
-@rule("STR020", source=f"{_OLD_CHECK}: files outside division folder", hint="move it into a submitter's folder")
-def root_holds_divisions(submission: Submission, book: Rulebook) -> Iterator[Problem]:
-    """The tree's root holds no file but documents (.md, .pdf).
+@rule("STR020", source=f"{CHECK_RESULTS_DIR}: files outside division folder", hint="move it into a submitter's folder")
+def no_files_outside_divisions(submission: Submission, book: Rulebook) -> Iterator[Problem]:
+    """The tree's root contains no files except documents (.md, .pdf).
 
-    The official checker judges nothing then.
+    The official checker otherwise judges nothing.
     """
     names = [name for name in submission.files.names(PurePosixPath()) if not name.endswith((".md", ".pdf"))]
-    yield from _several("a file lies outside the divisions", "files lie outside the divisions", names)
+    yield from _several("a file is outside the divisions", "files are outside the divisions", names)
 
 
-@rule("STR021", source=f"{_OLD_CHECK}: files outside submitter folder", hint="move it into the submitter's folder")
-def division_holds_submitters(division: DivisionDir, book: Rulebook) -> Iterator[Problem]:
-    """A division holds no file outside the submitters' folders.
+@rule(
+    "STR021", source=f"{CHECK_RESULTS_DIR}: files outside submitter folder", hint="move it into the submitter's folder"
+)
+def no_files_outside_submitters(division: DivisionDir, book: Rulebook) -> Iterator[Problem]:
+    """A division contains no files outside the submitters' folders.
 
-    The official checker judges nothing in the division then.
+    The official checker otherwise judges nothing in the division.
     """
     names = division.files.names(division.path)
-    yield from _several("a file lies outside the submitters", "files lie outside the submitters", names)
+    message = "outside the submitters' folders"
+    yield from _several(f"a file is {message}", f"files are {message}", names)
 
 
-@rule("STR022", source=f"{_OLD_CHECK}: broken symbolic links", hint="replace the link by what it leads to")
-def links_lead_somewhere(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+@rule("STR022", source=f"{CHECK_RESULTS_DIR}: broken symbolic links", hint="replace the link with a copy of its target")
+def no_broken_links(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No symbolic link to a file is broken.
 
-    The official checker follows a relative link from the tree's root, so most of them are broken for it.
+    The official checker follows a relative link from the tree's root, so it takes most of them for broken.
     """
     yield from _several("a symbolic link is broken", "symbolic links are broken", _judged(submitter).adrift)
 
 
-@rule("STR023", source=f"{_OLD_CHECK}: FILE_SIZE_LIMIT_MB", hint="remove it: the results repository cannot take it")
+@rule("STR023", source=f"{CHECK_RESULTS_DIR}: FILE_SIZE_LIMIT_MB", hint="remove it: the results repository refuses it")
 def no_large_files(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No file is too large for the results repository."""
     paths, required = [path for path, _ in _judged(submitter).large], f"at most {book.round.file_max_bytes} bytes"
     yield from _several("a file is too large", "files are too large", paths, required)
 
 
-@rule("STR024", source=f"{_OLD_CHECK}: git unfriendly name", hint="rename or remove it")
+@rule("STR024", source=f"{CHECK_RESULTS_DIR}: git unfriendly name", hint="rename or remove it")
 def no_hidden_names(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No name begins with a dot."""
     yield from _several("a name begins with a dot", "names begin with a dot", _judged(submitter).dotted)
 
 
-@rule("STR025", source=f"{_OLD_CHECK}: spaces in their names", hint="rename it")
-def no_spaces(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No name has a space."""
-    yield from _several("a name has a space", "names have a space", _judged(submitter).spaced)
+@rule("STR025", source=f"{CHECK_RESULTS_DIR}: spaces in their names", hint="rename it")
+def no_spaces_in_names(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No name contains a space."""
+    yield from _several("a name contains a space", "names contain a space", _judged(submitter).spaced)
 
 
-@rule("STR026", source=f"{_OLD_CHECK}: __pycache__ directories", hint="remove it")
-def no_bytecode(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No folder is one of Python's caches."""
-    yield from _several("a folder is Python's cache", "folders are Python's caches", _judged(submitter).caches)
+@rule("STR026", source=f"{CHECK_RESULTS_DIR}: __pycache__ directories", hint="remove it")
+def no_python_caches(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """No folder is a Python cache."""
+    yield from _several("a folder is a Python cache", "folders are Python caches", _judged(submitter).caches)
 
 
-@rule("STR027", source=f"{_OLD_CHECK}: empty directories", hint="remove it, or put there what was meant to be there")
+@rule(
+    "STR027",
+    source=f"{CHECK_RESULTS_DIR}: empty directories",
+    hint="remove it, or add the files that belong there",
+)
 def no_empty_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """No folder is empty."""
     yield from _several("a folder is empty", "folders are empty", _judged(submitter).empty)
 
 
-@rule("STR028", source=f"{_OLD_CHECK}: with no results", hint="remove it, or add its results", spares_results=True)
-def everything_has_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+@rule(
+    "STR028", source=f"{CHECK_RESULTS_DIR}: with no results", hint="remove it, or add its results", spares_results=True
+)
+def described_and_measured_systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """Every system description, and every system's folder of measurements, belongs to a system that has results."""
     yield from _without_results(submitter)
     folder = submitter.layout.top_folder(submitter.division, submitter.name, "measurements")
@@ -234,8 +246,8 @@ def everything_has_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[
             yield Problem("the measured system has no results", found=name, path=str(folder / name))
 
 
-@rule("STR029", absence=True, source=f"{_OLD_CHECK}: calibration.md", spares_results=True)
-def calibration_there(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+@rule("STR029", absence=True, source=f"{CHECK_RESULTS_DIR}: calibration.md", spares_results=True)
+def calibration_md_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """A closed submission documents its calibration, in calibration.md."""
     if submitter.division == Division.OPEN or not submitter.systems:
         return
@@ -247,15 +259,15 @@ def calibration_there(submitter: SubmitterDir, book: Rulebook) -> Iterator[Probl
 
 
 def _judged(submitter: SubmitterDir) -> Survey:
-    """What lies in the folder, where the official checker looks at it: where it holds results."""
+    """The submitter's survey; empty for a submitter without systems, which the official checker does not look at."""
     return submitter.survey if submitter.systems else Survey()
 
 
 def _several(one: str, many: str, paths: Sequence[str], required: str = "") -> Iterator[Problem]:
-    """One problem with the whole folder, whatever the number of paths that are wrong in it."""
+    """One problem with the whole folder, however many paths in it are wrong."""
     if paths:
-        shown = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
-        yield Problem(one if len(paths) == 1 else f"{len(paths)} {many}", found=shown, required=required)
+        message = one if len(paths) == 1 else f"{len(paths)} {many}"
+        yield Problem(message, found=first_names(paths, _SHOWN_NAMES), required=required)
 
 
 def _with_results(submitter: SubmitterDir) -> set[str]:

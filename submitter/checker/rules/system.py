@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from submitter import plugins
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.checker.rules._shared import is_networked
 from submitter.model import Division
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
@@ -17,14 +18,14 @@ _CHECK = "official: checks/system_check.py "
 
 @rule("SYS001", absence=True, source=_CHECK + "missing_check", hint="describe the system: submitter describe-system")
 def description_present(system: System, book: Rulebook) -> Iterator[Problem]:
-    """Every system with results is described.
+    """Every system with results has a description.
 
-    The official checker ends in a traceback without it, and judges nothing else.
+    Without it the official checker ends in a traceback, and judges nothing else.
     """
     if system.files.kind(system.description_path) is None:
         name = system.description_path.name
-        there = [file for file in system.files.names(system.description_path.parent) if file.endswith(".json")]
-        hint = plugins.did_you_mean(name, there) if there else ""
+        others = [file for file in system.files.names(system.description_path.parent) if file.endswith(".json")]
+        hint = plugins.did_you_mean(name, others) if others else ""
         yield Problem(
             "the system description is missing",
             required=name,
@@ -50,7 +51,7 @@ def _one_of(system: System, field: str, allowed: tuple[str, ...], *, fold_case: 
     text = value.lower() if fold_case and isinstance(value, str) else value
     if text not in allowed:
         yield Problem(
-            f"{field} is not one that the round knows",
+            f"the round does not know this {field}",
             found=shown(value),
             required="one of " + ", ".join(allowed),
             path=str(system.description_path),
@@ -59,13 +60,13 @@ def _one_of(system: System, field: str, allowed: tuple[str, ...], *, fold_case: 
 
 
 @rule("SYS004", requires=["SYS001"], source=_CHECK + "required_fields_check; constants.py SYSTEM_DESC_REQUIRED_FIELDS")
-def fields_present(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The description has all required fields, a networked system those of the network too.
+def required_fields_present(system: System, book: Rulebook) -> Iterator[Problem]:
+    """The description has all required fields and, for a networked system, those of the network.
 
-    From v6.0 on the official checker asks for the network's fields wherever is_network has a value, even "false".
+    From v6.0 on, the official checker requires the network's fields wherever is_network has a value, even "false".
     """
     required = book.system.required_fields
-    if _is_network(system) or (book.system.is_network_asks and system.description.get("is_network")):
+    if is_networked(system.description) or (book.system.is_network_asks and system.description.get("is_network")):
         required += book.system.network_fields
     for field in required:
         if field not in system.description:
@@ -73,7 +74,7 @@ def fields_present(system: System, book: Rulebook) -> Iterator[Problem]:
                 "a required field is missing",
                 required=field,
                 path=str(system.description_path),
-                hint=f'add "{field}"; where nothing applies, say so with "N/A"',
+                hint=f'add "{field}"; where nothing applies, write "N/A"',
             )
 
 
@@ -81,7 +82,7 @@ def fields_present(system: System, book: Rulebook) -> Iterator[Problem]:
     "SYS005",
     requires=["SYS001"],
     source=_CHECK + "required_fields_check; constants.py SYSTEM_DESC_MEANINGFUL_RESPONSE_REQUIRED_FIELDS",
-    hint="fill it in; reviewers read it",
+    hint="fill it in: reviewers read it",
 )
 def fields_meaningful(system: System, book: Rulebook) -> Iterator[Problem]:
     """Fields that need a meaningful answer have one."""
@@ -93,12 +94,12 @@ def fields_meaningful(system: System, book: Rulebook) -> Iterator[Problem]:
                 f"{field} needs a meaningful answer",
                 found=shown(value),
                 path=str(system.description_path),
-                hint=f'write "{value}" in quotes: the official checker takes the number for no answer'
+                hint=f'write "{value}" in quotes: the official checker takes this number for an empty answer'
                 if is_number
                 else "",
             )
         elif isinstance(value, str) and not value.strip():
-            # The official check takes blanks for an answer, reviewers do not.
+            # The official check accepts blanks, but reviewers do not.
             yield Problem(
                 f"{field} needs a meaningful answer",
                 found="blanks",
@@ -109,13 +110,13 @@ def fields_meaningful(system: System, book: Rulebook) -> Iterator[Problem]:
 
 @rule("SYS006", requires=["SYS001"], source=_CHECK + "submitter_check")
 def submitter_matches(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The submitter is the folder's."""
+    """The submitter in the description is that of the folder."""
     yield from _equals_folder(system, "submitter", system.submitter.name)
 
 
 @rule("SYS007", requires=["SYS001"], source=_CHECK + "division_check")
 def division_matches(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The division is the folder's; up to v5.1 in the same letters."""
+    """The division in the description is that of the folder; up to v5.1, with the same capitalization."""
     yield from _equals_folder(system, "division", system.submitter.division, fold_case=not book.system.division_cased)
 
 
@@ -124,7 +125,7 @@ def _equals_folder(system: System, field: str, folder: str, *, fold_case: bool =
     same = isinstance(value, str) and (value == folder or (fold_case and value.lower() == folder.lower()))
     if not same:
         yield Problem(
-            f"{field} is not the folder's",
+            f"{field} is not that of the folder",
             found=shown(value),
             required=folder,
             path=str(system.description_path),
@@ -133,14 +134,14 @@ def _equals_folder(system: System, field: str, folder: str, *, fold_case: bool =
 
 
 @rule("SYS008", requires=["SYS001"], source=_CHECK + "network_check")
-def network_mode(system: System, book: Rulebook) -> Iterator[Problem]:
-    """The network division's systems are networked, the closed division's are not."""
+def network_mode_fits_division(system: System, book: Rulebook) -> Iterator[Problem]:
+    """Systems in the network division are networked, and systems in the closed division are not."""
     division = system.submitter.division
-    is_network = _is_network(system)
+    is_network = is_networked(system.description)
     if division == Division.OPEN or is_network == (division == Division.NETWORK):
         return
     yield Problem(
-        f"is_network does not suit the {division} division",
+        f"is_network does not fit the {division} division",
         found=shown(system.description.get("is_network")),
         required="true" if division == Division.NETWORK else "false",
         path=str(system.description_path),
@@ -150,44 +151,39 @@ def network_mode(system: System, book: Rulebook) -> Iterator[Problem]:
 
 @rule("SYS009", requires=["SYS001"], source=_CHECK + "network_check", hint='write "true" or "false", in quotes')
 def network_mode_is_text(system: System, book: Rulebook) -> Iterator[Problem]:
-    """is_network is text, if it is given.
+    """is_network is text, if it is present.
 
-    The official checker folds its case, and refuses the system (or ends in a traceback) where that fails.
+    The official checker converts it to lower case. Where that fails, it refuses the system or ends in a traceback.
     """
     value = system.description.get("is_network")
     if value is not None and not isinstance(value, str):
-        yield Problem("is_network is no text", found=shown(value), path=str(system.description_path))
+        yield Problem("is_network is not text", found=shown(value), path=str(system.description_path))
 
 
 @rule("SYS010", requires=["SYS001"], source="official: the row of summary.csv (log_result; results.py, add_result)")
 def fields_fit_the_summary(system: System, book: Rulebook) -> Iterator[Problem]:
-    """What the summary joins as text is text, and what it multiplies are whole numbers.
+    """Fields that the summary joins as text are text, and fields that it multiplies are whole numbers.
 
-    The official checker ends in a traceback on the first valid result of such a system.
+    Otherwise the official checker ends in a traceback at the first valid result of the system.
     """
     description = system.description
     for field in book.system.text_fields:
         if field in description and not isinstance(description[field], str):
-            yield _unfit(system, field, "text")
+            yield _wrong_type(system, field, "text")
     for field in book.system.whole_number_fields:
         try:
             int(description.get(field, 0))
         except (TypeError, ValueError, OverflowError):
-            yield _unfit(system, field, "a whole number")
+            yield _wrong_type(system, field, "a whole number")
     hardware, software = description.get("hw_notes", ""), description.get("sw_notes")
     if software and not isinstance(software, str):
-        yield _unfit(system, "sw_notes", "text")
-    # Empty notes on the hardware are passed over where there are some on the software.
-    passed_over = not hardware if software else not book.system.text_fields
-    if not isinstance(hardware, str) and not passed_over:
-        yield _unfit(system, "hw_notes", "text")
+        yield _wrong_type(system, "sw_notes", "text")
+    # The summary ignores empty notes on the hardware where there are notes on the software.
+    is_ignored = not hardware if software else not book.system.text_fields
+    if not isinstance(hardware, str) and not is_ignored:
+        yield _wrong_type(system, "hw_notes", "text")
 
 
-def _unfit(system: System, field: str, what: str) -> Problem:
+def _wrong_type(system: System, field: str, what: str) -> Problem:
     value = system.description.get(field)
     return Problem(f"{field} is not {what}", found=shown(value), required=what, path=str(system.description_path))
-
-
-def _is_network(system: System) -> bool:
-    value = system.description.get("is_network")
-    return isinstance(value, str) and value.lower() == "true"

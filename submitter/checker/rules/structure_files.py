@@ -1,4 +1,5 @@
-"""STR: the files of runs and results. Absence and unreadable files are reported here, and other rules are skipped."""
+"""STR: the files of runs and results. These rules report absent and unreadable files; the rules that need them are
+then skipped."""
 
 from __future__ import annotations
 
@@ -7,27 +8,24 @@ from collections.abc import Iterator
 from submitter import layout
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
-from submitter.checker.rules._shared import differences, unreadable
+from submitter.checker.rules._shared import CHECK_RESULTS_DIR, SUBMISSION_RULES, differences, unreadable
 from submitter.rulebook import Rulebook
 from submitter.submission.node import Node
 from submitter.submission.runs import AccuracyRun, PerformanceRun
 from submitter.submission.tree import Result, SubmitterDir
-
-_RULES = "policies submission_rules.adoc, section Inference"
-_OLD_CHECK = "official: submission_checker.py, check_results_dir"
 
 
 @rule(
     "STR001",
     step="files",
     absence=True,
-    source="official: constants.py REQUIRED_PERF_FILES; " + _RULES,
-    hint="copy LoadGen's log of this run here; if it was lost, the run must be repeated",
+    source="official: constants.py REQUIRED_PERF_FILES; " + SUBMISSION_RULES,
+    hint="copy LoadGen's log of this run here; if it is lost, run it again",
 )
 def performance_log_present(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """The performance run's detail log is there.
+    """The performance run's detail log is present.
 
-    Without it there is no result; the official checker from v6.0 on ends in a traceback.
+    Without it there is no result, and from v6.0 on the official checker ends in a traceback.
     """
     if run.files.kind(run.detail_path) is None:
         yield Problem("the detail log is missing", required=layout.DETAIL_LOG, path=str(run.detail_path))
@@ -40,10 +38,10 @@ def performance_log_present(run: PerformanceRun, book: Rulebook) -> Iterator[Pro
     hint="restore the file from the run that wrote it",
 )
 def files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
-    """Files are what their names say.
+    """Files have the format that their names say.
 
-    A log, a JSON file or a text that cannot be read is reported here, once, and the rules that need it are skipped.
-    The official checker ends in a traceback.
+    A log, JSON file or text that cannot be read is reported once, by this rule. The rules that need the file are
+    skipped. The official checker ends in a traceback.
     """
     for read in node.readers():
         yield from unreadable(read)
@@ -56,16 +54,16 @@ def files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
     hint="restore the file from the run that wrote it",
 )
 def other_files_readable(node: Node, book: Rulebook) -> Iterator[Problem]:
-    """Files that only this checker reads are what their names say: user.conf and the manifest."""
+    """user.conf and the manifest, which only this checker reads, have the format that their names say."""
     for read in node.own_readers():
         yield from unreadable(read)
 
 
-@rule("STR003", step="files", absence=True, source="official: constants.py REQUIRED_ACC_FILES; " + _RULES)
+@rule("STR003", step="files", absence=True, source="official: constants.py REQUIRED_ACC_FILES; " + SUBMISSION_RULES)
 def accuracy_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The accuracy run's log, answers and score are there.
+    """The accuracy run's detail log, answers and score are present.
 
-    The detail log proves that the data set was covered, the answers are the evidence, accuracy.txt is the score.
+    The detail log shows that the run covered the data set, the answers are the evidence, accuracy.txt is the score.
     """
     hints = {
         layout.DETAIL_LOG: "copy LoadGen's log of the accuracy run here",
@@ -81,13 +79,13 @@ def accuracy_files_present(run: AccuracyRun, book: Rulebook) -> Iterator[Problem
     "STR004",
     absence=True,
     origin="policy",
-    source=_RULES + ", list of mandatory files",
+    source=SUBMISSION_RULES + ", list of mandatory files",
     hint="copy LoadGen's summary of the run here",
 )
 def summary_logs_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The summary logs are there.
+    """The summary logs are present.
 
-    The rules list them among the mandatory files; the official checker from v6.0 on does not look for them.
+    The rules list them among the mandatory files. From v6.0 on, the official checker does not look for them.
     """
     for run in (result.performance, result.accuracy):
         path = run.path / layout.SUMMARY_LOG
@@ -99,13 +97,13 @@ def summary_logs_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     "STR036",
     step="files",
     requires=["STR001"],
-    source=_OLD_CHECK + ", files_diff; REQUIRED_PERF_FILES, OPTIONAL_PERF_FILES",
-    hint="keep the logs of the performance run here, and nothing else",
+    source=CHECK_RESULTS_DIR + ", files_diff; REQUIRED_PERF_FILES, OPTIONAL_PERF_FILES",
+    hint="keep only the logs of the performance run here",
 )
-def performance_files_listed(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
-    """The folder of the performance run holds LoadGen's logs, and nothing else.
+def only_performance_logs(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
+    """The folder of the performance run contains LoadGen's logs, and no other file.
 
-    Where power was measured the analyzer's samples are among them, and PWR001 asks.
+    Where power was measured, the folder also has the analyzer's samples, and PWR001 applies instead.
     """
     if not run.result.has_power:
         yield from differences(run.files, run.path, (layout.SUMMARY_LOG, layout.DETAIL_LOG), (layout.ACCURACY_LOG,))
@@ -114,11 +112,11 @@ def performance_files_listed(run: PerformanceRun, book: Rulebook) -> Iterator[Pr
 @rule(
     "STR009",
     absence=True,
-    source="official: checks/measurements_checks.py directory_exist_check; " + _RULES,
-    hint="put the code that was run, or a README that says where it is, there",
+    source="official: checks/measurements_checks.py directory_exist_check; " + SUBMISSION_RULES,
+    hint="put the code that was run there, or a README that says where it is",
 )
 def source_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """The folder of the source code is there."""
+    """The folder of the source code is present."""
     path = submitter.layout.code(submitter.division, submitter.name)
     if submitter.systems and not submitter.files.exists(path):
         yield Problem("the source folder is missing", required=path.name + "/", path=str(path))
@@ -129,14 +127,14 @@ def source_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]
     absence=True,
     origin="policy",
     requires=["STR009"],
-    source=_RULES + ", list of mandatory files",
-    hint="put the code that was run, or a README that says where it is, there",
+    source=SUBMISSION_RULES + ", list of mandatory files",
+    hint="put the code that was run there, or a README that says where it is",
 )
 def source_not_empty(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """The source folder holds something.
+    """The source folder contains a file.
 
-    The code that talks to LoadGen is mandatory; the official checker is content with an empty folder.
+    The code that talks to LoadGen is mandatory, but the official checker accepts an empty folder.
     """
     path = submitter.layout.code(submitter.division, submitter.name)
     if submitter.systems and path.name not in submitter.survey.filled:
-        yield Problem("the source folder holds no file", path=str(path))
+        yield Problem("the source folder contains no file", path=str(path))

@@ -1,4 +1,4 @@
-"""ACC: the score of the accuracy run."""
+"""ACC: the score of the accuracy run, in accuracy.txt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.checker.rules._shared import CHECK_RESULTS_DIR, severity_in_open
 from submitter.rulebook import Rulebook
 from submitter.submission.accuracy_text import Reading, values
 from submitter.submission.runs import AccuracyRun
@@ -16,34 +17,26 @@ _SCORED = ["STR002", "STR003", "STR005", "STR007"]
 _SHOWN_CHARACTERS = 60
 
 
-def open_severity(run: AccuracyRun, book: Rulebook, rule_id: str) -> Severity | None:
-    """A warning where the round's official checker takes the open division's result nevertheless."""
-    forgiven = not run.result.is_closed and rule_id in book.checker.forgiven_in_open
-    return Severity.WARNING if forgiven else None
-
-
 @rule("ACC001", requires=_SCORED, source=_CHECK + "ACC_PATTERN")
-def metrics_readable(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+def metrics_are_plain_numbers(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """accuracy.txt has every metric of the benchmark, as a plain number.
 
-    numpy writes np.float64(44.4), which no checker reads; the official one fails then without saying why.
+    numpy writes np.float64(44.4), which no checker can read. The official checker then fails without saying why.
     """
     score = run.score
-    severity = open_severity(run, book, "ACC001")
+    severity = severity_in_open(run, book, "ACC001")
     for name, target in run.result.benchmark.accuracy_targets(run.result.scenario).items():
         if not score.of(name) and not target.optional:
             yield _not_found(run, name, severity)
     for reading in score.readings:
         if reading.value is None:
-            hint = f"write {reading.metric} as a plain number"
-            path = str(run.score_path)
             yield Problem(
-                f"{reading.metric} is no number",
+                f"{reading.metric} is not a number",
                 found=reading.spelled,
                 required="a number",
-                path=path,
+                path=str(run.score_path),
                 line=reading.line,
-                hint=hint,
+                hint=f"write {reading.metric} as a plain number",
             )
 
 
@@ -52,18 +45,14 @@ def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Proble
     near = re.search(rf"['\"]?{re.escape(name)}['\"]?\s*[:=]\s*([^,}}\n]*)", text)
     if not near:
         hint = "score the accuracy run again: submitter score"
-        return Problem(
-            f"the score has no {name}", found="", required=name, path=path, line=None, hint=hint, severity=severity
-        )
-    found, line = near[1].strip()[:_SHOWN_CHARACTERS], text.count("\n", 0, near.start()) + 1
-    hint = f"write {name} as a plain number: float(...) removes numpy's type"
+        return Problem(f"the score has no {name}", required=name, path=path, hint=hint, severity=severity)
     return Problem(
-        f"{name} is no plain number",
-        found=found,
+        f"{name} is not a plain number",
+        found=near[1].strip()[:_SHOWN_CHARACTERS],
         required="a number",
         path=path,
-        line=line,
-        hint=hint,
+        line=text.count("\n", 0, near.start()) + 1,
+        hint=f"write {name} as a plain number: float(...) removes numpy's type",
         severity=severity,
     )
 
@@ -72,12 +61,12 @@ def _not_found(run: AccuracyRun, name: str, severity: Severity | None) -> Proble
     "ACC002",
     requires=_SCORED,
     source=_CHECK + "accuracy-target and accuracy-upper-limit",
-    smoke="a smoke run scores a part of the data set, and the targets hold for the whole",
+    smoke="a smoke run scores a part of the data set, and the targets are for the whole",
 )
-def accuracy_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The score reaches the benchmark's targets, and stays under its upper limits.
+def score_on_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+    """The score reaches the benchmark's targets, and is not above its upper limits.
 
-    Demanded of the closed and network divisions.
+    The rule applies to the closed and network divisions.
     """
     if not run.result.is_closed:
         return
@@ -87,16 +76,16 @@ def accuracy_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
         if value is None:
             continue
         if not value >= target.lower:
-            hint = "a less lossy quantisation, or the open division"
+            hint = "use a less lossy quantization, or submit to the open division"
             yield _off_target(run, "misses the target", reading, f"at least {target.lower:.6g}", hint)
         if target.upper is not None and not value <= target.upper:
-            hint = "answers this long mean that the end of the text is not recognised"
-            yield _off_target(run, "is over its upper limit", reading, f"at most {target.upper:.6g}", hint)
+            hint = "answers this long mean that the model does not stop at the end of its answer"
+            yield _off_target(run, "is above its upper limit", reading, f"at most {target.upper:.6g}", hint)
 
 
 def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hint: str) -> Problem:
     found = f"{reading.value:.6g}"
-    # A value that misses by less than it is shown with is shown as it is spelled.
+    # Where rounding makes the value equal to the target, the value is shown as accuracy.txt has it.
     found = reading.spelled[:_SHOWN_CHARACTERS] if required.endswith(f" {found}") else found
     return Problem(
         f"{reading.metric} {what}",
@@ -117,29 +106,32 @@ def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hi
     smoke="a smoke run scores a part of the data set",
 )
 def all_samples_scored(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
-    """The score was made of all samples of the data set.
+    """The score covers all samples of the data set.
 
-    The official checker never compares gen_num: a score of the 100 best samples passes. In the open division, which
-    demands no accuracy, it is only worth a warning.
+    The official checker never compares gen_num: a score of the 100 best samples passes. The open division requires no
+    accuracy, so this is only a warning there.
     """
     severity = None if run.result.is_closed else Severity.WARNING
     required = run.result.benchmark.accuracy_samples(run.result.scenario)
     for value, line in values(run.score_text, "gen_num", book.accuracy_patterns):
         if value != required:
-            message = "the score does not cover the data set"
-            path = str(run.score_path)
             yield Problem(
-                message, found=f"{value:.6g}", required=f"gen_num {required}", path=path, line=line, severity=severity
+                "the score does not cover the data set",
+                found=f"{value:.6g}",
+                required=f"gen_num {required}",
+                path=str(run.score_path),
+                line=line,
+                severity=severity,
             )
 
 
 @rule(
     "ACC014",
     requires=_SCORED,
-    source="official: submission_checker.py, check_results_dir",
+    source=CHECK_RESULTS_DIR,
     hint="score the accuracy run: submitter score",
 )
-def open_has_a_score(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
+def open_result_has_a_score(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """A result of the open division states an accuracy, however low."""
     if run.result.is_closed or run.score.readings:
         return

@@ -1,4 +1,4 @@
-"""PWR: what PTDaemon wrote into ptd_logs.txt during a session."""
+"""PWR: what PTDaemon wrote to ptd_logs.txt during a session."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
+from submitter.checker.rules._shared import MEASURE_POWER_AGAIN, POWER_CHECKER
 from submitter.rulebook import Rulebook
 from submitter.submission.power_run import PowerRun
 from submitter.submission.ptdaemon import US_PER_S, PtdEntry, Window
 
-_CHECK = "official: tools/submission/power/power_checker.py check_ptd_logs"
-_AGAIN = "measure power again: the logs of a session cannot be mended"
-_REQUIRED = ("STR001", "STR002", "PWR010")
+_CHECK = POWER_CHECKER + "check_ptd_logs"
+_SESSION_COMPLETE = ("STR001", "STR002", "PWR010")
 
-# While the ranges are found, PTDaemon complains so of each that does not fit.
+# PTDaemon reports these during ranging, for each range that does not fit.
 _RANGING_ERRORS = (
     "Can't evaluate uncertainty of this sample!",
     "Bad watts reading nan from ",
@@ -29,9 +29,9 @@ _UNCERTAIN = re.compile(r"Uncertainty \d+.\d+%, which is above 1.00% limit for t
 
 
 def _outcome(entry: PtdEntry, ranging: Window, load: Window, margin_us: int) -> tuple[bool, str] | None:
-    """Whether an entry refuses the measurement, and why; None where it is no matter.
+    """Whether an entry refuses the measurement, and a message; None where the entry does not matter.
 
-    Warnings count inside the load, less a margin at either end.
+    Warnings count during the load, except within the margin at either end.
     """
     if entry.moment_us is None:
         return True, "the entry has no time"
@@ -47,8 +47,8 @@ def _outcome(entry: PtdEntry, ranging: Window, load: Window, margin_us: int) -> 
     return None if entry.message.startswith(_RANGING_ERRORS) else (False, "PTDaemon reported an error in ranging")
 
 
-# The official check takes its 800 ms for seconds here.
 def _official_margin_us(book: Rulebook) -> int:
+    """The margin that the official check uses, which reads its 800 ms as seconds here."""
     return book.power.clock_tolerance_ms * US_PER_S
 
 
@@ -61,55 +61,59 @@ def _first(power: PowerRun, ranging: Window, margin_us: int) -> tuple[PtdEntry, 
     return None
 
 
-@rule("PWR030", step="performance", requires=_REQUIRED, source=_CHECK, hint=_AGAIN)
+@rule("PWR030", step="performance", requires=_SESSION_COMPLETE, source=_CHECK, hint=MEASURE_POWER_AGAIN)
 def ranging_logged(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
-    """PTDaemon's log tells when ranging began and ended."""
+    """PTDaemon's log says when ranging began and ended."""
     if power.ptd_log.ranging is None:
         yield Problem("the start or the end of ranging is not logged", path=str(power.path / power.PTD_LOG))
 
 
-@rule("PWR031", step="performance", requires=(*_REQUIRED, "PWR030"), source=_CHECK, hint=_AGAIN)
+@rule("PWR031", step="performance", requires=(*_SESSION_COMPLETE, "PWR030"), source=_CHECK, hint=MEASURE_POWER_AGAIN)
 def uncertainty_checked(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
-    """PTDaemon checked the uncertainty of its samples, from before ranging on."""
+    """PTDaemon checked the uncertainty of its samples, starting before ranging."""
     log, path = power.ptd_log, str(power.path / power.PTD_LOG)
     assert log.ranging is not None
     entry = log.uncertainty_checked
     if entry is None:
         yield Problem("the uncertainty of samples was not checked", path=path)
     elif entry.moment_us is None:
-        yield Problem("the check of uncertainty has no time", path=path, line=entry.line)
+        yield Problem("the entry about the uncertainty check has no time", path=path, line=entry.line)
     elif entry.moment_us >= log.ranging.begin_us:
-        yield Problem("the uncertainty was checked only after ranging had begun", path=path, line=entry.line)
+        yield Problem("the uncertainty check started only after ranging had begun", path=path, line=entry.line)
 
 
 @rule(
-    "PWR032", step="performance", requires=(*_REQUIRED, "PWR030"), source=_CHECK + " find_error_or_warning", hint=_AGAIN
+    "PWR032",
+    step="performance",
+    requires=(*_SESSION_COMPLETE, "PWR030"),
+    source=_CHECK + " find_error_or_warning",
+    hint=MEASURE_POWER_AGAIN,
 )
 def no_errors(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     """PTDaemon reported no error outside ranging, and no high uncertainty during the run.
 
-    The official checker reads up to the first entry that it warns of or refuses.
+    The official checker reads only up to the first entry for which it warns or refuses the measurement.
     """
     ranging = power.ptd_log.ranging
     assert ranging is not None
-    decided = _first(power, ranging, _official_margin_us(book))
-    if decided and decided[1]:
-        entry, _, why = decided
-        yield Problem(why, found=entry.message, path=str(power.path / power.PTD_LOG), line=entry.line)
+    decisive = _first(power, ranging, _official_margin_us(book))
+    if decisive and decisive[1]:
+        entry, _, message = decisive
+        yield Problem(message, found=entry.message, path=str(power.path / power.PTD_LOG), line=entry.line)
 
 
 @rule(
     "PWR033",
     origin="policy",
     severity="warning",
-    requires=(*_REQUIRED, "PWR030", "PWR032"),
+    requires=(*_SESSION_COMPLETE, "PWR030", "PWR032"),
     source="policies power_measurement.adoc; " + _CHECK,
-    hint=_AGAIN,
+    hint=MEASURE_POWER_AGAIN,
 )
 def no_hidden_errors(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
-    """Nor does an earlier warning hide such an entry.
+    """No error or high uncertainty as in PWR032 is hidden from the official checker.
 
-    The official check stops at the first warning, and leaves out 800 s at either end of the run where it means 800 ms.
+    The official check stops at the first warning, and ignores 800 s at either end of the run where it means 800 ms.
     """
     ranging, load = power.ptd_log.ranging, power.window(power.testing)
     assert ranging is not None
@@ -117,7 +121,7 @@ def no_hidden_errors(power: PowerRun, book: Rulebook) -> Iterator[Problem]:
     outcomes = ((entry, _outcome(entry, ranging, load, margin_us)) for entry in power.ptd_log.entries)
     hidden = [(entry, outcome[1]) for entry, outcome in outcomes if outcome and outcome[0]]
     if hidden:
-        entry, why = hidden[0]
+        entry, message = hidden[0]
         others = f", and {len(hidden) - 1} more" if len(hidden) > 1 else ""
         path = str(power.path / power.PTD_LOG)
-        yield Problem(f"{why}{others}", found=entry.message, path=path, line=entry.line)
+        yield Problem(f"{message}{others}", found=entry.message, path=path, line=entry.line)
