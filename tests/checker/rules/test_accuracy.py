@@ -13,8 +13,6 @@ from rounds import NEW, OLD, ROUNDS
 from rule_cases import Case, cases
 from submission_tree import Tree, write_tree
 
-from submitter.model import Scenario
-
 
 def _accuracy_log(text: str) -> Damage:
     return lambda tree: (tree.accuracy() / "mlperf_log_accuracy.json").write_text(text)
@@ -58,11 +56,6 @@ CASES = [
     ),
     Case("ACC014", partial(ResultTree, round_name="v5.1", division="open"), lambda tree: tree.score.write_text(HASH)),
     Case("ACC015", partial(ResultTree, round_name="v5.1"), _denied_error),
-    Case(
-        "ACC016",
-        partial(write_tree, benchmark="qwen3-vl-235b-a22b"),
-        lambda tree: tree.result("Server").rename(tree.base / "server"),
-    ),
 ]
 
 
@@ -207,13 +200,3 @@ def test_a_count_of_the_scenario_is_found_by_the_folders_very_name(tmp_path: Pat
     folder = tree.accuracy.parent
     folder.rename(folder.parent / "offline")
     assert "ACC003" in tree.errors("official")
-
-
-@pytest.mark.parametrize(("benchmark", "refused"), [("qwen3-vl-235b-a22b", ["Server"]), ("gpt-oss-120b", [])])
-def test_a_number_of_samples_is_looked_up_by_the_folders_name(
-    tmp_path: Path, benchmark: str, refused: list[str]
-) -> None:
-    tree = write_tree(tmp_path, scenarios=(Scenario.OFFLINE, Scenario.SERVER), benchmark=benchmark)
-    tree.result("Server").rename(tree.base / "server")
-    found = tree.check(select=["ACC016"], profile="official").findings
-    assert [finding.required for finding in found] == refused

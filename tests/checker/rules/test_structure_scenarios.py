@@ -32,6 +32,7 @@ CASES = [
         ],
     ),
     *cases(partial(StructureTree, round_name="v5.1", division="open"), [("STR031", describe("edge"))]),
+    *cases(partial(write_tree, benchmark="qwen3-vl-235b-a22b"), [("ACC016", renamed("server"))]),
 ]
 
 
@@ -97,3 +98,13 @@ def test_of_two_systems_each_needs_its_description(tree: Tree) -> None:
     assert {result.key.system for result in tree.check().results} == {"2xH200", "4xH200"}
     (tree.submitter / "systems" / "4xH200.json").unlink()
     assert [finding.scope.rpartition("/")[2] for finding in tree.found("SYS001")] == ["4xH200"]
+
+
+@pytest.mark.parametrize(("benchmark", "refused"), [("qwen3-vl-235b-a22b", ["Server"]), ("gpt-oss-120b", [])])
+def test_a_number_of_samples_is_looked_up_by_the_folders_name(
+    tmp_path: Path, benchmark: str, refused: list[str]
+) -> None:
+    tree = write_tree(tmp_path, scenarios=(Scenario.OFFLINE, Scenario.SERVER), benchmark=benchmark)
+    tree.result("Server").rename(tree.base / "server")
+    found = tree.check(select=["ACC016"], profile="official").findings
+    assert [finding.required for finding in found] == refused
