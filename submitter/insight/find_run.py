@@ -67,7 +67,7 @@ def _result_at(path: Path, round_name: str | None) -> Result | None:
         return None
     results = list(opened.results)
     if len(results) > 1:
-        some = ", ".join(str(result.path.relative_to(opened.below)) for result in results[:_NAMED])
+        some = ", ".join(str(result.path.relative_to(opened.selected)) for result in results[:_NAMED])
         raise InputError(f"{path} holds {len(results)} results: {some} ...", "name one of them")
     return results[0] if results else None
 
