@@ -222,9 +222,8 @@ def _estimate(log: DetailLog, met: bool, queries: int, percentile: float) -> Con
     value = "" if value_ns is None else f": {value_ns / NS_PER_MS:,.3f} ms"
     # With token latencies LoadGen estimates first TPOT and then TTFT, and keeps the latter.
     kind = "TTFT" if log["requested_use_token_latencies"] is True else "latency"
-    figures = (
-        f"{queries:,} queries; the {name} estimate is the highest {kind} after discarding {estimate.rank - 1:,}{value}"
-    )
+    discarded = estimate.rank - 1
+    figures = f"{queries:,} queries; the {name} estimate is the highest {kind} after discarding {discarded:,}{value}"
     return Condition(name=_EARLY_STOPPING, met=met, figures=(figures,))
 
 
@@ -232,9 +231,7 @@ def _round_conditions(log: DetailLog, requirements: RoundRequirements) -> list[C
     conditions = []
     set_ms, required_ms = number(log, "effective_min_duration_ms"), requirements.min_duration_ms
     if set_ms is not None and set_ms < required_ms:
-        figures = (
-            f"LoadGen was set to at least {_duration_text(set_ms)}, the round requires {_duration_text(required_ms)}"
-        )
+        figures = f"LoadGen was set to {_duration_text(set_ms)}, the round requires {_duration_text(required_ms)}"
         conditions.append(Condition(name="the round's duration", met=False, figures=(figures,)))
     if (limits := requirements.token_latency) is not None:
         pairs = ((latencies.TTFT, limits.ttft_ns), (latencies.TPOT, limits.tpot_ns))

@@ -1,4 +1,4 @@
-"""Finds the run that a path stands for: a folder with LoadGen's logs, a run of the harness, or a submission's result."""
+"""Finds the run that a path names: a folder with LoadGen's logs, a run of the harness, or a submission's result."""
 
 from __future__ import annotations
 

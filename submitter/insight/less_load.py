@@ -60,8 +60,8 @@ def _passing_share(
 def _at_share(known: list[tuple[float, float]], share: float) -> float | None:
     """The latency in ns that about this share of the queries exceeds; None if it is outside of the known ones.
 
-    `known` has pairs of a share and the latency that this share exceeds. Between them, the latency is interpolated linearly in
-    the logarithm of the share.
+    `known` has pairs of a share and the latency that this share exceeds. In between, the latency is interpolated
+    linearly in the logarithm of the share.
     """
     for (upper, low_ns), (lower, high_ns) in pairwise(known):
         if lower <= share <= upper:

@@ -1,4 +1,4 @@
-"""Each result of a submission with its figure, its scores beside the round's targets, and the state of its accuracy log.
+"""The results of a submission, each with its figure, its scores and targets, and the state of its accuracy log.
 
 Nothing is judged here; the rules do that.
 """

@@ -135,9 +135,9 @@ def ranked(log: DetailLog, kind: LatencyKind) -> list[tuple[str, float]]:
 
 
 def out_of_order(log: DetailLog, kind: LatencyKind) -> tuple[str, str] | None:
-    """The keys of two neighbors of which the second is smaller; None if all are in order."""
-    neighbors = pairwise(ranked(log, kind))
-    return next(((lower, higher) for (lower, low), (higher, high) in neighbors if low > high), None)
+    """The keys of two neighbours of which the second is smaller; None if all are in order."""
+    neighbours = pairwise(ranked(log, kind))
+    return next(((lower, higher) for (lower, low), (higher, high) in neighbours if low > high), None)
 
 
 @dataclass(frozen=True)
