@@ -22,7 +22,7 @@ _NEVER = "never"
 def check(
     path: Annotated[Path, typer.Argument(help="A submission, or a folder in one.")],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="The round whose rules apply; by default by the seeds.")
+        str | None, typer.Option("--round", help="The round whose rules apply; by default detected by the seeds.")
     ] = None,
     profile: Annotated[
         str, typer.Option(help="full: all rules. official: only those that the round's official checker enforces.")

@@ -18,7 +18,7 @@ _FORMATS = ("text", "json")
 def explain(
     run: Annotated[Path, typer.Argument(help="The folder of a run or a result, or any folder with LoadGen's logs.")],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="Its round; by default the recorded one, or by the seeds.")
+        str | None, typer.Option("--round", help="Its round; by default as recorded, or detected by the seeds.")
     ] = None,
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> int:
