@@ -304,15 +304,22 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     measurements: MeasurementRules
     summary: SummaryRules = SummaryRules()
     metric: dict[Scenario, str]
+    """The detail log's key for the result's figure."""
     metric_divisor: dict[Scenario, float]
+    """Converts the detail log's value to the result's unit."""
     unit: dict[Scenario, str]
     accuracy_patterns: dict[str, str]
+    """The regular expression that finds a metric in a line of accuracy.txt, by metric."""
     accuracy_column: dict[str, str] | None = None
+    """The names of metrics in the official summary, where they differ; None if it has only the first metric's value."""
     compliance: dict[str, ComplianceTest]
     power: PowerRules
     model_mapping: dict[str, str] = {}
+    """Official names by other names of benchmark folders."""
     model_guesses: dict[str, str] = {}
+    """Official names by a part of the folder's name; the first match counts."""
     ignored_errors: tuple[str, ...] = ()
+    """Texts of LoadGen errors that do not count."""
     checker: OfficialChecker
     endpoints: EndpointsRules | None = None
     benchmarks: dict[str, Benchmark]

@@ -35,7 +35,7 @@ class Survey:
     spaced: list[str] = field(default_factory=list)
     """Paths whose name contains a space."""
     caches: list[str] = field(default_factory=list)
-    """Folders named `__pycache__`."""
+    """Folders whose name ends in `__pycache__`."""
     empty: list[str] = field(default_factory=list)
     """Folders without entries."""
     large: list[tuple[str, int]] = field(default_factory=list)
