@@ -74,7 +74,7 @@ def explain(log: DetailLog, requirements: RoundRequirements | None = None) -> Ex
     if not isinstance(verdict, str):
         if log["effective_test_mode"] == "AccuracyOnly":
             raise ValueError("is of an accuracy run: LoadGen gives a verdict only on performance runs")
-        raise ValueError("has no LoadGen verdict: the run did not end, or the log is incomplete")
+        raise ValueError("has no verdict: the run did not end, or the log is incomplete")
     scenario = latencies.scenario_of(log)
     if scenario is None:
         raise ValueError("does not name a LoadGen scenario")
