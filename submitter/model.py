@@ -30,7 +30,7 @@ class Scenario(StrEnum):
 class Mode(StrEnum):
     """What one LoadGen run is for; the compliance tests are performance runs with audit settings.
 
-    The tests are those of all rounds. Which of them this version can run, `compliance.runs` says.
+    The tests are those of all rounds; `compliance.runs` says which of them this version can run.
     """
 
     PERFORMANCE = "performance"

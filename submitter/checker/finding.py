@@ -68,7 +68,7 @@ class Skip:
 
     rule: str
     path: str
-    reason: str
+    because: str
     """The id of the failed rule that it requires, or what is absent or unreadable."""
 
 
@@ -126,7 +126,7 @@ class Partial:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The outcome of one check."""
+    """The outcome of one check: the verdicts on results, the findings, and what was waived or skipped."""
 
     round: str
     findings: tuple[Finding, ...]

@@ -37,7 +37,7 @@ def require_filled(text: str, where: str) -> None:
     if parts:
         number, what = parts[0]
         more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
-        raise InputError(f"{where}:{number}: a part that a person must write is missing: {what}{more}", HINT)
+        raise InputError(f"{where}:{number}: a person must write this part: {what}{more}", HINT)
 
 
 def rendered(name: str, facts: Mapping[str, str]) -> str:
