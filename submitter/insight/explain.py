@@ -108,10 +108,10 @@ def _duration(log: DetailLog) -> Condition:
     missing_ms = required_ms - lasted_ms
     if met:  # the duration is computed from a rate, which is logged with six digits
         missing_ms = min(missing_ms, 0.0)
-    of = f"{_duration_text(lasted_ms)} of {_duration_text(required_ms)}"
+    lasted = f"{_duration_text(lasted_ms)} of {_duration_text(required_ms)}"
     if missing_ms <= 0:
-        return Condition(name=_DURATION, met=met, figures=(f"{of}, {_duration_text(abs(missing_ms))} to spare",))
-    figures = (f"{of}, {_duration_text(missing_ms)} too short",)
+        return Condition(name=_DURATION, met=met, figures=(f"{lasted}, {_duration_text(abs(missing_ms))} to spare",))
+    figures = (f"{lasted}, {_duration_text(missing_ms)} too short",)
     is_offline = latencies.scenario_of(log) is Scenario.OFFLINE
     count = number(log, "generated_samples_per_query") if is_offline else queries
     if not count or lasted_ms <= 0:

@@ -19,9 +19,9 @@ class Group:
 
     folder: str
     results: list[ResultVerdict] = field(default_factory=list)
-    of_result: dict[str, list[Finding]] = field(default_factory=dict)
+    by_result: dict[str, list[Finding]] = field(default_factory=dict)
     """The findings about each result, by the path of the result."""
-    of_folder: list[Finding] = field(default_factory=list)
+    folder_findings: list[Finding] = field(default_factory=list)
     """The findings about the folder as a whole."""
 
     @property
@@ -30,7 +30,7 @@ class Group:
 
     @property
     def findings(self) -> list[Finding]:
-        return [*self.of_folder, *(finding for found in self.of_result.values() for finding in found)]
+        return [*self.folder_findings, *(finding for found in self.by_result.values() for finding in found)]
 
 
 def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
@@ -47,9 +47,9 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
         path = results_folder(finding.scope)
         folder = path.rpartition("/")[0]
         if path in results:
-            results[path].of_result.setdefault(path, []).append(finding)
+            results[path].by_result.setdefault(path, []).append(finding)
         elif path in groups or folder in groups:
-            groups[path if path in groups else folder].of_folder.append(finding)
+            groups[path if path in groups else folder].folder_findings.append(finding)
         else:
             around.append(finding)
     return list(groups.values()), around

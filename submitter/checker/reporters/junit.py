@@ -41,13 +41,13 @@ def render(report: Report, *, colour: bool) -> str:
 def _group(root: ElementTree.Element, group: Group, above: dict[str, list[Finding]]) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=printable(group.folder))
     for result in group.results:
-        own = group.of_result.get(result.path, [])
+        own = group.by_result.get(result.path, [])
         invalid = "" if _errors(own) else _errors_elsewhere(result, group, above)
         case = _case(suite, result.key.scenario, own, " ".join(figure(result.metric)), invalid)
         if result.verdict == "preview":
             ElementTree.SubElement(case, "skipped", message="a smoke run, not a result")
-    if group.of_folder:
-        _case(suite, _FOLDER, group.of_folder)
+    if group.folder_findings:
+        _case(suite, _FOLDER, group.folder_findings)
 
 
 def _errors_elsewhere(result: ResultVerdict, group: Group, above: dict[str, list[Finding]]) -> str:
@@ -55,7 +55,7 @@ def _errors_elsewhere(result: ResultVerdict, group: Group, above: dict[str, list
     if result.verdict != "invalid":
         return ""
     parts = result.path.split("/")
-    found = [*group.of_folder]
+    found = [*group.folder_findings]
     for scope in ("", *("/".join(parts[:end]) for end in range(1, len(parts)))):
         found += above.get(scope, [])
     return "invalid because of errors in the folders above it\n" + "\n".join(map(_line, _errors(found)))
