@@ -29,7 +29,7 @@ def test_a_folder_of_logs_is_a_run_of_which_nothing_else_is_known(tree: Tree, tm
     folder = loose(tree, tmp_path)
     for path in (folder, folder / LOG):
         found = find_run(path)
-        assert (found.folder, found.about, found.demands) == (folder, "", None)
+        assert (found.folder, found.about, found.requirements) == (folder, "", None)
         assert found.log["effective_scenario"] == "Server"
 
 
@@ -39,17 +39,17 @@ def test_a_result_of_a_tree_has_the_rounds_limits(tree: Tree) -> None:
         found = find_run(path)
         assert found.folder == run
         assert found.about == f"closed/Acme/results/2xH200/{tree.benchmark}/Server, round {BOOK.name}"
-        assert found.demands is not None
-        assert found.demands.token_latency == BOOK.benchmark(tree.benchmark).token_latency[Scenario.SERVER]
-        assert found.demands.min_duration_ms == BOOK.min_duration_ms(tree.benchmark)
+        assert found.requirements is not None
+        assert found.requirements.token_latency == BOOK.benchmark(tree.benchmark).token_latency[Scenario.SERVER]
+        assert found.requirements.min_duration_ms == BOOK.min_duration_ms(tree.benchmark)
 
 
 def test_another_round_may_be_named(tree: Tree) -> None:
     found = find_run(tree.result("Server"), "v5.0")
     assert found.about.endswith("round v5.0")
-    assert found.demands is not None
+    assert found.requirements is not None
     limits = load_rulebook("v5.0").benchmark(tree.benchmark).token_latency[Scenario.SERVER]
-    assert found.demands.token_latency == limits
+    assert found.requirements.token_latency == limits
     with pytest.raises(InputError, match=r"unknown round 'v5\.O'"):
         find_run(tree.result("Server"), "v5.O")
 
@@ -63,7 +63,7 @@ def test_a_result_of_a_benchmark_that_the_round_does_not_have_has_no_limits(tree
     tree.base.rename(tree.base.parent / "mine")
     found = find_run(tree.base.parent / "mine" / "Server")
     assert found.about.endswith(f"/mine/Server, round {BOOK.name}")
-    assert found.demands is None
+    assert found.requirements is None
 
 
 def test_a_record_tells_of_a_run_of_the_harness(tree: Tree, tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_a_record_tells_of_a_run_of_the_harness(tree: Tree, tmp_path: Path) -> N
     (folder / RECORD).write_text(record.model_dump_json())
     found = find_run(folder)
     assert found.about == f"{tree.benchmark}, Server, performance run, round v6.1"
-    assert found.demands is not None
-    assert found.demands.token_latency == BOOK.benchmark(tree.benchmark).token_latency[Scenario.SERVER]
+    assert found.requirements is not None
+    assert found.requirements.token_latency == BOOK.benchmark(tree.benchmark).token_latency[Scenario.SERVER]
     assert find_run(folder, "v5.1").about.endswith("round v5.1")
     (folder / RECORD).write_text("{}")
     with pytest.raises(InputError, match="record"):

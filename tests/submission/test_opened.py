@@ -92,7 +92,7 @@ def test_what_was_read_to_find_the_round_does_not_count_as_opened(tree: Tree) ->
 def test_the_root_or_the_folder_around_it_is_all_of_it(two: Tree, around: int) -> None:
     path = [two.root, two.root.parent][around]
     opened = open_submission(path, BOOK)
-    assert (opened.path, opened.files.root, opened.below) == (path, two.root, PurePosixPath("."))
+    assert (opened.path, opened.files.root, opened.selected) == (path, two.root, PurePosixPath("."))
     assert [str(submitter.path) for submitter in opened.submitters] == ["closed/Acme", "closed/Bolt", "open/Acme"]
     assert len(paths(opened)) == 12
     assert paths(opened)[0] == "closed/Acme/results/2xH200/llama2-70b-99.9/Offline"
@@ -112,7 +112,7 @@ def test_the_root_or_the_folder_around_it_is_all_of_it(two: Tree, around: int) -
 )
 def test_a_folder_in_it_is_a_part(two: Tree, below: str, submitters: int, results: int) -> None:
     opened = open_submission(two.root / below, BOOK)
-    assert (opened.files.root, opened.below) == (two.root, PurePosixPath(below))
+    assert (opened.files.root, opened.selected) == (two.root, PurePosixPath(below))
     assert len(opened.submitters) == submitters
     assert len(paths(opened)) == results
     assert all(path.startswith(below) or below.startswith(path) for path in paths(opened))
@@ -120,13 +120,13 @@ def test_a_folder_in_it_is_a_part(two: Tree, below: str, submitters: int, result
 
 def test_what_lies_in_the_part_or_holds_it_counts(two: Tree) -> None:
     opened = open_submission(two.root / "closed/Acme/results/2xH200", BOOK)
-    assert [str(node.path) for node in opened.summit] == [".", "closed"]
+    assert [str(node.path) for node in opened.top_nodes] == [".", "closed"]
     (acme,) = opened.submitters
-    counted = {system.name: opened.counts(system) for system in acme.systems}
+    counted = {system.name: opened.is_selected(system) for system in acme.systems}
     assert counted == {"2xH200": True, OTHER: False}
-    assert opened.counts(opened.submission)
+    assert opened.is_selected(opened.submission)
     bolt = next(submitter for submitter in opened.submission.submitters if submitter.name == "Bolt")
-    assert not opened.counts(bolt)
+    assert not opened.is_selected(bolt)
 
 
 def test_a_name_that_begins_alike_is_no_part(tree: Tree) -> None:
@@ -153,10 +153,10 @@ def test_afresh_nothing_is_known(tree: Tree) -> None:
     opened = open_submission(tree.root, BOOK)
     before = paths(opened)
     shutil.copytree(tree.result("Server"), tree.result("Interactive"))
-    assert paths(opened.reread()) == before
-    again = opened.afresh()
+    assert paths(opened.unread()) == before
+    again = opened.reopened()
     assert len(paths(again)) == 3
-    assert (again.path, again.below, again.book) == (opened.path, opened.below, opened.book)
+    assert (again.path, again.selected, again.book) == (opened.path, opened.selected, opened.book)
     assert again.files is not opened.files
 
 
@@ -170,7 +170,7 @@ def test_reread_the_files_are_read_anew_and_the_folders_are_known(tree: Tree) ->
     assert opened.files.opened
     tree.set(tree.performance_log(), result_query_count=5)
     assert first(opened).performance.number("result_query_count") == 147456
-    again = opened.reread()
+    again = opened.unread()
     assert again.files is opened.files
     assert again.files.opened == set()
     assert first(again).performance.number("result_query_count") == 5
@@ -178,8 +178,8 @@ def test_reread_the_files_are_read_anew_and_the_folders_are_known(tree: Tree) ->
 
 def test_by_another_book_it_is_laid_out_otherwise(tree: Tree) -> None:
     opened = open_submission(tree.result(), BOOK)
-    older = opened.by(load_rulebook("v5.1"))
-    assert (older.path, older.below, older.files) == (opened.path, opened.below, opened.files)
+    older = opened.with_rulebook(load_rulebook("v5.1"))
+    assert (older.path, older.selected, older.files) == (opened.path, opened.selected, opened.files)
     assert first(older).measurements_path.parts[2] == "measurements"
     assert first(opened).measurements_path.parts[2] == "results"
     assert first(older).key == first(opened).key == ResultKey("closed", "Acme", "2xH200", tree.benchmark, "Offline")
