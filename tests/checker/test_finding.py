@@ -48,7 +48,7 @@ def test_a_crash_of_ours_is_70_whatever_was_found() -> None:
 
 
 def test_a_partial_report_fails_by_what_is_wrong_only() -> None:
-    partial = Partial((), (), ("a file is missing",))
+    partial = Partial(right=(), wrong=(), missing=("a file is missing",))
     assert report(ERROR, partial=partial).verdict == "pass"
     assert report(partial=dataclasses.replace(partial, wrong=("a seed",))).verdict == "fail"
 

@@ -16,10 +16,10 @@ def test_the_bound_is_peak_by_operations_a_token() -> None:
     """8 H200 with 1979 TFLOPS each; 68.7e9 parameters, two operations each."""
     bound = token_bound(H200, BENCHMARK)
     assert bound is not None
-    assert (bound.count, bound.peak_tflops, bound.gflop_a_token) == (8, 1979, 2 * 68.7)
+    assert (bound.count, bound.peak_tflops, bound.gflop_per_token) == (8, 1979, 2 * 68.7)
     assert bound.tokens_per_s == pytest.approx(8 * 1979e12 / (2 * 68.7e9))
     assert bound.source
-    assert str(bound) == "at most 115,226 tokens/s: 8 x 1,979 TFLOPS / 137.4 GFLOP a token"
+    assert str(bound) == "at most 115,226 tokens/s: 8 x 1,979 TFLOPS / 137.4 GFLOP per token"
 
 
 def test_nodes_multiply() -> None:
@@ -63,6 +63,6 @@ def test_a_benchmark_whose_size_is_not_known_has_no_bound() -> None:
 
 
 def test_a_bound_reads_as_its_arithmetic() -> None:
-    bound = TokenBound(2, 1000.5, 2.0, "a data sheet")
+    bound = TokenBound(count=2, peak_tflops=1000.5, gflop_per_token=2.0, source="a data sheet")
     assert bound.tokens_per_s == 2 * 1000.5 * 1e3 / 2
-    assert str(bound).endswith("2 x 1,000.5 TFLOPS / 2 GFLOP a token")
+    assert str(bound).endswith("2 x 1,000.5 TFLOPS / 2 GFLOP per token")

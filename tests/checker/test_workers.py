@@ -15,13 +15,15 @@ from submission_tree import BOOK, Tree
 
 from submitter.checker import workers
 from submitter.checker.finding import Problem
-from submitter.checker.judge import Above
+from submitter.checker.judge import Inherited
 from submitter.checker.registry import all_rules, selected
 from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError, SubmitterError
 from submitter.rulebook import Rulebook
 from submitter.submission import open_submission
 from submitter.submission.tree import SubmitterDir
+
+NOTHING = Inherited(failed={}, invalid=set(), smoke=False)
 
 
 @pytest.fixture
@@ -37,7 +39,13 @@ def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
 
 
 def task_of(tree: Tree) -> Task:
-    return Task(open_submission(tree.root, BOOK), selected((), (), BOOK), {}, "full", Above({}, set(), False))
+    return Task(
+        opened=open_submission(tree.root, BOOK),
+        rules=selected((), (), BOOK),
+        waive={},
+        profile="full",
+        inherited=NOTHING,
+    )
 
 
 def test_processes_change_nothing(many: Tree) -> None:
@@ -75,9 +83,9 @@ def test_a_submitter_is_judged_first_as_a_whole_then_its_systems(tree: Tree) -> 
     assert parts == [("2xH200",)]
     assert head.verdicts == []
     assert "STR010" in {finding.rule for finding in head.findings}
-    systems = task.systems(path, parts[0], head.above)
+    systems = task.systems(path, parts[0], head.passed_on)
     assert [verdict.verdict for verdict in systems.verdicts] == ["invalid", "invalid"]
-    spared = task.systems(path, parts[0], Above({}, set(), False))
+    spared = task.systems(path, parts[0], NOTHING)
     assert [verdict.verdict for verdict in spared.verdicts] == ["valid", "valid"]
 
 

@@ -162,8 +162,8 @@ def test_the_command_on_a_result_has_the_rounds_limits(tree: Tree) -> None:
         ({}, "has no verdict"),
         ({"effective_test_mode": "AccuracyOnly"}, "accuracy run"),
         ({"result_validity": 5}, "has no verdict"),
-        ({"result_validity": "VALID", "effective_scenario": "Sever"}, "no scenario"),
-        ({"result_validity": "VALID"}, "no scenario"),
+        ({"result_validity": "VALID", "effective_scenario": "Sever"}, "scenario"),
+        ({"result_validity": "VALID"}, "scenario"),
     ],
 )
 def test_a_log_without_a_verdict_cannot_be_explained(entries: dict[str, Any], told: str, tmp_path: Path) -> None:

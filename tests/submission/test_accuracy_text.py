@@ -26,21 +26,21 @@ TARGETS = {"a": Target(reference=10, factor=0.9), "b": Target(reference=5, facto
 )
 def test_a_score_is_read_until_every_target_is_reached(text: str, spelled: list[str], stated: str | None) -> None:
     score = read_score(text, TARGETS, PATTERNS)
-    assert [reading.spelled for reading in score.readings] == spelled
+    assert [reading.text for reading in score.readings] == spelled
     assert score.hash == stated
 
 
 def test_a_reading_has_its_line_and_its_value_if_it_is_a_number() -> None:
     score = read_score("first\n'a': 9.5\n'b': 1.2.3\n", TARGETS, PATTERNS)
     assert score.readings == (Reading("a", "9.5", 9.5, 2), Reading("b", "1.2.3", None, 3))
-    assert score.of("b") == [Reading("b", "1.2.3", None, 3)]
-    assert score.of("c") == []
+    assert score.readings_of("b") == [Reading("b", "1.2.3", None, 3)]
+    assert score.readings_of("c") == []
 
 
 def test_an_optional_target_is_not_waited_for() -> None:
     targets = TARGETS | {"b": Target(reference=5, factor=1, optional=True)}
     assert [reading.metric for reading in read_score("hash=x\n'a': 9\n'b': 5\n", targets, PATTERNS).readings] == ["a"]
-    assert read_score("'b': 5\n'a': 9\nhash=x\n", targets, PATTERNS).of("b")
+    assert read_score("'b': 5\n'a': 9\nhash=x\n", targets, PATTERNS).readings_of("b")
 
 
 def test_lines_are_those_of_pythons_text_files() -> None:

@@ -185,7 +185,7 @@ def test_json_nested_beyond_pythons_depth_is_unreadable(files: Files, root: Path
 def test_other_json_is_no_object(files: Files, root: Path, text: str, kind: str) -> None:
     (root / "some.json").write_text(text)
     assert files.json(path("some.json"), LIMIT) != {}
-    with pytest.raises(Unreadable, match=f"no JSON object but a {kind}"):
+    with pytest.raises(Unreadable, match=f"JSON object but a {kind}"):
         files.json_object(path("some.json"), LIMIT)
     assert files.json_object(path("folder/a.json"), LIMIT) == {"a": 1}
 

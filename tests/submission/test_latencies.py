@@ -149,7 +149,7 @@ def test_a_number_of_missing_queries_that_contradicts_the_percentiles_does_not_c
     "told", [None, 5, "", "met", "at least x more queries", "at least " + "9" * 13 + " more queries"]
 )
 def test_what_asks_for_no_more_queries(told: Any) -> None:
-    assert latencies.more_queries_told(detail_log(early_stopping_result=told), "") is None
+    assert latencies.more_queries_needed(detail_log(early_stopping_result=told), Limit(LATENCY, 5, "")) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from submitter.submission import Unavailable, open_submission
 from submitter.submission import power as parser
 from submitter.submission.files import Unreadable
 from submitter.submission.metric import power_metric
-from submitter.submission.power import MILLIJOULES, PowerSession, energy_metric, is_energy_a_query
+from submitter.submission.power import MILLIJOULES, PowerSession, energy_metric, is_energy_per_query
 from submitter.submission.power_run import PowerRun, Unmeasured
 from submitter.submission.ptdaemon import Malformed, moment_us
 
@@ -98,7 +98,7 @@ def test_one_command_that_is_no_text_spoils_them_all() -> None:
 
 
 def test_the_streams_figure_is_energy() -> None:
-    energy = {scenario for scenario in Scenario if is_energy_a_query(scenario)}
+    energy = {scenario for scenario in Scenario if is_energy_per_query(scenario)}
     assert energy == {Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM}
 
 
@@ -157,7 +157,7 @@ def test_no_query_has_no_energy(tmp_path: Path) -> None:
     tree = write_tree(tmp_path, "open", (Scenario.OFFLINE,))
     tree.result().rename(tree.base / "SingleStream")
     tree.set(tree.performance_log("SingleStream"), effective_scenario="SingleStream", result_query_count=0)
-    with pytest.raises(Unmeasured, match="no query"):
+    with pytest.raises(Unmeasured, match="query"):
         _ = run_of(add_power(tree, "SingleStream"), "SingleStream").metric
 
 

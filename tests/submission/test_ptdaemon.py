@@ -8,8 +8,8 @@ import pytest
 
 from submitter.submission.ptdaemon import (
     Malformed,
+    PowerSamples,
     PtdEntry,
-    Samples,
     Window,
     moment_us,
     read_ptd_log,
@@ -134,7 +134,7 @@ def test_the_mean_is_of_the_samples_inside_that_draw_power() -> None:
     assert samples.mean_watts(window(1, 6)) == 6
     assert samples.mean_watts(window(0.9, 1.1)) == 1000
     assert samples.mean_watts(window(2.5, 4.5)) is None
-    assert Samples().mean_watts(window(0, 60)) is None
+    assert PowerSamples().mean_watts(window(0, 60)) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from submitter.errors import InputError
-from submitter.submission.root import find_root, from_here
+from submitter.submission.root import find_root, relative_to_working_directory
 
 
 @pytest.fixture
@@ -66,10 +66,10 @@ def test_what_is_no_submission_gets_one_clear_line(tmp_path: Path, name: str, to
     assert error.value.hint
 
 
-def test_a_path_as_it_reads_from_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_as_it_reads_relative_to_working_directory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root.parent)
-    assert from_here(root) == "mine"
-    assert from_here(root / "closed") == "mine/closed"
-    assert from_here(root.parent) == ""
+    assert relative_to_working_directory(root) == "mine"
+    assert relative_to_working_directory(root / "closed") == "mine/closed"
+    assert relative_to_working_directory(root.parent) == ""
     monkeypatch.chdir(root)
-    assert from_here(root.parent) == ""
+    assert relative_to_working_directory(root.parent) == ""

@@ -31,7 +31,7 @@ def run_with(tree: Tree, value: Any) -> Run:
 
 @pytest.mark.parametrize("value", NO_NUMBERS)
 def test_a_number_is_a_finite_one(tree: Tree, value: Any) -> None:
-    with pytest.raises(Unavailable, match="no number under 'odd'") as error:
+    with pytest.raises(Unavailable, match=r"no number .*'odd'") as error:
         run_with(tree, value).number("odd")
     assert error.value.path.endswith("Server/performance/run_1/mlperf_log_detail.txt")
 
@@ -44,21 +44,21 @@ def test_a_figure_is_what_python_makes_a_number_of(tree: Tree, value: Any, figur
 
 @pytest.mark.parametrize("value", ["five", "", None, [], float("inf")])
 def test_of_the_rest_there_is_no_figure(tree: Tree, value: Any) -> None:
-    with pytest.raises(Unavailable, match="no number under 'odd'"):
+    with pytest.raises(Unavailable, match=r"no number .*'odd'"):
         run_with(tree, value).figure("odd")
 
 
 @pytest.mark.parametrize("value", [5, None, True, ["a"]])
 def test_a_text_is_a_text(tree: Tree, value: Any) -> None:
     assert run_with(tree, "a").text("odd") == "a"
-    with pytest.raises(Unavailable, match="no text under 'odd'"):
+    with pytest.raises(Unavailable, match=r"no text .*'odd'"):
         run_with(tree, value).text("odd")
 
 
 @pytest.mark.parametrize("value", [1, "true", None])
 def test_a_flag_is_true_or_false(tree: Tree, value: Any) -> None:
     assert run_with(tree, False).flag("odd") is False
-    with pytest.raises(Unavailable, match="no true or false under 'odd'"):
+    with pytest.raises(Unavailable, match=r"no true or false .*'odd'"):
         run_with(tree, value).flag("odd")
 
 
@@ -84,7 +84,7 @@ def test_a_text_without_an_entry_is_an_empty_log(tree: Tree, content: str) -> No
     tree.performance_log("Server").write_text(content)
     run = server(tree).performance
     assert list(run.log) == []
-    with pytest.raises(Unavailable, match="no number under 'result_query_count'"):
+    with pytest.raises(Unavailable, match=r"no number .*'result_query_count'"):
         run.number("result_query_count")
 
 

@@ -37,7 +37,7 @@ def at(*names: str) -> list[str]:
 
 
 def test_a_clean_folder_has_nothing_to_tell_but_what_is_filled(acme: Path) -> None:
-    assert surveyed(acme) == Survey(filled={"src"})
+    assert surveyed(acme) == Survey(folders_with_files={"src"})
 
 
 def test_names_with_a_dot_or_a_space(acme: Path) -> None:
@@ -45,7 +45,7 @@ def test_names_with_a_dot_or_a_space(acme: Path) -> None:
     found = surveyed(acme)
     assert found.dotted == at(".config", "src/.hidden")
     assert found.spaced == at("c d", "src/a b.txt")
-    assert found.filled == {"src", ".config", "c d"}
+    assert found.folders_with_files == {"src", ".config", "c d"}
 
 
 def test_the_submitters_own_name_counts_too(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_empty_folders_and_caches(acme: Path) -> None:
     found = surveyed(acme)
     assert found.empty == at("results/s/b")
     assert found.caches == at("src/__pycache__")
-    assert found.filled == {"src"}
+    assert found.folders_with_files == {"src"}
 
 
 def test_a_file_is_large_above_the_limit(acme: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_only_looks_like_it(acme: Path, name: str) -> None:
 
 def test_audit_files(acme: Path) -> None:
     add(acme, "results/audit.config", "src/audit.conf", "src/audit.configs")
-    assert surveyed(acme).audits == at("results/audit.config", "src/audit.conf")
+    assert surveyed(acme).audit_configs == at("results/audit.config", "src/audit.conf")
 
 
 def test_links_are_told_by_where_they_lead(acme: Path, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def test_links_are_told_by_where_they_lead(acme: Path, tmp_path: Path) -> None:
     }.items():
         (acme / name).symlink_to(target)
     found = surveyed(acme)
-    kinds = dict(found.foreign)
+    kinds = dict(found.not_files)
     assert set(kinds) == set(at("src/from_root", "src/out", "src/nowhere", "src/loop"))
     assert set(kinds.values()) == {EntryKind.OUTSIDE}
     # Of those that lead somewhere the one from the folder of the link misses from the root on.
-    assert found.adrift == at("src/from_root", "src/here", "src/loop", "src/nowhere")
+    assert found.broken_links == at("src/from_root", "src/here", "src/loop", "src/nowhere")
 
 
 def test_a_link_to_a_folder_is_not_entered(acme: Path) -> None:
@@ -138,12 +138,12 @@ def test_a_link_to_a_folder_is_not_entered(acme: Path) -> None:
     (acme / "src" / "circle").symlink_to("../src")
     found = surveyed(acme)
     assert found.spaced == at("src/deep/a b.txt")
-    assert found.filled == {"src"}
+    assert found.folders_with_files == {"src"}
 
 
 def test_a_pipe_is_foreign(acme: Path) -> None:
     os.mkfifo(acme / "src" / "pipe")
-    assert surveyed(acme).foreign == [(f"{ACME}/src/pipe", EntryKind.SPECIAL)]
+    assert surveyed(acme).not_files == [(f"{ACME}/src/pipe", EntryKind.SPECIAL)]
 
 
 def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def system(tree: Tree) -> System:
 def test_a_field_of_a_description_is_a_text(tree: Tree, value: Any) -> None:
     assert system(tree).field("system_type") == "datacenter"
     tree.system_json().write_text(json.dumps(system_description("closed") | {"system_type": value}))
-    with pytest.raises(Unavailable, match="no text under 'system_type'"):
+    with pytest.raises(Unavailable, match=r"no text .*'system_type'"):
         system(tree).field("system_type")
 
 
