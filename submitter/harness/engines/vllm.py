@@ -139,7 +139,7 @@ def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREE
 class VllmEngine:
     def __init__(self, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling) -> None:
         if not (Path(plan.model) / "config.json").is_file():
-            raise InputError(f"{plan.model} has no config.json", "name the folder of a checkpoint")
+            raise InputError(f"{plan.model}: config.json is missing", "name the folder of a checkpoint")
         check(settings)
         check_sampling(sampling)
         from vllm import SamplingParams
