@@ -63,7 +63,7 @@ def read_headers(folder: Path) -> dict[Path, dict[str, Tensor]]:
 
 
 def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dict[str, Tensor]]) -> None:
-    """InputError if a layer that `config.json` counts has no tensor: files may be missing without a gap."""
+    """InputError if a layer that `config.json` counts has no tensor, which means that some files are missing."""
     count = config.get("num_hidden_layers")
     if not isinstance(count, int):
         return
@@ -71,7 +71,7 @@ def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dic
     missing = [layer for layer in range(count) if layer not in present]
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of the {count} layers that {CONFIG_FILE} counts, such as layer {missing[0]}",
+            f"{folder} lacks {len(missing)} of the {count} layers that {CONFIG_FILE} counts, such as {missing[0]}",
             GET_AGAIN,
         )
 
