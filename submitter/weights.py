@@ -71,7 +71,7 @@ def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dic
     missing = [layer for layer in range(count) if layer not in present]
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of the {count} layers that {CONFIG_FILE} counts, such as {missing[0]}",
+            f"{folder} lacks {len(missing)} of the {count} layers of {CONFIG_FILE}, such as layer {missing[0]}",
             GET_AGAIN,
         )
 

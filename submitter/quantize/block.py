@@ -33,7 +33,7 @@ def require_blocks(source: WideCheckpoint) -> None:
     for name, (file, tensor) in source.linear_weights.items():
         if len(tensor.shape) != 2 or not name.endswith(".weight"):
             raise InputError(
-                f"{file}: tensor {name} has shape {tensor.shape}, which is not a linear layer's",
+                f"{file}: tensor {name} of shape {tensor.shape} is not a linear layer's weight",
                 "use a checkpoint with separate linear layers; quantize supports no other",
             )
         if any(size % BLOCK_SIZE for size in tensor.shape):
