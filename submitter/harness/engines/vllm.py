@@ -95,7 +95,7 @@ def check_sampling(sampling: Sampling) -> None:
     for key in chosen:
         if key not in known:
             nearest = plugins.did_you_mean(key, set(known) & set(Sampling.model_fields))
-            raise InputError(f"engine.toml: [sampling]: vLLM's engine does not support '{key}'", nearest)
+            raise InputError(f"engine.toml: [sampling]: vLLM's engine has no '{key}'", nearest)
 
 
 def _sampling_parameters(sampling: Sampling) -> dict[str, Any]:
