@@ -1,10 +1,10 @@
-"""What goes wrong in words a user can act on: one line that says what and where, one that says what to do."""
+"""Errors that a user can act on: one line says what is wrong and where, a second one how to fix it."""
 
 from __future__ import annotations
 
 
 class SubmitterError(Exception):
-    """An error the command line prints without a traceback; `exit_code` is the process's."""
+    """An error that the command line prints without a traceback; `exit_code` is the exit code of the process."""
 
     exit_code = 70
 
@@ -15,18 +15,18 @@ class SubmitterError(Exception):
 
 
 class InputError(SubmitterError):
-    """The user gave something wrong: a missing folder, an unknown key, a corrupt file."""
+    """The input is wrong: a missing folder, an unknown key, a corrupt file."""
 
     exit_code = 2
 
 
 class NotInstalledError(SubmitterError):
-    """Something this step needs is not installed, or not in the version it needs."""
+    """Something that this step needs is not installed, or has the wrong version."""
 
     exit_code = 3
 
 
 class RunError(SubmitterError):
-    """A run failed or was ended; it left no record, so no verdict."""
+    """A run failed or was stopped; it left no record, and so no verdict."""
 
     exit_code = 4

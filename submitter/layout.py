@@ -1,4 +1,4 @@
-"""Every path of a submission tree: the one grammar that `assembly` writes and `checker` reads.
+"""Every path of a submission tree: `assembly` writes and `submission` reads the tree through this module alone.
 
 Source: policies `submission_rules.adoc`, section "Inference"; the path tables of the official checker's
 `constants.py` (mlcommons/inference b66003e1, rounds v6.0 and v6.1) and the folder checks of
@@ -26,25 +26,23 @@ README = "README.md"
 ENGINE_TOML = "engine.toml"
 AUDIT_CONFIG = "audit.config"
 MODEL_MAPPING = "model_mapping.json"
-# What mlcommons/endpoints writes instead of LoadGen's logs: beside performance/ and accuracy/, and in them.
+# The files that mlcommons/endpoints writes instead of LoadGen's logs: beside performance/ and accuracy/, and in them.
 ENDPOINTS_CONFIGS = ("config.yaml", "config.yml")
 ENDPOINTS_SUMMARY = "result_summary.json"
 ENDPOINTS_ACCURACY = "accuracy_results.json"
-# The one performance run that counts.
+# The only performance run that counts.
 RUN_1 = "run_1"
 _IMPLEMENTATION = "submitter"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The grammar of a round.
-
-    From v6.0 on measurements and compliance are `nested`: they lie inside the scenario's folder. Before, each had a
-    top folder of the submitter's, with the same folders in it as `results`.
-    """
+    """The paths of a round's submissions."""
 
     code_folder: str = "src"
     nested: bool = True
+    """Whether measurements and compliance are inside the scenario's folder, as from v6.0 on. Before, each was a folder
+    of the submitter, with the same folders in it as in `results`."""
 
     def submitter_root(self, division: str, submitter: str) -> PurePosixPath:
         return PurePosixPath(division, submitter)
@@ -53,14 +51,14 @@ class Layout:
         return self.submitter_root(division, submitter) / self.code_folder
 
     def implementation(self, division: str, submitter: str, benchmark: str) -> PurePosixPath:
-        """The code of one official benchmark; the rules want an implementation's name there, and ours is our own."""
+        """The code of one official benchmark. The rules require the implementation's name as the last part."""
         return self.code(division, submitter) / benchmark / _IMPLEMENTATION
 
     def documentation(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "documentation"
 
     def manifest(self, division: str, submitter: str) -> PurePosixPath:
-        """Ours, not MLCommons': which runs, files and hashes make up each result."""
+        """This project's manifest, which MLCommons does not require: the runs, files and hashes behind each result."""
         return self.documentation(division, submitter) / "submitter_manifest.json"
 
     def model_mapping(self, division: str, submitter: str) -> PurePosixPath:
@@ -73,38 +71,38 @@ class Layout:
         return self.systems(division, submitter) / f"{system}.json"
 
     def nameplate(self, division: str, submitter: str, system: str) -> PurePosixPath:
-        """What the system's power supplies are rated for, from v6.1 on."""
+        """The ratings of the system's power supplies, from v6.1 on."""
         return self.systems(division, submitter) / f"{system}_power.yaml"
 
     def results(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "results"
 
     def scenario(self, key: ResultKey) -> PurePosixPath:
-        """The folder of a result; its key is spelled as its path."""
+        """The folder of a result; the text of its key is this path."""
         return PurePosixPath(str(key))
 
     def top_folder(self, division: str, submitter: str, name: str) -> PurePosixPath | None:
-        """The submitter's folder of measurements or compliance; None where the round has no such folder."""
+        """The submitter's folder of measurements or compliance; None if the round has no such folder."""
         return None if self.nested else self.submitter_root(division, submitter) / name
 
-    @lru_cache(maxsize=1024)  # noqa: B019  asked by many rules; the two layouts live as long as the program
+    @lru_cache(maxsize=1024)  # noqa: B019  called by many rules; the two layouts live as long as the program
     def _beside_results(self, key: ResultKey, name: str) -> PurePosixPath:
         top = self.top_folder(key.division, key.submitter, name)
         return self.scenario(key) if top is None else top.joinpath(key.system, key.benchmark, key.scenario)
 
     def measurements(self, key: ResultKey) -> PurePosixPath:
-        """The folder of user.conf, README.md and the description of the measurement."""
+        """The folder with user.conf, README.md and the description of the measurement."""
         return self._beside_results(key, "measurements")
 
     def measurement_description(self, key: ResultKey) -> PurePosixPath:
-        """Where we write the description of the measurement."""
+        """The path at which `assembly` writes the description of the measurement."""
         name = MEASUREMENTS_JSON if self.nested else f"{key.system}_{_IMPLEMENTATION}_{key.scenario}.json"
         return self.measurements(key) / name
 
     def describes_measurement(self, key: ResultKey, name: str) -> bool:
-        """Whether a file of this name in the measurements' folder is the description of the measurement.
+        """Whether a file of this name in the folder of `measurements` is the description of the measurement.
 
-        Before v6.0 its name is <system>_<implementation>_<scenario>.json, or less.
+        Before v6.0 the name is <system>_<implementation>_<scenario>.json, or a shorter one that begins with the system.
         """
         if self.nested:
             return name == MEASUREMENTS_JSON
@@ -142,18 +140,18 @@ class Layout:
         return self.compliance(key, test) / "accuracy"
 
     def endpoints_configs(self, key: ResultKey) -> list[PurePosixPath]:
-        """Where the configuration of a result of mlcommons/endpoints may lie; the first is what the tool writes."""
+        """The possible paths of the configuration of an endpoints result; the tool itself writes the first."""
         return [self.scenario(key) / name for name in ENDPOINTS_CONFIGS]
 
     def endpoints_summary(self, key: ResultKey) -> PurePosixPath:
-        """The figures of its performance run, which has no folder of its own."""
+        """The figures of an endpoints performance run, which has no folder of its own."""
         return self.performance_runs(key) / ENDPOINTS_SUMMARY
 
     def endpoints_accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.accuracy(key) / ENDPOINTS_ACCURACY
 
     def endpoints_audit(self, key: ResultKey, name: str) -> PurePosixPath:
-        """Where the verdict of an audit lies, which stands for a compliance test."""
+        """The verdict of an endpoints audit, which takes the place of a compliance test."""
         return self.scenario(key).joinpath("audit", f"audit_{name}.json")
 
     def run(self, key: ResultKey, mode: Mode) -> PurePosixPath:
@@ -164,9 +162,9 @@ class Layout:
 
 
 def results_folder(folder: str) -> str:
-    """A benchmark's or result's folder among the results, for its folder of measurements or compliance.
+    """The folder of a benchmark or result in `results`, given its folder in `measurements` or `compliance`.
 
-    Before v6.0 these repeat the folders below `results`: <division>/<submitter>/<kind>/<system>/<benchmark>/<scenario>.
+    Before v6.0 these repeat the folders of `results`: <division>/<submitter>/<kind>/<system>/<benchmark>/<scenario>.
     """
     parts = folder.split("/", 6)
     return "/".join((*parts[:2], "results", *parts[3:6])) if len(parts) >= 5 else folder
@@ -177,6 +175,6 @@ _TOP_FOLDERS = Layout(code_folder="code", nested=False)
 
 
 def layout_of(round_name: str) -> Layout:
-    """The grammar of a round such as `v5.1`; rounds to come are laid out as the newest is."""
+    """The paths of a round such as `v5.1`; an unknown later round is assumed to be like the newest."""
     major = round_name.removeprefix("v").partition(".")[0]
     return _TOP_FOLDERS if major.isdigit() and int(major) < 6 else _NESTED

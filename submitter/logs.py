@@ -1,7 +1,7 @@
 """LoadGen's logs as typed records.
 
-`mlperf_log_detail.txt` is a line of JSON behind `:::MLLOG` for each event or setting; a key may stand
-more than once, and the official parser takes the first (`log_parser.py`, `loadgen_parser.py`).
+`mlperf_log_detail.txt` has a line for each event or setting: `:::MLLOG` and a JSON object. A key may occur more than
+once; the official parser takes the first occurrence (`log_parser.py`, `loadgen_parser.py`).
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ MARKER = b":::MLLOG"
 
 
 class LogFormatError(ValueError):
-    """A log that is not what LoadGen writes; the message says where."""
+    """A log that LoadGen did not write in this form; the message says where."""
 
 
 class NoEntries(LogFormatError):
-    """A text without a single line of LoadGen's, such as an empty one."""
+    """A text without a single LoadGen line, such as an empty one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One line of a detail log; `line` counts from 1."""
+    """One line of a detail log."""
 
     key: str
     value: Any
     line: int
+    """The line number, from 1."""
     is_error: bool
     is_warning: bool
 
@@ -44,7 +45,7 @@ class _Metadata(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    """A line as it is read: a round has a million of them, and of most of them nobody asks the value."""
+    """A line with its value still undecoded: a round has a million lines, and the values of most are never used."""
 
     key: str
     value: msgspec.Raw
@@ -60,14 +61,14 @@ class DetailLog:
     def __init__(
         self, first: dict[str, tuple[int, bytes]], errors: tuple[LogEntry, ...], warnings: tuple[LogEntry, ...]
     ) -> None:
-        # Of each key: the line of its first entry, and its value as JSON.
+        # By key: the line number of its first entry, and the value of that entry as JSON.
         self._first = first
         self._values: dict[str, Any] = {}
         self.errors = errors
         self.warnings = warnings
 
     def __getitem__(self, key: str) -> Any:
-        """The value of the first entry of `key`, or None where the log has no such key."""
+        """The value of the first entry of `key`; None if the log has no such key."""
         if key not in self._values:
             entry = self._first.get(key)
             self._values[key] = None if entry is None else _value(entry[1])
@@ -75,7 +76,7 @@ class DetailLog:
 
     @property
     def begins_at(self) -> int:
-        """The line of the log's first entry; 0 where it has none."""
+        """The line number of the log's first entry; 0 if it has none."""
         return min((line for line, _ in self._first.values()), default=0)
 
     def __contains__(self, key: str) -> bool:
@@ -86,12 +87,13 @@ class DetailLog:
         return iter(self._first)
 
     def line(self, key: str) -> int | None:
+        """The line number of the first entry of `key`; None if the log has no such key."""
         entry = self._first.get(key)
         return entry[0] if entry else None
 
 
 def _value(text: bytes) -> Any:
-    """A JSON value; what nearly all of a log's values are is read without a parser."""
+    """A JSON value. Plain integers and simple texts, which most values are, are decoded without a parser."""
     if text.isdigit() and len(text) < 19:
         return int(text)
     if text[:1] == b'"' and b"\\" not in text:
@@ -104,14 +106,14 @@ _decode_events = msgspec.json.Decoder(_Event).decode_lines
 _UNEVENTFUL = b'"is_error": false, "is_warning": false'
 _HEAD = MARKER + b' {"key": "'
 _LONG_BYTES = 100_000
-# A value so short cannot be nested too deeply for Python's parser.
+# A value of at most this length cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
 
 
 def parse_detail(data: bytes) -> DetailLog:
-    """Parse the bytes of a detail log. LogFormatError if a line is no LoadGen line, NoEntries if there is none.
+    """Parse the bytes of a detail log. LogFormatError if a marked line is malformed, NoEntries if there is none.
 
-    Lines without LoadGen's mark are no part of the log, but text they must be.
+    Lines without LoadGen's mark are ignored, but they must be UTF-8 text.
     """
     try:
         if not data.isascii():
@@ -126,9 +128,10 @@ def parse_detail(data: bytes) -> DetailLog:
 
 
 def _parse_long(data: bytes) -> DetailLog:
-    """Parse a log that repeats itself, as long ones do: LoadGen writes the same dozen keys for each batch it loads.
+    """Parse a log in which keys repeat, as in long ones: LoadGen writes the same keys for each batch that it loads.
 
-    Of a key's later lines only the form is looked at, and that they tell of no error. ValueError for another log.
+    Only the first line of each key is decoded. Of the others only the outer form is checked, and that they are neither
+    errors nor warnings. ValueError if this does not work for the log.
     """
     lines = data.removesuffix(b"\n").split(b"\n")
     uneventful = data.count(_UNEVENTFUL) == len(lines) and all(map(bytes.endswith, lines, repeat(b"}}")))
@@ -144,38 +147,39 @@ def _parse_long(data: bytes) -> DetailLog:
 
 
 def _shallow(value: bytes) -> bytes:
-    """A value that is not nested too deeply for Python's parser; RecursionError for another."""
+    """The value, if it is not nested too deeply for Python's parser; else RecursionError."""
     if len(value) > _SHALLOW_BYTES:
         json.loads(value)
     return value
 
 
 def _parse_at_once(data: bytes) -> DetailLog:
-    """Parse a log in which every line is LoadGen's, as it is in nearly all; ValueError for another.
+    """Parse a log that consists of LoadGen lines alone, as nearly all do; ValueError for any other.
 
-    It is several times faster to take all lines at once, and faster still where none tells of an event.
+    Decoding all lines at once is several times faster, and faster still if none is an error or a warning.
     """
     text = data.replace(MARKER, b"")
     events = data.count(_UNEVENTFUL) != (count := data.count(b"\n", 0, -1) + 1)
     lines: list[Any] = (_decode_events if events else _decode_lines)(text)
     begun = data.startswith(MARKER) + data.count(b"\n:")  # no line of JSON begins with a colon
     if not len(lines) == count == begun or len(data) - len(text) != count * len(MARKER):
-        raise ValueError("there are other lines")
+        raise ValueError("some lines are not LoadGen's")
     first: dict[str, tuple[int, bytes]] = {}
     for number, line in enumerate(lines, start=1):
         if line.key not in first:
             first[line.key] = (number, _shallow(bytes(line.value)))
-    told = [
-        LogEntry(line.key, json.loads(bytes(line.value)), number, line.metadata.is_error, line.metadata.is_warning)
-        for number, line in enumerate(lines if events else (), start=1)
-        if line.metadata.is_error or line.metadata.is_warning
-    ]
-    errors = tuple(entry for entry in told if entry.is_error)
-    return DetailLog(first, errors, tuple(entry for entry in told if not entry.is_error))
+    flagged = []
+    for number, line in enumerate(lines if events else (), start=1):
+        is_error, is_warning = line.metadata.is_error, line.metadata.is_warning
+        if is_error or is_warning:
+            value = json.loads(bytes(line.value))
+            flagged.append(LogEntry(key=line.key, value=value, line=number, is_error=is_error, is_warning=is_warning))
+    errors = tuple(entry for entry in flagged if entry.is_error)
+    return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error))
 
 
 def _parse_lines(data: bytes) -> DetailLog:
-    """Parse line by line, with the parser that the official one uses: it takes NaN, for one."""
+    """Parse line by line, with the same JSON parser as the official log parser: it accepts NaN, for example."""
     first: dict[str, tuple[int, bytes]] = {}
     errors: list[LogEntry] = []
     warnings: list[LogEntry] = []
@@ -185,17 +189,16 @@ def _parse_lines(data: bytes) -> DetailLog:
         try:
             line = json.loads(text[len(MARKER) :])
             key, value, metadata = line["key"], line["value"], line["metadata"]
-            entry = LogEntry(key, value, number, bool(metadata["is_error"]), bool(metadata["is_warning"]))
+            is_error, is_warning = bool(metadata["is_error"]), bool(metadata["is_warning"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LogFormatError(f"line {number} is not a LoadGen entry: {error}") from None
         if not isinstance(key, str):
-            raise LogFormatError(f"line {number} is not a LoadGen entry: its key is no text")
+            raise LogFormatError(f"line {number} is not a LoadGen entry: its key is not text")
         if key not in first:
             first[key] = (number, json.dumps(value).encode())
-        if entry.is_error:
-            errors.append(entry)
-        elif entry.is_warning:
-            warnings.append(entry)
+        if is_error or is_warning:
+            entry = LogEntry(key=key, value=value, line=number, is_error=is_error, is_warning=is_warning)
+            (errors if is_error else warnings).append(entry)
     if not first:
         raise NoEntries("no line begins with ':::MLLOG'")
     return DetailLog(first, tuple(errors), tuple(warnings))
@@ -206,22 +209,25 @@ def read_detail(path: Path) -> DetailLog:
     return parse_detail(path.read_bytes())
 
 
-# What `truncate_accuracy_log.py` writes between the head and the tail that it keeps of an accuracy log.
+# The text that `truncate_accuracy_log.py` puts between the head and the tail of an accuracy log that it truncates.
 TRUNCATION_MARK = b"\n\n...\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class AccuracyEntry:
-    """One logged answer: the sample's index and the SUT's response, which is a buffer of token ids."""
+    """One logged answer of the SUT."""
 
     qsl_idx: int
+    """The index of the sample in the QSL."""
     data: bytes
+    """The response: a buffer, which for language models has token ids."""
     token_data: bytes | None
+    """The buffer with the first token ids, if LoadGen logged it."""
     token_count: int | None
 
 
-# LoadGen writes one object a line, always with these keys in this order (logging.cc); reading it so is
-# several times faster than a JSON parser on logs of gigabytes.
+# LoadGen writes one object per line, always with these keys in this order (logging.cc). On logs of gigabytes, this
+# expression is several times faster than a JSON parser.
 _ACCURACY_LINE = re.compile(
     rb'\s*\{ ?"seq_id"\s*:\s*\d+, "qsl_idx"\s*:\s*(\d{1,18}), "data"\s*:\s*"([0-9A-Fa-f]*)"'
     rb'(?:, "token_data"\s*:\s*"([0-9A-Fa-f]*)")?(?:, "token_count"\s*:\s*(\d{1,18}))? ?\},?\s*'
@@ -229,22 +235,22 @@ _ACCURACY_LINE = re.compile(
 
 
 def _answer(line: re.Match[bytes] | None) -> AccuracyEntry:
-    """An entry from its line; ValueError where it is none, or its hex has an odd digit."""
+    """The entry on a line; ValueError if there is none, or if its hex text has an odd number of digits."""
     if line is None:
         raise ValueError
     index, data, token_data, token_count = line.groups()
     return AccuracyEntry(
-        int(index),
-        bytes.fromhex(data.decode()),
-        None if token_data is None else bytes.fromhex(token_data.decode()),
-        None if token_count is None else int(token_count),
+        qsl_idx=int(index),
+        data=bytes.fromhex(data.decode()),
+        token_data=None if token_data is None else bytes.fromhex(token_data.decode()),
+        token_count=None if token_count is None else int(token_count),
     )
 
 
 def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
     """The entries of an untruncated `mlperf_log_accuracy.json`, in the order of the log.
 
-    OSError if it cannot be read, LogFormatError if a line is no entry or the list is never closed.
+    OSError if it cannot be read, LogFormatError if a line is not an entry or the list is not closed.
     """
     with path.open("rb") as file:
         opening = file.readline().strip()
@@ -255,7 +261,7 @@ def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
             if not line.strip():
                 continue
             if closed:
-                raise LogFormatError(f"{path.name}: line {number} stands after the closing ']'")
+                raise LogFormatError(f"{path.name}: line {number} is after the closing ']'")
             if line.strip() == b"]":
                 closed = True
                 continue
@@ -263,15 +269,15 @@ def read_accuracy(path: Path) -> Iterator[AccuracyEntry]:
             try:
                 yield _answer(match)
             except ValueError:
-                told = f"{path.name}: line {number} is not an accuracy entry (is the log truncated?)"
-                raise LogFormatError(told) from None
+                message = f"{path.name}: line {number} is not an accuracy entry (is the log truncated?)"
+                raise LogFormatError(message) from None
         if not closed:
-            raise LogFormatError(f"{path.name} does not end with ']' (is the log cut off?)")
+            raise LogFormatError(f"{path.name} does not end with ']' (is the log incomplete?)")
 
 
 @dataclass(frozen=True)
 class AccuracyText:
-    """What `accuracy.txt` says: the metrics by the official names, and the hash of the untruncated log."""
+    """The contents of `accuracy.txt`: the metrics by their official names, and the SHA-256 of the untruncated log."""
 
     metrics: dict[str, float]
     sha256: str | None
@@ -282,7 +288,7 @@ _HASH = re.compile(r"^hash=(\w+)$", re.MULTILINE)
 
 
 def parse_accuracy_text(text: str) -> AccuracyText:
-    """Read metrics as the official patterns do: plain numbers only, so `np.float64(44.4)` is no metric."""
+    """Read metrics as the official patterns do: only plain numbers, so `np.float64(44.4)` is not read."""
     metrics: dict[str, float] = {}
     for name, number in _METRIC.findall(text):
         try:

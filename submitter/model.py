@@ -1,4 +1,4 @@
-"""The words of the trade as types: division, scenario, mode, and which result something belongs to."""
+"""The basic types of MLPerf Inference: division, scenario, mode, and the key and figure of a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Division(StrEnum):
 
 
 class Scenario(StrEnum):
-    """Spelled as the folders of a submission are."""
+    """With the names that the folders of a submission have."""
 
     OFFLINE = "Offline"
     SERVER = "Server"
@@ -23,14 +23,14 @@ class Scenario(StrEnum):
 
     @property
     def loadgen_name(self) -> str:
-        """LoadGen has no Interactive: it is the Server scenario under another model name, with other limits."""
+        """LoadGen's name for it. LoadGen has no Interactive: it is Server with another model name and limits."""
         return Scenario.SERVER.value if self is Scenario.INTERACTIVE else self.value
 
 
 class Mode(StrEnum):
     """What one LoadGen run is for; the compliance tests are performance runs with audit settings.
 
-    The tests are those of all rounds. Which of them this version can run, `compliance.runs` says.
+    The tests are those of all rounds; `compliance.runs` says which of them this version can run.
     """
 
     PERFORMANCE = "performance"
@@ -50,7 +50,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class ResultKey:
-    """One result of a submission: the unit that is valid or not."""
+    """Identifies one result of a submission. Its text is the path of the result's folder."""
 
     division: str
     submitter: str
@@ -64,7 +64,7 @@ class ResultKey:
 
 @dataclass(frozen=True)
 class Metric:
-    """The figure of a result, as the results table shows it: a value and its unit."""
+    """The figure of a result as the results table shows it."""
 
     value: float
     unit: str

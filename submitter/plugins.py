@@ -1,4 +1,4 @@
-"""The folder is the registry: rule books, engines, reporters and metrics are files, and a file's name is its name."""
+"""The folder is the registry: rule books, engines, reporters and metrics are files, known by the file's name."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from submitter.errors import InputError
 
 
 def names(package: str, suffix: str = ".py") -> list[str]:
-    """The names of the files of `package` that end in `suffix`, sorted, private ones left out."""
+    """The names of the files of `package` that end in `suffix`, sorted; private ones are left out."""
     files = (entry.name for entry in folder(package).iterdir())
     return sorted(name[: -len(suffix)] for name in files if name.endswith(suffix) and not name.startswith("_"))
 
 
 def folder(package: str) -> Path:
-    """Where the package's files are. importlib.resources would say so too, but its import alone costs 5 ms."""
+    """The folder of the package's files. importlib.resources does the same, but its import alone takes 5 ms."""
     return Path(importlib.import_module(package).__path__[0])
 
 
 def load(package: str, name: str, what: str) -> ModuleType:
-    """Import module `name` of `package`; InputError with the nearest known name if there is none."""
+    """Import module `name` of `package`; InputError with the nearest known name if there is no such module.
+
+    `what` is the kind of thing that it names, such as `engine`.
+    """
     require(name, names(package), what)
     return importlib.import_module(f"{package}.{name}")
 
 
 def require(name: str, known: Iterable[str], what: str) -> None:
-    """InputError unless `name` is among `known`; `what` says what kind of thing it names."""
+    """InputError unless `name` is among `known`; `what` is the kind of thing that it names, such as `engine`."""
     known = list(known)
     if name not in known:
         raise InputError(f"unknown {what} '{name}'", did_you_mean(name, known))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or all of them if none is near."""
+    """A hint with the nearest known name, or with all of them if none is near."""
     known = list(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)

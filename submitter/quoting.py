@@ -1,4 +1,4 @@
-"""Text and values from a stranger's file, made safe to print in a message."""
+"""Untrusted text and values, made safe to print in a message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _MAX_TEXT = 300
 
 
 def printable(text: str) -> str:
-    """Text from a stranger's file, safe to print: one line, bounded, no control characters, no lone surrogates."""
+    """Untrusted text, safe to print: one line, limited in length, no control characters, no lone surrogates."""
     if len(text) > _MAX_TEXT:
         text = text[: _MAX_TEXT - 3] + "..."
     if text.isascii() and text.isprintable():
@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value of a stranger's JSON, as a finding names it: bounded, and never a nested structure."""
+    """A value from untrusted JSON, as a finding shows it: limited in length, and never a nested structure."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -29,5 +29,5 @@ def shown(value: object) -> str:
         return f"'{value[:_MAX_TEXT]}'"
     try:
         return str(value)[:_MAX_TEXT]
-    except ValueError:  # Python refuses to write integers of thousands of digits
+    except ValueError:  # Python refuses to print integers of thousands of digits
         return "an enormous number"

@@ -1,4 +1,4 @@
-"""The rule book of a round: numbers as data, one self-contained TOML file a round in `rulebooks/`."""
+"""The rule book of a round: its numbers as data, in one self-contained TOML file per round in `rulebooks/`."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ _PACKAGE = "submitter.rulebooks"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of a round's file: no key but these, each of its type."""
+    """A table in a round's file: exactly the keys of the subclass, each with its type."""
 
 
 class Seeds(_Table, frozen=True, kw_only=True):
+    """The seeds of LoadGen's random numbers, by LoadGen's names."""
+
     qsl_rng_seed: int
     sample_index_rng_seed: int
     schedule_rng_seed: int
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        """LoadGen's names of the seeds, each with its value."""
+        """The names of the seeds, each with its value."""
         return iter(msgspec.structs.asdict(self).items())
 
 
 class Target(_Table, frozen=True, kw_only=True):
-    """An accuracy metric must reach `reference * factor`, and stay under its upper limit if one is set.
-
-    The upper limit is `reference * upper_factor` or, where the source gives it so, the absolute `upper_limit`.
-    An `optional` metric may be absent.
-    """
+    """The range that an accuracy metric must be in."""
 
     reference: float
+    """The score of the reference implementation."""
     factor: float
+    """The lowest allowed score, as a share of the reference."""
     upper_factor: float | None = None
+    """The highest allowed score, as a share of the reference, where the source states it so."""
     upper_limit: float | None = None
+    """The highest allowed score, where the source states it as a number."""
     optional: bool = False
+    """Whether accuracy.txt may leave the metric out."""
 
     @property
     def lower(self) -> float:
@@ -54,17 +57,19 @@ class Target(_Table, frozen=True, kw_only=True):
 
 
 class TokenLatency(_Table, frozen=True, kw_only=True):
-    """The 99th percentiles of time to first token and time per output token must stay below these, in ns."""
+    """Upper limits, in ns, of the 99th percentiles of time to first token and time per output token."""
 
     ttft_ns: int
     tpot_ns: int
 
 
 class ScenarioSet(_Table, frozen=True, kw_only=True):
-    """What a closed submission of one system type must hold: all of `required`, one of `one_of` if any is named."""
+    """The scenarios of a closed submission of one system type."""
 
     required: tuple[Scenario, ...] = ()
+    """All of these must be there."""
     one_of: tuple[Scenario, ...] = ()
+    """At least one of these must be there, unless the list is empty."""
     optional: tuple[Scenario, ...] = ()
 
     @property
@@ -83,20 +88,28 @@ class Benchmark(_Table, frozen=True, kw_only=True):
     dataset_size: int
     performance_sample_count: int
     accuracy_sample_count: int | dict[Scenario, int] | None = None
+    """Samples of an accuracy run, where they are not the whole data set."""
     max_new_tokens: int | None = None
     min_new_tokens: int | None = None
     eos_token_id: int | None = None
     equal_issue: bool = False
+    """Whether LoadGen must issue the samples in whole passes over the data set."""
     use_token_latencies: bool = False
     min_duration_ms: int | None = None
+    """Where it is not the round's."""
     unit: dict[Scenario, str] = {}
+    """Where it is not the round's, as `metric` and `metric_divisor`."""
     metric: dict[Scenario, str] = {}
     metric_divisor: dict[Scenario, float] = {}
     accuracy: dict[str, Target] = {}
+    """The targets by metric."""
     accuracy_of: dict[Scenario, dict[str, Target]] = {}
+    """Other targets for one scenario."""
     accuracy_files: dict[str, tuple[str, ...]] = {}
+    """Samples that an accuracy run must include as files: their names without suffix, by subfolder."""
     token_latency: dict[Scenario, TokenLatency] = {}
     latency_ns: dict[Scenario, int] = {}
+    """The limit on the latency of a query."""
     min_query_count: dict[Scenario, int] = {}
     offline_min_samples_per_query: int | None = None
     compliance: tuple[str, ...] = ()
@@ -110,11 +123,11 @@ class Benchmark(_Table, frozen=True, kw_only=True):
         return self.use_token_latencies
 
     def scenarios_for(self, system_type: str) -> ScenarioSet | None:
-        """What a closed submission of this system type must hold; None if the benchmark is not of that type."""
+        """The scenarios of a closed submission of this system type; None if the benchmark is not for that type."""
         return self.scenarios.get("-".join(sorted(system_type.split(","))))
 
     def accuracy_targets(self, scenario: Scenario) -> dict[str, Target]:
-        """The accuracy targets by metric; some benchmarks have others in one scenario."""
+        """The accuracy targets by metric; some benchmarks have other targets in one scenario."""
         return self.accuracy_of.get(scenario, self.accuracy)
 
     def loadgen_model_for(self, scenario: Scenario) -> str:
@@ -156,125 +169,130 @@ class ComplianceTest(_Table, frozen=True, kw_only=True):
 
 
 class SystemRules(_Table, frozen=True, kw_only=True):
-    """What a system description must say.
-
-    `is_network_asks`: any value of is_network asks for the network's fields, not only "true". `division_cased`: the
-    division is the folder's in the same letters. The summary needs text in `text_fields`, and whole numbers in
-    `whole_number_fields`.
-    """
+    """What the round requires of a system description."""
 
     required_fields: tuple[str, ...]
     meaningful_fields: tuple[str, ...]
+    """These must have a non-empty value."""
     network_fields: tuple[str, ...]
+    """Required in addition if the SUT is measured over a network."""
     network_sut_name: str
+    """The text that the name of a network SUT must contain."""
     statuses: tuple[str, ...]
     system_types: tuple[str, ...]
-    is_network_asks: bool
-    division_cased: bool
+    any_is_network_value: bool
+    """Whether any value of `is_network` makes the network fields required, not only "true"."""
+    division_case_sensitive: bool
+    """Whether `division` must be written exactly as the folder, including case."""
     text_fields: tuple[str, ...] = ()
+    """Must be text, because the official summary needs it."""
     whole_number_fields: tuple[str, ...] = ()
+    """Must be whole numbers, because the official summary needs them."""
 
 
 class MeasurementRules(_Table, frozen=True, kw_only=True):
-    """What stands beside a result.
-
-    `power_files` are patterns of names. Of `equal_issue_benchmarks` the configuration files must set equal issue.
-    """
+    """What the round requires of the measurement description and the files beside it."""
 
     required_files: tuple[str, ...]
     required_fields: tuple[str, ...]
     text_fields: tuple[str, ...] = ()
+    """Must be text, because the official summary needs it."""
     power_files: tuple[str, ...] = ()
+    """Patterns of the names of files that a power measurement needs."""
     equal_issue_benchmarks: tuple[str, ...] = ()
+    """For these, the configuration files must set equal issue."""
 
 
 class RoundFacts(_Table, frozen=True, kw_only=True):
-    """The round itself.
-
-    `loadgen_versions` have its seeds; those whose version begins as one of `loadgen_versions_tolerated` could be given
-    them. Equal issue is asked in `equal_issue_divisions`, the smallest Offline query in `offline_minimum_divisions`.
-    """
+    """The numbers of the round that do not depend on the benchmark."""
 
     name: str
     source: str
+    """The version of mlcommons/inference that the numbers are from."""
     loadgen_versions: tuple[str, ...]
+    """The versions of LoadGen with the round's seeds built in."""
     loadgen_versions_tolerated: tuple[str, ...] = ()
+    """Beginnings of other versions, which could be given the round's seeds."""
     min_duration_ms: int
     accuracy_log_max_bytes: int
     accuracy_run_files: tuple[str, ...] = ()
+    """The files that the folder of an accuracy run must have, and no others; empty if the round has no such list."""
     file_max_bytes: int
     equal_issue_divisions: tuple[str, ...]
+    """The divisions in which equal issue is required."""
     offline_minimum_divisions: tuple[str, ...]
+    """The divisions in which the Offline query has a minimum size."""
 
 
 class PowerRules(_Table, frozen=True, kw_only=True):
-    """What a power measurement must be, beside what every round asks of it.
-
-    `analyzers` maps names of analyzers to PTDaemon's device numbers, `two_channels` is the one that must be given two
-    channels. `sources` has the checksums of the power workflow's code. `amps_restored_by` counts the commands that set
-    the range of current: all of these must be there, and one of them must restore the analyzer's own range. Where
-    `nameplate`, the round reads what the system's power supplies are rated for.
-    """
+    """What the round requires of a power measurement, in addition to what all rounds require."""
 
     ptdaemon_versions: tuple[str, ...]
     analyzers: dict[str, int]
+    """PTDaemon's device numbers, by the name of the analyzer."""
     two_channels: int
+    """The device number of the analyzer that must be configured with two channels."""
     several_analyzers: bool
+    """Whether `ptd_config` in server.json is a list with an entry for each analyzer."""
     amps_restored_by: tuple[int, ...]
+    """Which of the commands that set the current range may restore the original range, counted from 1. As many must be
+    there as the largest of these numbers."""
     clock_tolerance_ms: int
     max_power_drop_percent: float
     max_shortening: float
+    """By how much the performance run may be shorter than the ranging run, as a share of it."""
     nameplate: bool = False
+    """Whether the round reads the ratings of the system's power supplies."""
     sources: dict[str, str]
+    """The SHA-1 of each file of the power workflow's code."""
 
 
 class SummaryRules(_Table, frozen=True, kw_only=True):
-    """The official summary.csv.
-
-    `power_alone`: a system may ask for the row of its power only. `verbatim`: scenario and availability as the
-    submitter spells them, the run's folder as the location, the division as the compliance, and as inferred whatever
-    LoadGen's scenario does not spell as the folder does. `unit_of_folder`: the unit is that of the benchmark that the
-    folder is called, not of the one that it is mapped to.
-    """
+    """How the official summary.csv is filled."""
 
     columns: tuple[str, ...] = ()
     power_alone: bool = False
+    """Whether the description of a system can request the row of its power figure alone."""
     verbatim: bool = False
+    """Whether scenario and availability are as the submitter wrote them, the location is the run's folder, the
+    compliance is the division, and a result counts as inferred if its folder is not named exactly as LoadGen's
+    scenario."""
     unit_of_folder: bool = False
+    """Whether the unit is that of the benchmark named like the folder, not of the one that the folder is mapped to."""
 
 
 class OfficialChecker(_Table, frozen=True, kw_only=True):
-    """What the round's official checker does not do, as why by rule id.
-
-    A rule that it does `not_enforced` (or only logs) is of origin `policy` in this round, as one is for the benchmarks
-    of `not_enforced_for`. One that is `absent` is not asked at all: the round has no such demand. One that
-    `spares_results` refuses the folder it is about, but not the results in it. One that is `forgiven_in_open` is a
-    warning in the open division. Where a detail log has the `error_count_key`, its errors count by that.
-    """
+    """Where the round's official checker departs from our rules, in tables with the reason by rule id."""
 
     source: str
     error_count_key: str | None = None
+    """If a detail log has this key, its value is the number of errors; else the flagged entries are counted."""
     not_enforced: dict[str, str] = {}
+    """Rules that it does not enforce, or only logs: their origin is `policy` in this round."""
     not_enforced_for: dict[str, tuple[str, ...]] = {}
+    """The same for single benchmarks: their official names by rule id."""
     spares_results: dict[str, str] = {}
+    """Rules that fail the folder that they are about, but not the results in it."""
     absent: dict[str, str] = {}
+    """Rules that the round does not have: they are not applied."""
     forgiven_in_open: dict[str, str] = {}
+    """Rules that are only warnings in the open division."""
 
 
 class EndpointsRules(_Table, frozen=True, kw_only=True):
-    """What the round takes of results that mlcommons/endpoints measured.
-
-    Of `models` only; where a scenario has no `metric` the official checker finds no figure. The scores of the `scored`
-    are held against their targets. `audits` has the name of a compliance test's audit; the `required_audits` must be
-    there. `mean_output_tokens` is the range, by the compliance test that asks it.
-    """
+    """What the round requires of results that mlcommons/endpoints measured."""
 
     models: tuple[str, ...]
+    """The benchmarks for which such results are allowed."""
     scored: tuple[str, ...]
+    """The benchmarks whose scores are compared with their targets."""
     metric: dict[Scenario, str] = {}
+    """The key of the result's figure; in other scenarios the official checker does not find one."""
     audits: dict[str, str] = {}
+    """The name of the audit that takes the place of a compliance test, by test."""
     required_audits: tuple[str, ...] = ()
     mean_output_tokens: dict[str, tuple[float, float]] = {}
+    """The allowed range, by the compliance test that requires it."""
 
 
 class Rulebook(_Table, frozen=True, kw_only=True):
@@ -286,15 +304,22 @@ class Rulebook(_Table, frozen=True, kw_only=True):
     measurements: MeasurementRules
     summary: SummaryRules = SummaryRules()
     metric: dict[Scenario, str]
+    """The detail log's key for the result's figure."""
     metric_divisor: dict[Scenario, float]
+    """Converts the detail log's value to the result's unit."""
     unit: dict[Scenario, str]
     accuracy_patterns: dict[str, str]
+    """The regular expression that finds a metric in a line of accuracy.txt, by metric."""
     accuracy_column: dict[str, str] | None = None
+    """The names of metrics in the official summary, where they differ; None if it has only the first metric's value."""
     compliance: dict[str, ComplianceTest]
     power: PowerRules
     model_mapping: dict[str, str] = {}
+    """Official names by other names of benchmark folders."""
     model_guesses: dict[str, str] = {}
+    """Official names by a part of the folder's name; the first match counts."""
     ignored_errors: tuple[str, ...] = ()
+    """Texts of LoadGen errors that do not count."""
     checker: OfficialChecker
     endpoints: EndpointsRules | None = None
     benchmarks: dict[str, Benchmark]
@@ -304,10 +329,10 @@ class Rulebook(_Table, frozen=True, kw_only=True):
         return self.round.name
 
     def official_name(self, benchmark: str, mapping: dict[str, str] | None = None) -> str | None:
-        """The benchmark whose limits judge a results folder of this name, or None if the round has none.
+        """The benchmark that a results folder of this name is judged as; None if the round has none.
 
-        As the official `get_mlperf_model` does: the round's own names first, then its mapping, then the submitter's,
-        then a guess by a part of the name.
+        In the order of the official `get_mlperf_model`: the round's own names, its mapping, the submitter's `mapping`,
+        and a guess by a part of the name.
         """
         if benchmark in self.benchmarks:
             return benchmark
@@ -321,39 +346,39 @@ class Rulebook(_Table, frozen=True, kw_only=True):
         return self.benchmarks[name]
 
     def metric_key(self, benchmark: str, scenario: Scenario) -> str:
-        """The detail log's key of the result's metric."""
+        """The detail log's key for the result's figure."""
         return self.benchmarks[benchmark].metric.get(scenario) or self.metric[scenario]
 
     def metric_divisor_of(self, benchmark: str, scenario: Scenario) -> float:
-        """What the detail log's value is divided by to be in the result's unit."""
+        """The divisor that converts the detail log's value to the result's unit."""
         own = self.benchmarks[benchmark].metric_divisor.get(scenario)
         return own or self.metric_divisor.get(scenario, 1.0)
 
     def min_duration_ms(self, benchmark: str) -> int:
-        """How long a performance run must last at least."""
+        """The minimum duration of a performance run."""
         own = self.benchmarks[benchmark].min_duration_ms
         return self.round.min_duration_ms if own is None else own
 
     def metric_unit(self, benchmark: str, scenario: Scenario) -> str:
-        """The unit of a benchmark's figures, or of most benchmarks' where the round has none of this name."""
+        """The unit of a benchmark's figures; for an unknown benchmark the round's usual unit."""
         own = self.benchmarks[benchmark].unit if benchmark in self.benchmarks else {}
         return own.get(scenario) or self.unit[scenario]
 
 
 def round_names() -> list[str]:
-    """The rounds a rule book is there for, the newest last."""
+    """The rounds that have a rule book, the newest last."""
     return sorted(plugins.names(_PACKAGE, ".toml"), key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
 
 
 @cache
 def load_rulebook(name: str) -> Rulebook:
-    """The rule book of a round such as `v6.1`; InputError if there is none of that name."""
+    """The rule book of a round such as `v6.1`; InputError if there is none."""
     plugins.require(name, round_names(), "round")
     return parse((plugins.folder(_PACKAGE) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
 
 
 def parse(text: str, file: str) -> Rulebook:
-    """The rule book that stands in `text`; InputError names `file` and the place of what is wrong there."""
+    """The rule book in `text`; an InputError names `file` and the path of the wrong key or value."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -369,9 +394,9 @@ def parse(text: str, file: str) -> Rulebook:
 
 
 def _place(data: dict[str, Any], error: str, place: str) -> str:
-    """The dotted path that `place` stands for: msgspec writes `[...]` where the key of a table belongs.
+    """The dotted path of msgspec's `place`, which has `[...]` instead of the key of a table.
 
-    The key is found by taking the table's entries out of `data` until the error is gone.
+    The key is found by removing the table's entries from `data`, one by one, until the error is gone.
     """
     path: list[str] = []
     table: Any = data

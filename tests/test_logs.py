@@ -58,7 +58,7 @@ def test_errors_and_warnings_are_kept_with_their_lines() -> None:
         (_line("a", 1).encode() + _line("b", 2).encode()[:40], "line 2 is not a LoadGen entry"),
         (b":::MLLOG []\n", "line 1 is not a LoadGen entry"),
         (b':::MLLOG {"key": "a"}\n', "line 1 is not a LoadGen entry"),
-        (_line("a", 1).replace('"a"', "5").encode(), "its key is no text"),
+        (_line("a", 1).replace('"a"', "5").encode(), "its key is not text"),
         (b':::MLLOG {"key": "a", "value": ' + b"[" * 100_000, "line 1 is not a LoadGen entry"),
         (_line("a", 1).encode() + b":::MLLOG \xff\xfe\n", "line 2 is not a LoadGen entry"),
     ],

@@ -1,4 +1,4 @@
-"""The checker: `check` applies every rule to every object of a submission and reports what is wrong."""
+"""The checker: `check` applies the rules to every object of a submission and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from submitter import plugins
-from submitter.checker.finding import Finding, Report, Severity, Waived
-from submitter.checker.judge import Above, Judge, Judged
+from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, Waived
+from submitter.checker.judge import Inherited, Judge, Judged
 from submitter.checker.partial import partial_of
 from submitter.checker.registry import FULL, Rule, all_rules, selected
 from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
 from submitter.rulebook import Rulebook
 from submitter.submission.opened import OpenSubmission, open_submission
-from submitter.submission.root import from_here
+from submitter.submission.root import relative_to_working_directory
 from submitter.submission.tree import SubmitterDir
 
 __all__ = ["Finding", "Report", "Severity", "check"]
@@ -37,13 +37,14 @@ def check(
 ) -> Report:
     """Judge a submission by the rules of its round.
 
-    `submission` is the folder that holds `closed/`, `open/` or `network/`, a folder that holds it, any folder below, or
-    a submission that is open already; only results below that path, and of `submitters` where some are named, are
-    judged. `book` is the round's rule book; without one the seeds of the submission's logs say which round it is.
-    `select` and `ignore` are rule ids or prefixes of them; `waive` maps ids of rules to the reason why they need not
-    hold here. The profile `official` has only the rules of the round's official checker. `jobs` is the number of
-    processes, by default one a CPU. `fail_on` is the least severity that fails the report, None for no failure.
-    InputError where there is nothing to check, or a rule, a profile or a submitter is not known.
+    `submission` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, any folder in
+    it, or a submission that is already open. Only results below that path are judged and, if `submitters` names any,
+    only theirs. `book` is the round's rule book; without one, the round is recognized by the seeds in the logs.
+    `select` and `ignore` are rule ids or prefixes of ids. `waive` maps rule ids to the reason why the rule does not
+    apply here. The profile `official` has only the rules that the round's official checker enforces. `jobs` is the
+    number of processes, by default one per CPU. `fail_on` is the lowest severity that fails the report; with None it
+    never fails. `partial` sorts the outcome into right, wrong and missing, and only what is wrong fails the report.
+    InputError if there is nothing to check, or a rule, a profile or a submitter is unknown.
     """
     opened = submission if isinstance(submission, OpenSubmission) else open_submission(submission, book)
     book = opened.book
@@ -57,12 +58,13 @@ def check(
             f"{opened.path} holds no result to check",
             "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
         )
-    jobs = _processes(jobs)
-    nothing = Above({}, set(), False)
-    summit = Judge(opened, opened.summit, rules, waive, profile, nothing, opened.summit).run()
-    task = Task(opened, rules, waive, profile, summit.above)
-    judged = [summit, *judge_submitters(task, chosen, jobs)]
-    return _report(opened, judged, rules, waive, profile, fail_on, partial)
+    jobs = _process_count(jobs)
+    nothing = Inherited(failed={}, invalid=set(), smoke=False)
+    nodes = opened.top_nodes
+    top = Judge(opened, nodes, rules=rules, waive=waive, profile=profile, inherited=nothing, places=nodes).run()
+    task = Task(opened=opened, rules=rules, waive=waive, profile=profile, inherited=top.passed_on)
+    judged = [top, *judge_submitters(task, chosen, jobs)]
+    return _report(opened, judged, rules, waive, profile=profile, fail_on=fail_on, partial=partial)
 
 
 def _chosen(opened: OpenSubmission, names: tuple[str, ...]) -> list[SubmitterDir]:
@@ -72,9 +74,9 @@ def _chosen(opened: OpenSubmission, names: tuple[str, ...]) -> list[SubmitterDir
     return [submitter for submitter in opened.submitters if not names or submitter.name in names]
 
 
-def _processes(jobs: int | None) -> int:
+def _process_count(jobs: int | None) -> int:
     if jobs is not None and jobs < 1:
-        raise InputError(f"{jobs} jobs cannot do anything", "give 1 or more")
+        raise InputError(f"{jobs} jobs cannot check anything", "give 1 or more")
     if jobs is not None:
         return jobs
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -85,37 +87,19 @@ def _report(
     judged: list[Judged],
     rules: tuple[Rule, ...],
     waive: Mapping[str, str],
+    *,
     profile: str,
     fail_on: Severity | None,
     partial: bool,
 ) -> Report:
+    """One report of all judged parts of the tree."""
     verdicts = tuple(verdict for part in judged for verdict in part.verdicts)
-    order = {severity: rank for rank, severity in enumerate(Severity)}
+    rank = {severity: number for number, severity in enumerate(Severity)}
     found = [finding for part in judged for finding in part.findings]
-    findings = tuple(sorted(found, key=lambda f: (f.scope, order[f.severity], f.rule, f.path, f.line or 0)))
+    findings = tuple(sorted(found, key=lambda f: (f.scope, rank[f.severity], f.rule, f.path, f.line or 0)))
     by_id = {rule.id: rule for rule in rules}
-    waived_by_id: dict[str, list[Finding]] = {}
-    for part in judged:
-        for rule_id, some in part.waived.items():
-            waived_by_id.setdefault(rule_id, []).extend(some)
-    waived = tuple(
-        Waived(rule_id, by_id[rule_id].title, waive.get(rule_id) or by_id[rule_id].smoke, tuple(some))
-        for rule_id, some in sorted(waived_by_id.items())
-    )
-    severities = [finding.severity for finding in findings]
-    states = [verdict.verdict for verdict in verdicts]
-    summary = {
-        "results": len(verdicts),
-        "valid": states.count("valid"),
-        "invalid": states.count("invalid"),
-        "preview": states.count("preview"),
-        "errors": severities.count(Severity.ERROR),
-        "warnings": severities.count(Severity.WARNING),
-        "notes": severities.count(Severity.NOTE),
-        "waived": sum(len(some.findings) for some in waived),
-        "rules": len(rules),
-        "files": len(frozenset().union(*(part.opened for part in judged))),
-    }
+    waived = _waived(judged, by_id, waive)
+    file_count = len(frozenset().union(*(part.opened for part in judged)))
     return Report(
         round=opened.book.name,
         findings=findings,
@@ -123,11 +107,45 @@ def _report(
         waived=waived,
         skipped=tuple(skip for part in judged for skip in part.skips),
         crashed=tuple(sorted({rule_id for part in judged for rule_id in part.crashed})),
-        smoke=any(part.above.smoke for part in judged),
+        smoke=any(part.passed_on.smoke for part in judged),
         full_runs=tuple(run for part in judged for run in part.full_runs),
-        summary=summary,
+        summary=_counts(verdicts, findings, waived) | {"rules": len(rules), "files": file_count},
         profile=profile,
         partial=partial_of(verdicts, findings, by_id) if partial else None,
         fail_on=fail_on,
-        root=from_here(opened.files.root),
+        root=relative_to_working_directory(opened.files.root),
     )
+
+
+def _waived(judged: list[Judged], rules: Mapping[str, Rule], waive: Mapping[str, str]) -> tuple[Waived, ...]:
+    """The waived findings, by rule: the user's reason for the waiver, or why a smoke run must violate the rule."""
+    by_rule: dict[str, list[Finding]] = {}
+    for part in judged:
+        for rule_id, findings in part.waived.items():
+            by_rule.setdefault(rule_id, []).extend(findings)
+    return tuple(
+        Waived(
+            rule=rule_id,
+            title=rules[rule_id].title,
+            why=waive.get(rule_id) or rules[rule_id].smoke,
+            findings=tuple(findings),
+        )
+        for rule_id, findings in sorted(by_rule.items())
+    )
+
+
+def _counts(
+    verdicts: tuple[ResultVerdict, ...], findings: tuple[Finding, ...], waived: tuple[Waived, ...]
+) -> dict[str, int]:
+    states = [verdict.verdict for verdict in verdicts]
+    severities = [finding.severity for finding in findings]
+    return {
+        "results": len(verdicts),
+        "valid": states.count("valid"),
+        "invalid": states.count("invalid"),
+        "preview": states.count("preview"),
+        "errors": severities.count(Severity.ERROR),
+        "warnings": severities.count(Severity.WARNING),
+        "notes": severities.count(Severity.NOTE),
+        "waived": sum(len(entry.findings) for entry in waived),
+    }

@@ -1,4 +1,4 @@
-"""The rules for people: the list of a round, all about one rule, and `docs/rules.md`, which a test keeps so."""
+"""The rules as text: the list of a round, one rule in full, and `docs/rules.md`, which a test keeps up to date."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from submitter.checker.registry import Rule, all_rules, in_round
 from submitter.rulebook import OfficialChecker, Rulebook
 
 FAMILIES = {
-    "STR": "what lies where",
+    "STR": "files and folders",
     "SYS": "the system description",
-    "MEA": "what stands beside a result",
-    "DOC": "what a person has to write, and whether it says what it must",
-    "HYG": "what does not belong into a submission",
+    "MEA": "the measurement description and the files beside it",
+    "DOC": "documents that a person writes",
+    "HYG": "files that do not belong in a submission",
     "PRF": "the performance run",
     "ACC": "the accuracy run and its score",
     "CMP": "the compliance tests",
     "PWR": "the power measurement",
     "EPT": "results of mlcommons/endpoints",
-    "CON": "the figures of a run against one another",
+    "CON": "whether the figures of a run agree with one another",
     "PRV": "the manifest",
 }
 _HEAD = """\
@@ -30,17 +30,18 @@ _HEAD = """\
 
 Generated from the registry by `python -m submitter.checker.catalogue > docs/rules.md`.
 
-Origin: `official` rules are those the official checker enforces; `policy` rules stand in the written rules, and the
-official checker does not enforce them; `integrity` rules are this project's. An `error` makes a result invalid, a
-`warning` or a `note` does not. A smoke run is waived the rules that say so, and no other. What an older round's
-official checker lets pass, or the round does not have, its rule book says: `submitter rules ID` shows it.
+The origin of a rule is `official` if the official checker enforces it, `policy` if the written rules require it but
+the official checker does not enforce it, and `integrity` if it is this project's own. An `error` makes a result
+invalid; a `warning` or a `note` does not. For a smoke run, only the rules that say so are waived. The rule book of each
+round lists the rules that its official checker does not enforce and those that the round does not have:
+`submitter rules ID` shows them.
 """
 _WIDTH = 100
 ABSENT = "absent"
 
 
 def origin_in(rule: Rule, book: Rulebook) -> str:
-    """Who demands the rule in a round, or `absent` where the round has no such demand."""
+    """The rule's origin in a round, or `absent` if the round does not have the rule."""
     found = in_round(rule, book)
     return ABSENT if found is None else found.origin.value
 
@@ -55,7 +56,7 @@ def listing(book: Rulebook) -> str:
 
 
 def explanation(rule_id: str, book: Rulebook, books: Iterable[Rulebook]) -> str:
-    """All about one rule, as round `book` has it and, where they differ, as each of `books` does.
+    """One rule in full, for the round of `book`; if the rounds of `books` differ, also what each of them says.
 
     InputError with the nearest known id if there is no such rule.
     """
@@ -64,7 +65,7 @@ def explanation(rule_id: str, book: Rulebook, books: Iterable[Rulebook]) -> str:
     rule = rules[rule_id]
     blocks = [f"{rule.id}: {rule.title}\n{rule.severity.value}, {origin_in(rule, book)} in round {book.name}"]
     blocks += [textwrap.fill(part, _WIDTH) for part in (rule.why, *_facts(rule)) if part]
-    by_round = {other.name: (origin_in(rule, other), *_told(rule, other)) for other in books}
+    by_round = {other.name: (origin_in(rule, other), *_exceptions(rule, other)) for other in books}
     if len(set(by_round.values())) > 1:
         rounds = [
             textwrap.fill("; ".join(parts), _WIDTH, initial_indent=f"  {name}  ", subsequent_indent=" " * 8)
@@ -74,34 +75,35 @@ def explanation(rule_id: str, book: Rulebook, books: Iterable[Rulebook]) -> str:
     return "\n\n".join(blocks)
 
 
-def _told(rule: Rule, book: Rulebook) -> Iterator[str]:
-    """What the book says about the round's official checker and this rule: which table of it, and why."""
+def _exceptions(rule: Rule, book: Rulebook) -> Iterator[str]:
+    """How the round's official checker departs from the rule: the tables of the rule book with this rule, and why."""
     for field in msgspec.structs.fields(OfficialChecker):
         table = getattr(book.checker, field.name)
         if isinstance(table, dict) and rule.id in table:
-            told = table[rule.id] if isinstance(table[rule.id], str) else ", ".join(table[rule.id])
-            yield told if field.name == ABSENT else f"{field.name.replace('_', ' ')}: {told}"
+            entry = table[rule.id]
+            text = entry if isinstance(entry, str) else ", ".join(entry)
+            yield text if field.name == ABSENT else f"{field.name.replace('_', ' ')}: {text}"
 
 
 def _facts(rule: Rule) -> Iterator[str]:
     yield f"source: {rule.source}"
     if rule.hint:
-        yield f"to mend it: {rule.hint}"
+        yield f"fix: {rule.hint}"
     if rule.requires:
-        yield f"asked where these hold: {', '.join(rule.requires)}"
+        yield f"applied only if these pass: {', '.join(rule.requires)}"
     if rule.smoke:
         yield f"waived for a smoke run: {rule.smoke}"
 
 
 def _by_family() -> Iterator[tuple[str, list[Rule]]]:
-    """The families in the order of the table above, each with its rules by id."""
+    """The families in the order of `FAMILIES`, each with its rules in the order of their ids."""
     rules = sorted(all_rules(), key=lambda rule: rule.id)
     for prefix, title in FAMILIES.items():
         yield f"{prefix}: {title}", [rule for rule in rules if rule.id.startswith(prefix)]
 
 
 def markdown() -> str:
-    """All rules, by family."""
+    """The text of `docs/rules.md`: all rules, by family."""
     parts = [_HEAD]
     for title, rules in _by_family():
         parts.append(f"\n## {title}\n")

@@ -1,4 +1,4 @@
-"""What a described machine can do at most: the arithmetic of a token against the peak of its accelerators."""
+"""An upper bound on the tokens/s of a described system: its accelerators' peak over the operations per token."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from submitter.units import GFLOP_PER_TFLOP
+
 _MOST_ACCELERATORS = 10**6
-# Signs of a name that tells of more than one kind of accelerator.
-_SEVERAL = (",", " and ", "+", ";")
+# Text in a name that lists more than one kind of accelerator.
+_SEPARATORS = (",", " and ", "+", ";")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TokenBound:
-    """`count` accelerators with `peak_tflops` each, and 10^9 operations that an output token takes at least."""
+    """The highest possible rate of output tokens, and what it is computed from."""
 
     count: int
+    """Of accelerators."""
     peak_tflops: float
-    gflop_a_token: float
+    """Of one accelerator."""
+    gflop_per_token: float
+    """The least number of operations that one output token takes."""
     source: str
+    """Of the peak."""
 
     @property
     def tokens_per_s(self) -> float:
-        return self.count * self.peak_tflops * 1e3 / self.gflop_a_token
+        return self.count * self.peak_tflops * GFLOP_PER_TFLOP / self.gflop_per_token
 
     def __str__(self) -> str:
         peak = f"{self.count:,} x {self.peak_tflops:,g} TFLOPS"
-        return f"at most {self.tokens_per_s:,.0f} tokens/s: {peak} / {self.gflop_a_token:g} GFLOP a token"
+        return f"at most {self.tokens_per_s:,.0f} tokens/s: {peak} / {self.gflop_per_token:g} GFLOP per token"
 
 
 @cache
@@ -37,22 +43,28 @@ def _data() -> dict[str, Any]:
 
 
 def token_bound(description: dict[str, Any], benchmark: str) -> TokenBound | None:
-    """The most tokens in a second that a described system can generate; None where the data do not tell."""
+    """The most output tokens per second that a described system can generate; None if too little is known of it."""
     parameters_e9 = _data()["active_parameters_e9"].get(benchmark)
     count = _accelerators(description)
     name = description.get("accelerator_model_name")
     if parameters_e9 is None or count is None or not isinstance(name, str):
         return None
     lowered = name.lower()
-    if any(sign in lowered for sign in _SEVERAL):
+    if any(separator in lowered for separator in _SEPARATORS):
         return None
     for known in _data()["accelerator"]:
         if known["name"] in lowered:
-            return TokenBound(count, known["peak_tflops"], 2 * parameters_e9, known["source"])
+            return TokenBound(
+                count=count,
+                peak_tflops=known["peak_tflops"],
+                gflop_per_token=2 * parameters_e9,
+                source=known["source"],
+            )
     return None
 
 
 def _accelerators(description: dict[str, Any]) -> int | None:
+    """The number of accelerators of a described system; None if the description does not have it as plain numbers."""
     count = 1
     for field in ("number_of_nodes", "accelerators_per_node"):
         value = description.get(field)

@@ -1,4 +1,4 @@
-"""One pass of the rules over a part of a tree: which rule judges what, what follows from its findings, the verdicts."""
+"""One pass of the rules over a part of a tree: applies each rule, records its findings, and gives the verdicts."""
 
 from __future__ import annotations
 
@@ -21,44 +21,52 @@ CRASHED = "INT001"
 NOT_JUDGED = "INT002"
 
 
-@dataclass(frozen=True)
-class Above:
-    """What was found of the folders above: by rule the paths of the objects it failed at, the paths of those that are
-    refused, and whether the tree says of itself that its runs were short."""
+@dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What the outcome of judging a folder means for the objects in it."""
 
     failed: dict[str, set[str]]
-    refused: set[str]
+    """By rule id, the paths of the objects at which the rule failed."""
+    invalid: set[str]
+    """The paths of the objects with an error: every result in them is invalid."""
     smoke: bool
+    """Whether the tree's manifest says that its runs were short."""
 
 
 @dataclass
 class Judged:
-    """What the rules said of a part of the tree."""
+    """The outcome of the rules for a part of the tree."""
 
-    above: Above
+    passed_on: Inherited
+    """What it means for the parts below this one."""
     findings: list[Finding] = field(default_factory=list)
     waived: dict[str, list[Finding]] = field(default_factory=dict)
+    """By rule id."""
     verdicts: list[ResultVerdict] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     crashed: dict[str, None] = field(default_factory=dict)
+    """The ids of the rules that crashed, in order."""
     full_runs: list[FullRun] = field(default_factory=list)
     opened: set[str] = field(default_factory=set)
+    """The paths of the files that were read."""
 
 
 class Judge:
-    """Asks `rules` of `nodes`, which are a part of what there is at `places`.
+    """Applies `rules` to `nodes`.
 
-    `above` is what was said of the folders above; `waive` maps ids of rules to the reason why they need not hold.
+    `places` are the objects that a finding can be about: the nodes, and whatever else is in the tree below them.
+    `inherited` comes from the folders above. `waive` maps the ids of waived rules to the reason.
     """
 
     def __init__(
         self,
         opened: OpenSubmission,
         nodes: list[Node],
+        *,
         rules: Iterable[Rule],
         waive: Mapping[str, str],
         profile: str,
-        above: Above,
+        inherited: Inherited,
         places: list[Node],
     ) -> None:
         self.book = opened.book
@@ -67,38 +75,39 @@ class Judge:
         self.rules = tuple(rules)
         self.profile = profile
         self.lenient = opened.book.checker.not_enforced_for
-        # Of each rule: the objects it failed at, and those with everything that holds them.
-        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in above.failed.items()}
+        # By rule id: the paths of the objects at which it failed, and these objects with all that contain them.
+        self.failed_at: dict[str, set[str]] = {id: set(paths) for id, paths in inherited.failed.items()}
         self.failed_under: dict[str, set[Node]] = {}
         self.absences: list[tuple[Rule, Node, Unavailable]] = []
-        self.refused: set[str] = set(above.refused)
+        self.invalid: set[str] = set(inherited.invalid)
         self.places = {str(node.path): node for node in places}
         manifests = [manifest_of(node) for node in nodes if isinstance(node, SubmitterDir)]
-        # The official checker knows no short runs.
+        # The official checker has no notion of a smoke run.
         smoke = [manifest for manifest in manifests if manifest and manifest.smoke and profile == FULL]
-        self.smoke = above.smoke or bool(smoke)
-        # What a smoke run must violate, or the user waived, is reported as waived and fails nothing.
+        self.smoke = inherited.smoke or bool(smoke)
+        # Findings of rules that a smoke run must violate, or that the user waived, are listed and make nothing invalid.
         self.waived = {*waive, *(rule.id for rule in all_rules() if rule.smoke and self.smoke)}
-        self.judged = Judged(Above(self.failed_at, self.refused, self.smoke))
+        self.judged = Judged(Inherited(failed=self.failed_at, invalid=self.invalid, smoke=self.smoke))
         self.judged.full_runs = [
             FullRun(printable(run.command), run.expected_s) for manifest in smoke if (run := manifest.full_run)
         ]
 
     def run(self) -> Judged:
+        """Apply every rule to every node of its scope."""
         by_scope: dict[type, list[Node]] = {}
         for node in self.nodes:
             for base in type(node).__mro__:
                 by_scope.setdefault(base, []).append(node)
         for rule in self.rules:
             for node in by_scope.get(rule.scope, ()):
-                self._ask(rule, node)
+                self._apply(rule, node)
         self._report_absences()
         judged = self.judged
         judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
         judged.opened = self.files.opened
         return judged
 
-    def _ask(self, rule: Rule, node: Node) -> None:
+    def _apply(self, rule: Rule, node: Node) -> None:
         if rule.id in self.lenient and _official_name(node) in self.lenient[rule.id]:
             if self.profile == OFFICIAL:
                 return
@@ -107,7 +116,7 @@ class Judge:
             failed = self.failed_at.get(required)
             if failed is None:
                 continue
-            if node in self.failed_under.get(required, ()) or any(str(above.path) in failed for above in node.lineage):
+            if node in self.failed_under.get(required, ()) or any(str(other.path) in failed for other in node.lineage):
                 self.judged.skips.append(Skip(rule.id, str(node.path), required))
                 self._mark(rule, node)
                 return
@@ -119,7 +128,7 @@ class Judge:
             self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
             self.absences.append((rule, node, absence))
             failed_here = True
-        except Exception as error:  # a rule's own defect must cost neither the other rules nor the other results
+        except Exception as error:  # a defect of one rule must not stop the other rules
             self.judged.crashed[rule.id] = None
             failed_here = True
             self._crash(rule, node, error)
@@ -131,7 +140,7 @@ class Judge:
         self.failed_under.setdefault(rule.id, set()).update(node.lineage)
 
     def _add(self, rule: Rule, node: Node, problem: Problem) -> bool:
-        """Record what a rule found; whether it is an error."""
+        """Record what a rule found. True if it is an error that is not waived."""
         scope = str(self._place(node, problem.path).path)
         finding = Finding(
             rule=rule.id,
@@ -152,11 +161,11 @@ class Judge:
         self.judged.findings.append(finding)
         is_error = finding.severity is Severity.ERROR
         if is_error and not rule.spares_results:
-            self.refused.add(scope)
+            self.invalid.add(scope)
         return is_error
 
     def _place(self, node: Node, path: str) -> Node:
-        """The innermost object that a finding about `path` concerns: `node`, or something that it holds."""
+        """The innermost object that a finding about `path` concerns: `node` or an object in it."""
         for folder in PurePosixPath(path).parents if path else ():
             place = self.places.get(str(folder))
             if place is not None and node in place.lineage:
@@ -168,7 +177,7 @@ class Judge:
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         place = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "?"
-        self.refused.add(str(node.path))
+        self.invalid.add(str(node.path))
         self.judged.findings.append(
             Finding(
                 rule=CRASHED,
@@ -179,30 +188,30 @@ class Judge:
                 message=printable(f"rule {rule.id} crashed: {type(error).__name__}: {error} ({place})"),
                 found="",
                 required="",
-                hint="a defect of this checker, not of the submission: please report it with the file",
+                hint="this is a defect of the checker, not of the submission: report it together with the file",
                 source="submitter",
                 scope=str(node.path),
             )
         )
 
     def _report_absences(self) -> None:
-        """A rule that could not be asked must never let a result pass: unless an error says why, say so."""
+        """Report rules that could not be applied and that no error explains: such a result must never pass."""
         errors = [finding for finding in self.judged.findings if finding.severity is Severity.ERROR]
-        told_paths = {finding.path for finding in errors if finding.scope in self.refused}
-        said: set[tuple[str, str]] = set()
+        paths_with_errors = {finding.path for finding in errors if finding.scope in self.invalid}
+        reported: set[tuple[str, str]] = set()
         for rule, node, absence in self.absences:
-            told = absence.path in told_paths or any(str(above.path) in self.refused for above in node.lineage)
-            if told or (absence.path, absence.reason) in said or rule.severity is not Severity.ERROR:
+            if rule.severity is not Severity.ERROR or (absence.path, absence.reason) in reported:
                 continue
-            said.add((absence.path, absence.reason))
-            message = f"{absence.reason}, so {rule.id} could not be judged"
+            if absence.path in paths_with_errors or any(str(other.path) in self.invalid for other in node.lineage):
+                continue
+            reported.add((absence.path, absence.reason))
+            message = f"{absence.reason}, so {rule.id} could not be applied"
             self._add(replace(rule, id=NOT_JUDGED), node, Problem(message, path=absence.path))
 
     def _verdict(self, result: Result) -> ResultVerdict:
-        nodes = [*result.lineage, *result.parts]
-        bad = any(str(node.path) in self.refused for node in nodes)
+        is_invalid = any(str(node.path) in self.invalid for node in (*result.lineage, *result.parts))
         metric, inferred = result_metric(result, self.book)
-        verdict = "invalid" if bad else "preview" if self.smoke else "valid"
+        verdict = "invalid" if is_invalid else "preview" if self.smoke else "valid"
         row = summary_row(result, self.book) if verdict == "valid" else {}
         return ResultVerdict(
             key=result.key, verdict=verdict, metric=metric, inferred=inferred, power=power_metric(result), row=row
@@ -210,8 +219,8 @@ class Judge:
 
 
 def _official_name(node: Node) -> str | None:
-    """The official name of the benchmark that a node belongs to, if it belongs to one that the round has."""
+    """The official name of the benchmark that a node belongs to; None if it belongs to none of the round's."""
     try:
-        return next((above.official_name for above in node.lineage if isinstance(above, BenchmarkDir)), None)
+        return next((other.official_name for other in node.lineage if isinstance(other, BenchmarkDir)), None)
     except Unavailable:
         return None

@@ -1,4 +1,4 @@
-"""What the official summary.csv tells of a result beside its figures, as the round's official checker fills its cells.
+"""The cells of a result in the official summary.csv, filled as the round's official checker fills them.
 
 Official: log_result in check_results_dir of submission_checker.py (tags v4.1 to v5.1.1), results.py add_result of the
 package at b66003e1 (from v6.0 on).
@@ -17,8 +17,8 @@ from submitter.submission.tree import Result, System
 
 T = TypeVar("T")
 
-_MAX_CELL = 32_767  # what a cell of a spreadsheet holds
-_JSON_SIGNS = {ord(","): " ", ord('"'): None, ord("{"): None, ord("}"): None}
+_MAX_CELL = 32_767  # characters that a cell of a spreadsheet can hold
+_JSON_PUNCTUATION = {ord(","): " ", ord('"'): None, ord("{"): None, ord("}"): None}
 _FROM_DESCRIPTION = (
     "number_of_nodes",
     "host_processor_model_name",
@@ -32,10 +32,14 @@ _FROM_DESCRIPTION = (
 
 
 def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
-    """The cells of a result by column; "" for what the tree does not tell, never an error.
+    """The cells of a result by column. What the tree does not have is an empty text, never an error.
 
-    Left to the reporter: Result, Units, has_power, and `inferred` where the round's checker counts it as we do.
-    Beside the columns `power_alone` is there where the official summary has no row but the power's.
+    The columns are those of the summary in the rule book (`SummaryRules.columns`), with these exceptions:
+
+    - Result, Units and has_power are not here. The reporter adds them, since they differ between the row of the
+      performance figure and the row of the power figure.
+    - `inferred` is here only where the round's checker determines it in another way than `ResultVerdict.inferred`.
+    - `power_alone` is not a column: it is "1" where the official summary has only the row of the power figure.
     """
     key, rules = result.key, book.summary
     measurements: dict[str, Any] = _or(lambda: result.measurements, {})
@@ -48,15 +52,15 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
         "Scenario": _scenario(result, rules.verbatim),
         "Accuracy": _accuracy(result, book),
         "Location": result.performance.path.as_posix() if rules.verbatim else str(key),
-        # Only the valid have rows, so nothing failed; the older checkers count failures of other scenarios here.
+        # Only valid results have rows, so nothing failed; the older checkers count failures of other scenarios here.
         "compliance": key.division if rules.verbatim else "1",
         "errors": "0",
         "version": book.name,
         "weight_data_types": _text(measurements.get("weight_data_types")),
     }
     if rules.verbatim:
-        # It compares folder and log letter by letter, so Interactive and `offline` count as inferred.
-        row["inferred"] = str(int(_ran(result) != row["Scenario"]))
+        # The official checker compares the names exactly, so Interactive and `offline` count as inferred.
+        row["inferred"] = str(int(_logged_scenario(result) != row["Scenario"]))
         if not result.has_power:
             row["design_power_watts"] = ""
     return row
@@ -80,28 +84,28 @@ def _system_cells(system: System, book: Rulebook) -> dict[str, str]:
 
 
 def _scenario(result: Result, verbatim: bool) -> str:
-    spelled = result.key.scenario
+    folder_name = result.key.scenario
     if not verbatim:
-        return _or(lambda: result.scenario.value, spelled)
-    return "server" if result.is_endpoints and spelled.lower() == "online" else spelled
+        return _or(lambda: result.scenario.value, folder_name)
+    return "server" if result.is_endpoints and folder_name.lower() == "online" else folder_name
 
 
-def _ran(result: Result) -> object:
-    """The scenario as the log spells it."""
+def _logged_scenario(result: Result) -> object:
+    """The scenario as written in the log."""
     if result.is_endpoints:
         return _or(lambda: result.endpoints_performance.figure("effective_scenario"), None)
     return _or(lambda: result.performance.log["effective_scenario"], None)
 
 
-def _or(read: Callable[[], T], otherwise: T) -> T:
+def _or(read: Callable[[], T], default: T) -> T:
     try:
         return read()
     except Unavailable:
-        return otherwise
+        return default
 
 
 def _text(value: object) -> str:
-    """A value of a stranger's JSON as the official checker prints it, bounded."""
+    """A value from a submission's JSON as the official checker prints it, limited to one cell."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -113,7 +117,7 @@ def _product(*factors: str) -> str:
     try:
         first, second = map(int, factors)
         return str(first * second)
-    except ValueError:  # no number, or one of thousands of digits
+    except ValueError:  # not a number, or one of thousands of digits
         return ""
 
 
@@ -124,21 +128,21 @@ def _accuracy(result: Result, book: Rulebook) -> str:
         score = json.dumps(result.endpoints_accuracy.score)
     except (Unavailable, ValueError, RecursionError):
         return ""
-    return score.translate(_JSON_SIGNS).strip()[:_MAX_CELL]
+    return score.translate(_JSON_PUNCTUATION).strip()[:_MAX_CELL]
 
 
 def _accuracy_of_loadgen(result: Result, book: Rulebook) -> str:
     """The column "Accuracy" of the official summary.
 
-    Until v4.1 that is the first metric alone, then every metric with its name, two spaces between; values as
-    accuracy.txt spells them. Empty where nothing can be read.
+    Until v4.1 it has only the first metric; after that every metric with its name, separated by two spaces. Values are
+    written as in accuracy.txt. Empty if nothing can be read.
     """
     try:
         targets = result.benchmark.accuracy_targets(result.scenario)
         readings = result.accuracy.score.readings
     except Unavailable:
         return ""
-    spelled = {reading.metric: reading.spelled for reading in readings if not targets[reading.metric].optional}
+    texts = {reading.metric: reading.text for reading in readings if not targets[reading.metric].optional}
     if book.accuracy_column is None:
-        return spelled.get(next(iter(targets), ""), "None")
-    return "  ".join(f"{book.accuracy_column.get(name, name)}: {value}" for name, value in spelled.items())
+        return texts.get(next(iter(targets), ""), "None")
+    return "  ".join(f"{book.accuracy_column.get(name, name)}: {text}" for name, text in texts.items())

@@ -1,4 +1,4 @@
-"""The rules: one decorated function each, found by importing the files of `rules/`."""
+"""The registry of rules: one decorated function each, found by importing the files in `rules/`."""
 
 from __future__ import annotations
 
@@ -25,29 +25,32 @@ RuleBody = Callable[..., Iterator[Problem | str]]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rule:
-    """One rule.
-
-    `body` yields what is wrong with an object of the class `scope`.
-    `step` is where the official checker applies it in its pass over a result: `files` before it judges the performance
-    run, `performance` while it does, empty for all that comes later or lies outside.
-    `smoke` says why a short run must violate it; where it is empty, a smoke run gets no waiver. A rule that
-    `spares_results` is about a folder as a whole: the submission fails, and the results in it keep their own verdict.
-    An `absence` rule tells of what is not there yet, which a check of a partial submission does not count as wrong.
-    """
+    """One rule, as its decorator and its docstring describe it."""
 
     id: str
     title: str
+    """What must be true, in one sentence without the full stop."""
     why: str
+    """The reason for the rule, and what a reader should know about it."""
     body: RuleBody
+    """Yields what is wrong with an object of the class `scope`."""
     origin: Origin
     severity: Severity
     requires: tuple[str, ...]
+    """Ids of rules: where one of them failed, this rule is skipped."""
     source: str
+    """Where the requirement is written: the official check's file and function, or the section of the rules."""
     hint: str
+    """How to fix it."""
     smoke: str
+    """Why a short run must violate the rule; if empty, the rule applies to smoke runs, too."""
     step: str = ""
+    """When the official checker applies it to a result: `files` before it judges the performance run, `performance`
+    while it does; empty if later, or not to a result."""
     spares_results: bool = False
+    """Whether it is about a folder as a whole: the submission fails, but the results in it keep their verdict."""
     absence: bool = False
+    """Whether it reports a missing part, which a partial check does not count as wrong."""
 
     @cached_property
     def _annotations(self) -> dict[str, Any]:
@@ -55,12 +58,12 @@ class Rule:
 
     @property
     def takes_waived(self) -> bool:
-        """Whether its function has a third parameter `waived`, for the ids of the waived rules."""
+        """Whether its function has a third parameter `waived`: the ids of the waived rules."""
         return "waived" in self._annotations
 
     @cached_property
     def scope(self) -> type:
-        """The class of tree objects it judges: the annotation of its function's first parameter."""
+        """The class of tree objects that it judges: the annotation of its function's first parameter."""
         scope = next(kind for name, kind in self._annotations.items() if name != "return")
         assert isinstance(scope, type)
         return scope
@@ -82,10 +85,10 @@ def rule(
     spares_results: bool = False,
     absence: bool = False,
 ) -> Callable[[RuleBody], RuleBody]:
-    """Register a function as a rule: its docstring's first line is the title, the rest says why.
+    """Register a function as a rule. The first line of its docstring is the title, the rest is the reason.
 
-    `source` names the official check's file and function, or the section of the written rules.
-    `requires` names rules that must hold for the same object, or above or below it, before this one is asked.
+    The parameters are the fields of `Rule`. A rule in `requires` must have passed for the object itself, for those that
+    contain it and for those in it.
     """
 
     def register(body: RuleBody) -> RuleBody:
@@ -122,10 +125,10 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 def violations(rule: Rule, node: Node, book: Rulebook, waived: Collection[str] = ()) -> Iterator[Problem]:
-    """What a rule finds wrong with an object of its scope: the one way in which rules are applied.
+    """What a rule finds wrong with an object of its scope. Rules are applied only through this function.
 
-    `waived` has the ids of the rules that need not hold, for a rule that depends on what other rules find.
-    Unavailable where the object lacks what the rule needs.
+    `waived` has the ids of the waived rules, for a rule that depends on other rules' findings. Unavailable if the
+    object lacks something that the rule needs.
     """
     problems = rule.body(node, book, waived) if rule.takes_waived else rule.body(node, book)
     for problem in problems:
@@ -135,11 +138,10 @@ def violations(rule: Rule, node: Node, book: Rulebook, waived: Collection[str] =
 
 
 def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profile: str = FULL) -> tuple[Rule, ...]:
-    """The rules of a round whose id or family prefix is selected (all if nothing is) and not ignored.
+    """The rules of a round whose id begins with one of `select` (all if it is empty) and with none of `ignore`.
 
-    A rule that the round's official checker does not enforce counts as one of the written rules only, and the profile
-    `official` leaves out all that are not the official checker's. InputError for a selector that matches no rule, or
-    an unknown profile. What a selected rule requires is not pulled in.
+    The profile `official` leaves out the rules that the round's official checker does not enforce. The rules that a
+    selected rule requires are not added. InputError for a selector that matches no rule, or an unknown profile.
     """
     plugins.require(profile, PROFILES, "profile")
     rules = all_rules()
@@ -147,7 +149,7 @@ def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profi
     for selector in (*select, *ignore):
         if not selector or not any(r.id.startswith(selector) for r in rules):
             known = sorted({r.id for r in rules} | {r.id[:3] for r in rules})
-            raise InputError(f"no rule is called '{selector}'", plugins.did_you_mean(selector, known))
+            raise InputError(f"there is no rule '{selector}'", plugins.did_you_mean(selector, known))
     return tuple(
         r
         for r in map(lambda rule: in_round(rule, book), rules)
@@ -159,15 +161,15 @@ def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profi
 
 
 def in_round(rule: Rule, book: Rulebook) -> Rule | None:
-    """The rule as the round has it; None where the round has no such demand.
+    """The rule as it applies to a round; None if the round does not have it.
 
-    What its official checker lets pass is a demand of the written rules only.
+    A rule that the round's official checker does not enforce is of origin `policy`.
     """
-    told = book.checker
-    if rule.id in told.absent:
+    checker = book.checker
+    if rule.id in checker.absent:
         return None
-    spares = rule.spares_results or rule.id in told.spares_results
-    lenient = rule.origin is Origin.OFFICIAL and rule.id in told.not_enforced
+    spares = rule.spares_results or rule.id in checker.spares_results
+    lenient = rule.origin is Origin.OFFICIAL and rule.id in checker.not_enforced
     if lenient or spares != rule.spares_results:
         return replace(rule, origin=Origin.POLICY if lenient else rule.origin, spares_results=spares)
     return rule

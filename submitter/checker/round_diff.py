@@ -1,4 +1,4 @@
-"""What changed from one round to another: benchmarks, values by their path in the rule book, rules."""
+"""The differences between two rounds: benchmarks, values by their path in the rule book, and rules."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LONG = 60
 
 
 def difference(old: Rulebook, new: Rulebook) -> str:
-    """The text of `submitter rules --diff`: what `new` has otherwise than `old`."""
+    """The text of `submitter rules --diff`: how `new` differs from `old`."""
     sections = [
         ("Benchmarks", list(_benchmarks(old, new))),
         ("Values", list(_values(old, new))),
         ("Rules", list(_rules(old, new))),
     ]
     lines = [f"From round {old.name} to round {new.name}"]
-    for title, told in sections:
-        lines += ["", title, *(f"  {line}" for line in told or ["no difference"])]
+    for title, differences in sections:
+        lines += ["", title, *(f"  {line}" for line in differences or ["no difference"])]
     return "\n".join(lines)
 
 
@@ -36,7 +36,7 @@ def _benchmarks(old: Rulebook, new: Rulebook) -> Iterator[str]:
 
 
 def _values(old: Rulebook, new: Rulebook) -> Iterator[str]:
-    """The changed values, below the table they stand in; those of benchmarks that only one round has are left out."""
+    """The changed values, grouped by table; benchmarks that only one round has are left out."""
     both = old.benchmarks.keys() & new.benchmarks.keys()
     before, after = _flat(old, both), _flat(new, both)
     changed = sorted(path for path in before | after if not _same(before.get(path), after.get(path)))
@@ -47,7 +47,7 @@ def _values(old: Rulebook, new: Rulebook) -> Iterator[str]:
 
 
 def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
-    """Every value of the book by its path; lists are values, and what is empty, off or not set is left out."""
+    """Every value of the book by its path. A list is one value; empty, false and unset values are left out."""
     found: dict[tuple[str, ...], Any] = {}
 
     def descend(value: Any, path: tuple[str, ...]) -> None:
@@ -58,7 +58,7 @@ def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
             found[path] = value
 
     content = msgspec.to_builtins(book)
-    # The rules have a section of their own, and the name is the heading.
+    # Rules are in a section of their own, and the name is in the heading.
     del content["checker"], content["round"]["name"]
     content["benchmarks"] = {name: content["benchmarks"][name] for name in benchmarks}
     descend(content, ())
@@ -66,7 +66,7 @@ def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Whether two values say the same; another order of a list is no news."""
+    """Whether two values are the same; the order of a list does not count."""
     if isinstance(before, tuple) and isinstance(after, tuple):
         return sorted(map(repr, before)) == sorted(map(repr, after))
     return bool(before == after)
@@ -74,9 +74,9 @@ def _same(before: Any, after: Any) -> bool:
 
 def _change(before: Any, after: Any) -> str:
     if isinstance(before, tuple) and isinstance(after, tuple) and max(len(_shown(before)), len(_shown(after))) > _LONG:
-        gone = [f"-{_shown(item)}" for item in before if item not in after]
-        come = [f"+{_shown(item)}" for item in after if item not in before]
-        return ", ".join(gone + come)
+        removed = [f"-{_shown(item)}" for item in before if item not in after]
+        added = [f"+{_shown(item)}" for item in after if item not in before]
+        return ", ".join(removed + added)
     off = "no" if True in (before, after) else "none"
     return f"{_shown(before, off)} -> {_shown(after, off)}"
 
@@ -88,7 +88,7 @@ def _shown(value: Any, off: str = "none") -> str:
 
 
 def _rules(old: Rulebook, new: Rulebook) -> Iterator[str]:
-    """The rules that are of another origin in the new round, or that one of the two does not have."""
+    """The rules whose origin changes, and those that only one of the rounds has."""
     for rule in sorted(all_rules(), key=lambda rule: rule.id):
         before, after = origin_in(rule, old), origin_in(rule, new)
         if before != after:

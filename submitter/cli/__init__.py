@@ -1,7 +1,7 @@
-"""The command line: the only package that prints or exits. Every command imports what it needs when it runs.
+"""The command line: the only package that prints or exits. Each command imports what it needs when it runs.
 
-Exit codes: 0 nothing wrong, 1 findings, 2 wrong input, 3 something is not installed, 4 a run failed, 70 an internal
-error, 130 interrupted.
+Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong input, 3 something is not installed, 4 a run failed,
+70 internal error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ app = typer.Typer(
 _INTERNAL_ERROR, _INTERRUPTED = 70, 130
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         print(f"submitter {VERSION}")
         raise typer.Exit
 
@@ -46,7 +46,9 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _top(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     if debug:
         os.environ["SUBMITTER_DEBUG"] = "1"
@@ -61,11 +63,11 @@ app.add_typer(dataset, name="dataset")
 
 
 def main() -> None:
-    """The entry point: every error is one line and a remedy; a traceback only with --debug."""
+    """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app(standalone_mode=False)
-        if code == _INTERRUPTED:  # typer's own word for a KeyboardInterrupt
+        if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except SubmitterError as error:
@@ -74,7 +76,7 @@ def main() -> None:
         say(f"submitter: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        say("\nsubmitter: interrupted; finished runs are kept, the one under way left nothing")
+        say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
         sys.exit(_INTERRUPTED)
     except typer.TyperException as error:  # a wrong option or argument
         say(f"submitter: {error.format_message()}\n  see submitter --help")
@@ -91,6 +93,6 @@ def main() -> None:
             sys.exit(RunError.exit_code)
         say(
             f"submitter: internal error: {type(error).__name__}: {error}\n"
-            "  run it again with --debug and report what it says"
+            "  run it again with --debug and report the traceback"
         )
         sys.exit(_INTERNAL_ERROR)

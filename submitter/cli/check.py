@@ -1,4 +1,4 @@
-"""The commands that judge: `check`, on a terminal or as a gate, in as many formats as one asks for."""
+"""The command that checks a submission, on a terminal or as a gate in CI, with one or more report formats."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NEVER = "never"
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="A submission tree, or a folder inside one.")],
+    path: Annotated[Path, typer.Argument(help="A submission, or a folder in one.")],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="The round whose rules judge it; by default the one of its seeds.")
+        str | None, typer.Option("--round", help="The round whose rules apply; by default detected by the seeds.")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="full: all rules. official: only what the round's official checker enforces.")
+        str, typer.Option(help="full: all rules. official: only those that the round's official checker enforces.")
     ] = "full",
     formats: Annotated[
         list[str] | None,
@@ -34,17 +34,21 @@ def check(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the report here instead of to stdout.")] = None,
-    select: Annotated[list[str] | None, typer.Option(help="Only these rules: an id, or the beginning of ids.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Not these rules.")] = None,
+    select: Annotated[list[str] | None, typer.Option(help="Apply only these rules: ids, or prefixes of ids.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Leave out these rules.")] = None,
     waive: Annotated[
-        list[str] | None, typer.Option(metavar='ID="REASON"', help="This rule need not hold here, and why.")
+        list[str] | None, typer.Option(metavar='ID="REASON"', help="Do not fail because of this rule, for this reason.")
     ] = None,
-    submitter: Annotated[list[str] | None, typer.Option(help="Only this submitter's results.")] = None,
-    fail_on: Annotated[str, typer.Option(help="Exit with 1 from here on: error, warning, note, never.")] = "error",
-    partial: Annotated[bool, typer.Option("--partial", help="Sort into right, wrong, missing; fail by wrong.")] = False,
-    jobs: Annotated[int | None, typer.Option(help="How many processes; by default one a CPU.")] = None,
+    submitter: Annotated[list[str] | None, typer.Option(help="Check only this submitter's results.")] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="The lowest severity that exits with 1: error, warning, note, never.")
+    ] = "error",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Sort into right, wrong and missing; fail only by wrong.")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option(help="Number of processes; by default one per CPU.")] = None,
 ) -> None:
-    """Judge a submission tree by the rules of its round."""
+    """Check a submission by the rules of its round."""
     from submitter import checker, plugins
     from submitter.checker.finding import Severity
     from submitter.rulebook import load_rulebook
@@ -55,7 +59,7 @@ def check(
     plugins.require(fail_on, thresholds, "severity")
     opened = open_submission(path, load_rulebook(round_name) if round_name else None)
     if round_name is None:
-        say(f"judged by the rules of round {opened.book.name} (--round names another)")
+        say(f"the rules of round {opened.book.name} apply (--round selects another)")
     report = checker.check(
         opened,
         select=select or (),
@@ -76,7 +80,7 @@ def check(
 
 
 def render(report: Report, name: str, *, colour: bool = False) -> str:
-    """A report in a format; `colour` is for terminals."""
+    """The report as text in the format `name`; `colour` is for terminals."""
     from submitter import plugins
 
     text: str = plugins.load(_REPORTERS, name, "format").render(report, colour=colour)
@@ -84,26 +88,26 @@ def render(report: Report, name: str, *, colour: bool = False) -> str:
 
 
 def _outputs(formats: list[str], output: Path | None) -> list[tuple[str, Path | None]]:
-    """Each format with the file it goes to, None for stdout."""
+    """Each format with the file that it is written to, None for stdout."""
     from submitter import plugins
 
     known = plugins.names(_REPORTERS)
     outputs: list[tuple[str, Path | None]] = []
-    for wanted in formats:
-        name, _, file = wanted.partition("=")
+    for option in formats:
+        name, _, file = option.partition("=")
         plugins.require(name, known, "format")
         outputs.append((name, Path(file) if file else None))
     if output is not None:
         if len(outputs) > 1:
-            raise InputError("--output is for one format", "name a file for each: --format sarif=report.sarif")
+            raise InputError("--output works with one format only", "give a file for each: --format sarif=report.sarif")
         outputs = [(outputs[0][0], output)]
     for _, target in outputs:
         if target is not None and not target.absolute().parent.is_dir():
             raise InputError(
-                f"there is no folder {target.absolute().parent} to write {target.name} to", "make it first"
+                f"there is no folder {target.absolute().parent} to write {target.name} to", "create it first"
             )
     if [target for _, target in outputs].count(None) > 1:
-        raise InputError("only one format can go to stdout", "name files for the others: --format sarif=report.sarif")
+        raise InputError("only one format can go to stdout", "give files for the others: --format sarif=report.sarif")
     return outputs
 
 
@@ -116,15 +120,15 @@ def _write(file: Path, text: str) -> None:
         else:
             write_atomically(file, text.encode())
     except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}", "name another file") from None
+        raise InputError(f"{file} cannot be written: {error.strerror}", "give another file") from None
 
 
 def _waivers(waive: list[str] | tuple[str, ...]) -> dict[str, str]:
-    """Reasons by rule id."""
+    """The reasons of the `--waive` options, by rule id."""
     reasons: dict[str, str] = {}
     for waiver in waive:
         rule, _, reason = waiver.partition("=")
         if not reason.strip():
-            raise InputError(f"the waiver of {rule} gives no reason", f'write --waive {rule}="why it need not hold"')
+            raise InputError(f"the waiver of {rule} has no reason", f'write --waive {rule}="the reason"')
         reasons[rule] = reason.strip()
     return reasons

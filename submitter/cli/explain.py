@@ -1,4 +1,4 @@
-"""The command that explains a verdict of LoadGen's."""
+"""The command that explains LoadGen's verdict on a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _FORMATS = ("text", "json")
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A run's folder, a result's, or one with LoadGen's logs.")],
-    round_name: Annotated[str | None, typer.Option("--round", help="Its round; by default the log's own.")] = None,
+    run: Annotated[Path, typer.Argument(help="The folder of a run or a result, or any folder with LoadGen's logs.")],
+    round_name: Annotated[
+        str | None, typer.Option("--round", help="Its round; by default as recorded, or detected by the seeds.")
+    ] = None,
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> int:
-    """Say why a run is INVALID and what would pass, or with how much headroom it is VALID."""
+    """Show why a run is INVALID and what would pass, or with how much headroom it is VALID."""
     from submitter import plugins
     from submitter.insight.explain import explain as explain_log
     from submitter.insight.find_run import find_run
@@ -28,7 +30,7 @@ def explain(
     plugins.require(format, _FORMATS, "format")
     found = find_run(run, round_name)
     try:
-        explanation = explain_log(found.log, found.demands)
+        explanation = explain_log(found.log, found.requirements)
     except ValueError as error:
         raise InputError(f"{found.folder}: the log {error}") from None
     if format == "json":
@@ -40,9 +42,19 @@ def explain(
 
 def _json(explanation: Explanation, about: str) -> str:
     import json
-    from dataclasses import asdict
 
-    return json.dumps({"about": about, **asdict(explanation)}, indent=2)
+    conditions = [
+        {"name": c.name, "met": c.met, "told": list(c.figures), "advice": list(c.advice)}
+        for c in explanation.conditions
+    ]
+    document = {
+        "about": about,
+        "verdict": explanation.verdict,
+        "scenario": explanation.scenario,
+        "conditions": conditions,
+        "advice": list(explanation.advice),
+    }
+    return json.dumps(document, indent=2)
 
 
 def _text(explanation: Explanation, about: str) -> list[str]:
@@ -54,7 +66,7 @@ def _text(explanation: Explanation, about: str) -> list[str]:
     lines = [about, f"LoadGen calls this {explanation.scenario} run {verdict}{why}.", ""]
     for condition in explanation.conditions:
         mark = "✓" if condition.met else "✗"
-        lines.append(f"  {mark} {condition.name:<24} {condition.told[0]}")
-        lines += [f"    {'':<24} {part}" for part in condition.told[1:]]
-    advice = [part for condition in explanation.failed for part in condition.advice] + list(explanation.advice)
-    return [*lines, "", "What would pass:", *(f"  {part}" for part in advice)] if advice else lines
+        lines.append(f"  {mark} {condition.name:<24} {condition.figures[0]}")
+        lines += [f"    {'':<24} {line}" for line in condition.figures[1:]]
+    advice = [line for condition in explanation.failed for line in condition.advice] + list(explanation.advice)
+    return [*lines, "", "What would pass:", *(f"  {line}" for line in advice)] if advice else lines

@@ -1,4 +1,4 @@
-"""What goes to a person: stdout is the report, stderr the conversation."""
+"""Messages to the user go to stderr; stdout is for reports."""
 
 from __future__ import annotations
 

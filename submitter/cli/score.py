@@ -11,7 +11,7 @@ from submitter.cli.say import say
 from submitter.errors import InputError
 
 if TYPE_CHECKING:
-    from submitter.insight.standings import ResultStanding
+    from submitter.insight.scored_results import ScoredResult
 
 
 def score(
@@ -41,7 +41,7 @@ def score(
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
     """1 if a result of the closed division misses a target, or another score comes out than is stated; else 0."""
     from submitter.console import margins
-    from submitter.insight.standings import standings
+    from submitter.insight.scored_results import scored_results
     from submitter.rulebook import load_rulebook
     from submitter.submission import open_submission
 
@@ -49,7 +49,7 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
     if round_name is None:
         say(f"targets of round {opened.book.name} (--round names another)")
     wrong = 0
-    for standing in standings(opened):
+    for standing in scored_results(opened):
         figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no figure"
         print(f"{standing.path}: {figure}")
         for name, value, target in standing.scores:
@@ -62,12 +62,12 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
     return 1 if wrong else 0
 
 
-def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | None) -> bool:
+def _answers(standing: ScoredResult, dataset: Path | None, tokenizer: Path | None) -> bool:
     """Say what the accuracy log still allows, and do it where all that it takes was given; True if a score differs."""
-    from submitter.insight.standings import Answers
+    from submitter.insight.scored_results import AccuracyLogState
 
-    if standing.answers is not Answers.WHOLE:
-        print(f"  accuracy log {standing.answers}: it cannot be scored again")
+    if standing.accuracy_log is not AccuracyLogState.WHOLE:
+        print(f"  accuracy log {standing.accuracy_log}: it cannot be scored again")
         return False
     if dataset is None or tokenizer is None:
         print("  accuracy log whole: give --dataset and --tokenizer to score it again")
@@ -77,7 +77,7 @@ def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | N
 
     references = Dataset.open(dataset)
     references.verify()
-    again = scoring.score(standing.answers_path, references.references(), tokenizer)
+    again = scoring.score(standing.accuracy_log_path, references.references(), tokenizer)
     stated = {name: value for name, value, _ in standing.scores if value is not None}
     other = {name: again.metrics[name] for name in stated if again.metrics.get(name, stated[name]) != stated[name]}
     for name, found in other.items():

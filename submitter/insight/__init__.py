@@ -1,1 +1,1 @@
-"""What a submission shows beside a verdict: why a run is valid or not, and where each result stands."""
+"""What a submission shows beside the check: why a run is valid or not, and each result's scores and targets."""

@@ -1,6 +1,6 @@
-"""Why a run is valid or not, in words: LoadGen's four conditions, each by its figures, and what would pass.
+"""Why a run is valid or not, as text: the figures behind LoadGen's four conditions, and what would pass.
 
-Nothing is judged here that LoadGen did not: the explanation follows its verdict and computes the distance to it.
+This does not judge anything that LoadGen did not judge: it follows LoadGen's verdict and computes the distance to it.
 LoadGen: results.cc, MinDurationMet to EarlyStopping (mlcommons/inference b66003e1).
 """
 
@@ -8,46 +8,53 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 from submitter import early_stopping
+from submitter.insight.less_load import less_load
 from submitter.logs import DetailLog
 from submitter.model import Scenario
 from submitter.rulebook import TokenLatency
 from submitter.submission import latencies
 from submitter.submission.latencies import LatencyKind, Limit, OverLimit, number
+from submitter.units import MS_PER_S, NS_PER_MS, S_PER_MIN
 
-_NS_PER_MS = 1e6
-# Beyond so many times its queries nobody would run on: then a lower rate is the only advice.
-_RUN_ON = 20
+# Advice to run longer ends at this many times the queries of the run; beyond it, only a lower rate is advised.
+_MAX_LONGER = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One of LoadGen's four conditions. `met` is LoadGen's word, `told` the figures, `advice` what would pass."""
+    """A condition of a valid run: one of LoadGen's four, or one of the round's."""
 
     name: str
     met: bool
-    told: tuple[str, ...]
+    """For LoadGen's conditions, as LoadGen reports it."""
+    figures: tuple[str, ...]
+    """The figures behind it, a line each."""
     advice: tuple[str, ...] = ()
+    """What would meet it, a line each."""
 
 
 @dataclass(frozen=True)
-class Demands:
-    """What the round asks of a run of this benchmark in its folder's scenario, whatever LoadGen was told."""
+class RoundRequirements:
+    """What the round requires of a run of this benchmark in its folder's scenario, whatever LoadGen was set to."""
 
     min_duration_ms: int
     token_latency: TokenLatency | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """LoadGen's verdict and scenario, its conditions and then the round's, and how much less load would pass."""
+    """LoadGen's verdict on a run, and the conditions behind it."""
 
     verdict: str
+    """As in the log: VALID or INVALID."""
     scenario: str
+    """The scenario that LoadGen ran."""
     conditions: tuple[Condition, ...]
+    """LoadGen's, then the round's."""
     advice: tuple[str, ...] = ()
+    """How much less load would pass, if a limit on latencies failed."""
 
     @property
     def failed(self) -> tuple[Condition, ...]:
@@ -58,33 +65,35 @@ class Explanation:
         return self.verdict == "VALID" and not self.failed
 
 
-def explain(log: DetailLog, demands: Demands | None = None) -> Explanation:
-    """Explain a performance run; `demands` are None where its round or its benchmark is not known.
+def explain(log: DetailLog, requirements: RoundRequirements | None = None) -> Explanation:
+    """Explain a performance run; `requirements` is None if its round or its benchmark is not known.
 
-    ValueError where the log has no verdict: it is of an accuracy run, or was cut.
+    ValueError if the log has no verdict, because it is of an accuracy run or is incomplete.
     """
     verdict = log["result_validity"]
     if not isinstance(verdict, str):
         if log["effective_test_mode"] == "AccuracyOnly":
-            raise ValueError("is of an accuracy run: LoadGen gives only performance runs a verdict")
-        raise ValueError("has no verdict of LoadGen: the run did not end, or the log was cut")
+            raise ValueError("is of an accuracy run: LoadGen gives a verdict only on performance runs")
+        raise ValueError("has no verdict: the run did not end, or the log is incomplete")
     scenario = latencies.scenario_of(log)
     if scenario is None:
-        raise ValueError("names no scenario of LoadGen's")
+        raise ValueError("does not name a LoadGen scenario")
     conditions = [_duration(log), _queries(log)]
     if scenario is Scenario.SERVER:
         conditions.append(_constraints(log))
     if scenario is not Scenario.OFFLINE:
         conditions.append(_early_stopping(log))
     failed_limits = any(not c.met for c in conditions if c.name in (_CONSTRAINTS, _EARLY_STOPPING))
-    advice = _less_load(log) if failed_limits and scenario is Scenario.SERVER else ()
-    if demands is not None:
-        conditions += _of_the_round(log, demands)
-    return Explanation(verdict, scenario.value, tuple(conditions), advice)
+    advice = less_load(log) if failed_limits and scenario is Scenario.SERVER else ()
+    if requirements is not None:
+        conditions += _round_conditions(log, requirements)
+    return Explanation(verdict=verdict, scenario=scenario.value, conditions=tuple(conditions), advice=advice)
 
 
 _DURATION, _QUERIES = "minimum duration", "minimum queries"
 _CONSTRAINTS, _EARLY_STOPPING = "performance constraints", "early stopping"
+_NO_DURATION = "the log does not show how long the run lasted"
+_NO_QUERIES = "the log does not show how many queries there were"
 
 
 def _met(log: DetailLog, key: str) -> bool:
@@ -95,41 +104,41 @@ def _duration(log: DetailLog) -> Condition:
     met, lasted_ms = _met(log, "result_min_duration_met"), latencies.lasted_ms(log)
     required_ms, queries = number(log, "effective_min_duration_ms"), latencies.queries_of(log)
     if lasted_ms is None or required_ms is None:
-        return Condition(_DURATION, met, ("the log does not tell how long the run lasted",))
+        return Condition(name=_DURATION, met=met, figures=(_NO_DURATION,))
     missing_ms = required_ms - lasted_ms
-    if met:  # the rate that tells the duration is logged with six digits
+    if met:  # the duration is computed from a rate, which is logged with six digits
         missing_ms = min(missing_ms, 0.0)
+    lasted = f"{_duration_text(lasted_ms)} of {_duration_text(required_ms)}"
     if missing_ms <= 0:
-        return Condition(_DURATION, met, (f"{_s(lasted_ms)} of {_s(required_ms)}, {_s(abs(missing_ms))} to spare",))
-    told = (f"{_s(lasted_ms)} of {_s(required_ms)}, {_s(missing_ms)} too short",)
-    offline = latencies.scenario_of(log) is Scenario.OFFLINE
-    count = number(log, "generated_samples_per_query") if offline else queries
+        return Condition(name=_DURATION, met=met, figures=(f"{lasted}, {_duration_text(abs(missing_ms))} to spare",))
+    figures = (f"{lasted}, {_duration_text(missing_ms)} too short",)
+    is_offline = latencies.scenario_of(log) is Scenario.OFFLINE
+    count = number(log, "generated_samples_per_query") if is_offline else queries
     if not count or lasted_ms <= 0:
-        return Condition(_DURATION, met, told)
-    more, what = math.ceil(count * missing_ms / lasted_ms), "samples" if offline else "queries"
-    knob = "raise target_qps by as much, LoadGen makes the query from it" if offline else "raise min_query_count"
-    return Condition(
-        _DURATION, met, told, (f"{more:,} more {what} at this rate ({missing_ms / lasted_ms:.0%}): {knob}",)
-    )
+        return Condition(name=_DURATION, met=met, figures=figures)
+    more, what = math.ceil(count * missing_ms / lasted_ms), "samples" if is_offline else "queries"
+    how = "raise target_qps by as much; LoadGen sizes the query by it" if is_offline else "raise min_query_count"
+    advice = f"{more:,} more {what} at this rate ({missing_ms / lasted_ms:.0%}): {how}"
+    return Condition(name=_DURATION, met=met, figures=figures, advice=(advice,))
 
 
 def _queries(log: DetailLog) -> Condition:
     met, queries = _met(log, "result_min_queries_met"), latencies.queries_of(log)
     required = number(log, "effective_min_query_count")
     if queries is None or required is None:
-        return Condition(_QUERIES, met, ("the log does not tell how many queries there were",))
-    told = f"{queries:,} of {required:,.0f}"
-    rate = _rate(log)
+        return Condition(name=_QUERIES, met=met, figures=(_NO_QUERIES,))
+    figures = (f"{queries:,} of {required:,.0f}",)
     if queries >= required:
-        return Condition(_QUERIES, met, (told,))
-    time = f", {_s((required - queries) / rate * 1e3)} more at this rate" if rate else ""
-    return Condition(_QUERIES, met, (told,), (f"{required - queries:,.0f} more queries{time}",))
+        return Condition(name=_QUERIES, met=met, figures=figures)
+    rate = _rate(log)
+    time = f", {_duration_text((required - queries) / rate * MS_PER_S)} more at this rate" if rate else ""
+    return Condition(name=_QUERIES, met=met, figures=figures, advice=(f"{required - queries:,.0f} more queries{time}",))
 
 
 def _rate(log: DetailLog) -> float | None:
-    """Queries in a second, as they were asked."""
+    """Queries per second, as LoadGen issued them."""
     lasted_ms, queries = latencies.lasted_ms(log), latencies.queries_of(log)
-    return queries / lasted_ms * 1e3 if lasted_ms and queries and lasted_ms > 0 else None
+    return queries / lasted_ms * MS_PER_S if lasted_ms and queries and lasted_ms > 0 else None
 
 
 def _percentile_key(log: DetailLog, kind: LatencyKind) -> str:
@@ -137,157 +146,109 @@ def _percentile_key(log: DetailLog, kind: LatencyKind) -> str:
 
 
 def _constraints(log: DetailLog) -> Condition:
-    told = []
+    figures = []
     for limit in latencies.limits_of(log):
         key = _percentile_key(log, limit.kind)
         if (found_ns := number(log, key)) is not None:
-            told.append(_headroom(limit.kind.name, found_ns, limit.limit_ns))
-    return Condition(_CONSTRAINTS, _met(log, "result_perf_constraints_met"), tuple(told) or ("the log has no limits",))
+            figures.append(_headroom(limit.kind.name, found_ns, limit.limit_ns))
+    met = _met(log, "result_perf_constraints_met")
+    return Condition(name=_CONSTRAINTS, met=met, figures=tuple(figures) or ("the log has no limits",))
 
 
 def _headroom(name: str, found_ns: float, limit_ns: float) -> str:
     share = f"{abs(1 - found_ns / limit_ns):.1%}" if limit_ns > 0 else "far"
     how = f"{share} to spare" if found_ns <= limit_ns else f"{share} over"
-    return f"{name} p99 {found_ns / _NS_PER_MS:,.1f} ms of {limit_ns / _NS_PER_MS:,.1f} ms, {how}"
+    return f"{name} p99 {found_ns / NS_PER_MS:,.1f} ms of {limit_ns / NS_PER_MS:,.1f} ms, {how}"
 
 
 def _early_stopping(log: DetailLog) -> Condition:
     met, queries = _met(log, "early_stopping_met"), latencies.queries_of(log)
     percentile = latencies.target_percentile(log)
     if queries is None or percentile is None:
-        return Condition(_EARLY_STOPPING, met, ("the log does not tell how many queries there were",))
+        return Condition(name=_EARLY_STOPPING, met=met, figures=(_NO_QUERIES,))
     if latencies.scenario_of(log) is not Scenario.SERVER:
-        return _estimated(log, met, queries, percentile)
-    told: list[str] = []
+        return _estimate(log, met, queries, percentile)
+    figures: list[str] = []
     advice: list[str] = []
     for limit in latencies.limits_of(log):
         allowed = early_stopping.over_limit_allowed(queries, percentile)
         over = latencies.server_over_limit(log, limit, queries)
-        if met and allowed is not None:  # then LoadGen, who knows them all, found no more than that
+        if met and allowed is not None:  # LoadGen knows every latency, so no more than that were over the limit
             over = OverLimit(over.least, max(over.least, min(over.most, allowed)))
-        told.append(_over_told(limit, over, queries, allowed))
+        figures.append(_over_limit_text(limit, over, queries, allowed))
         if allowed is None or over.most > allowed:
             advice += _more_queries(log, limit, over, queries, percentile)
-    return Condition(_EARLY_STOPPING, met, tuple(told), () if met else tuple(advice))
+    return Condition(name=_EARLY_STOPPING, met=met, figures=tuple(figures), advice=() if met else tuple(advice))
 
 
-def _over_told(limit: Limit, over: OverLimit, queries: int, allowed: int | None) -> str:
-    may = "they are too few even if none were" if allowed is None else f"{allowed:,} may be"
-    source = "" if over.exact else " (the log has percentiles, not all)"
-    return f"{limit.kind.name}: {over} of {queries:,} queries over {limit.limit_ns / _NS_PER_MS:,.1f} ms{source}; {may}"
+def _over_limit_text(limit: Limit, over: OverLimit, queries: int, allowed: int | None) -> str:
+    may = "too few queries even with none over the limit" if allowed is None else f"{allowed:,} may be"
+    source = "" if over.exact else " (the log has only percentiles)"
+    return f"{limit.kind.name}: {over} of {queries:,} queries over {limit.limit_ns / NS_PER_MS:,.1f} ms{source}; {may}"
 
 
 def _more_queries(log: DetailLog, limit: Limit, over: OverLimit, queries: int, percentile: float) -> list[str]:
-    """What would pass for one limit: more queries, all of them within it or as many over it as so far."""
+    """What would pass for one limit: more queries, either all within it or with the same share over it as before."""
     if early_stopping.passes(queries, over.least, percentile) and not over.exact:
-        return []  # whether it fails is not known
+        return []  # it is not known whether this limit fails
     rate, name = _rate(log), limit.kind.name
     more = early_stopping.queries_needed(over.least, percentile) - queries
     least = "" if over.exact else "at least "
-    lines = [f"{name}: {least}{more:,} more queries, all within the limit{_time(more, rate)}"]
-    total = early_stopping.queries_needed_at_share(over.least / queries, percentile, _RUN_ON * queries)
+    lines = [f"{name}: {least}{more:,} more queries, all within the limit{_time_text(more, rate)}"]
+    total = early_stopping.queries_needed_at_share(over.least / queries, percentile, _MAX_LONGER * queries)
     if total is None:
         lines.append(f"{name}: with {over.least / queries:.2%} over the limit, more queries alone do not help")
     elif total > queries and over.least:
         more = total - queries
-        lines.append(f"{name}: about {more:,} more if as many go on being over the limit{_time(more, rate)}")
+        lines.append(f"{name}: about {more:,} more if the same share stays over the limit{_time_text(more, rate)}")
     return lines
 
 
-def _time(queries: int, rate: float | None) -> str:
-    return f" ({_s(queries / rate * 1e3)} at this rate)" if rate else ""
+def _time_text(queries: int, rate: float | None) -> str:
+    return f" ({_duration_text(queries / rate * MS_PER_S)} at this rate)" if rate else ""
 
 
-def _estimated(log: DetailLog, met: bool, queries: int, percentile: float) -> Condition:
-    found = early_stopping.estimate(queries, percentile)
+def _estimate(log: DetailLog, met: bool, queries: int, percentile: float) -> Condition:
+    """Early stopping in SingleStream and MultiStream, where it estimates a percentile from the highest latencies."""
+    estimate = early_stopping.estimate(queries, percentile)
     name = f"p{percentile * 100:g}"
-    if found.rank is None:
-        more = found.minimum - queries
-        told = f"{queries:,} queries, {found.minimum:,} are the fewest for an estimate of the {name}"
-        return Condition(_EARLY_STOPPING, met, (told,), (f"{more:,} more queries{_time(more, _rate(log))}",))
-    single = latencies.scenario_of(log) is Scenario.SINGLE_STREAM
-    value_ns = number(log, "early_stopping_latency_ss" if single else "early_stopping_latency_ms")
-    value = "" if value_ns is None else f": {value_ns / _NS_PER_MS:,.3f} ms"
-    # With token latencies LoadGen estimates TPOT first and then TTFT, which it keeps.
-    of = "TTFT" if log["requested_use_token_latencies"] is True else "latency"
-    told = f"{queries:,} queries; the {name} is estimated by the highest {of} but {found.rank - 1:,}{value}"
-    return Condition(_EARLY_STOPPING, met, (told,))
+    if estimate.rank is None:
+        more = estimate.minimum - queries
+        figures = f"{queries:,} queries; an estimate of the {name} needs at least {estimate.minimum:,}"
+        advice = f"{more:,} more queries{_time_text(more, _rate(log))}"
+        return Condition(name=_EARLY_STOPPING, met=met, figures=(figures,), advice=(advice,))
+    is_single = latencies.scenario_of(log) is Scenario.SINGLE_STREAM
+    value_ns = number(log, "early_stopping_latency_ss" if is_single else "early_stopping_latency_ms")
+    value = "" if value_ns is None else f": {value_ns / NS_PER_MS:,.3f} ms"
+    # With token latencies LoadGen estimates first TPOT and then TTFT, and keeps the latter.
+    kind = "TTFT" if log["requested_use_token_latencies"] is True else "latency"
+    discarded = estimate.rank - 1
+    figures = f"{queries:,} queries; the {name} estimate is the highest {kind} after discarding {discarded:,}{value}"
+    return Condition(name=_EARLY_STOPPING, met=met, figures=(figures,))
 
 
-def _of_the_round(log: DetailLog, demands: Demands) -> list[Condition]:
+def _round_conditions(log: DetailLog, requirements: RoundRequirements) -> list[Condition]:
     conditions = []
-    asked_ms, required_ms = number(log, "effective_min_duration_ms"), demands.min_duration_ms
-    if asked_ms is not None and asked_ms < required_ms:
-        told = f"at least {_s(asked_ms)} were asked of LoadGen, {_s(required_ms)} of the submission"
-        conditions.append(Condition("the round's duration", False, (told,)))
-    if demands.token_latency is not None:
-        pairs = ((latencies.TTFT, demands.token_latency.ttft_ns), (latencies.TPOT, demands.token_latency.tpot_ns))
+    set_ms, required_ms = number(log, "effective_min_duration_ms"), requirements.min_duration_ms
+    if set_ms is not None and set_ms < required_ms:
+        figures = f"LoadGen was set to {_duration_text(set_ms)}, the round requires {_duration_text(required_ms)}"
+        conditions.append(Condition(name="the round's duration", met=False, figures=(figures,)))
+    if (limits := requirements.token_latency) is not None:
+        pairs = ((latencies.TTFT, limits.ttft_ns), (latencies.TPOT, limits.tpot_ns))
         found = [
-            (k.name, found_ns, limit) for k, limit in pairs if (found_ns := number(log, k.key("99.00"))) is not None
+            (kind.name, found_ns, limit_ns)
+            for kind, limit_ns in pairs
+            if (found_ns := number(log, kind.key("99.00"))) is not None
         ]
-        told_all = tuple(_headroom(*one) for one in found)
-        if told_all:
-            kept = all(found_ns < limit_ns for _, found_ns, limit_ns in found)
-            conditions.append(Condition("the round's limits", kept, told_all))
+        if found:
+            met = all(found_ns < limit_ns for _, found_ns, limit_ns in found)
+            lines = tuple(_headroom(*latency) for latency in found)
+            conditions.append(Condition(name="the round's limits", met=met, figures=lines))
     return conditions
 
 
-def _less_load(log: DetailLog) -> tuple[str, ...]:
-    """How much less target QPS might pass, by the worst of the limits."""
-    target, completed = number(log, "effective_target_qps"), number(log, "result_completed_samples_per_sec")
-    queries, percentile = latencies.queries_of(log), latencies.target_percentile(log)
-    if not target or target <= 0 or queries is None or percentile is None:
-        return ()
-    kept, why = 1.0, ""
-    for limit in latencies.limits_of(log):
-        share, reason = _share_kept(log, limit, queries, percentile, completed / target if completed else None)
-        if share == 0.0:
-            return (f"{limit.kind.name}: {reason}",)
-        if share < kept:
-            kept, why = share, f"{limit.kind.name}: {reason}"
-    if kept == 1.0:
-        return ()
-    return (f"or about {1 - kept:.0%} less target QPS: {target * kept:,.4g} instead of {target:,.4g}", why)
-
-
-def _share_kept(
-    log: DetailLog, limit: Limit, queries: int, percentile: float, completed: float | None
-) -> tuple[float, str]:
-    """The share of the target QPS at which the limit may be kept, 0 for none, and the model that says so.
-
-    A system that cannot keep up has queries waiting, so even half of them are over the limit: it can do what it
-    completed. Else latency grows with the load, ever faster; below the straight line from no load to this run, then.
-    """
-    points = dict(latencies.ranked(log, limit.kind))
-    shortest, median = points.get(limit.kind.shortest), points.get(limit.kind.key("50.00"))
-    if shortest is not None and shortest > limit.limit_ns:
-        return 0.0, "even the fastest query is over the limit, so a lower rate does not help"
-    if median is not None and median > limit.limit_ns and completed is not None and 0 < completed < 1:
-        return completed, "an estimate: most queries waited, so this is the rate that was completed, as an upper bound"
-    shares = [(1 - below, value) for key, below in limit.kind.ranks if (value := number(log, key)) is not None]
-    tail_ns = _at_share(shares, (early_stopping.over_limit_allowed(queries, percentile) or 0) / queries)
-    if tail_ns is None or tail_ns <= limit.limit_ns:
-        tail_ns = next((value for _, value in shares if value > limit.limit_ns), None)
-    if shortest is None or tail_ns is None or shortest >= limit.limit_ns:
-        return 1.0, ""
-    share = (limit.limit_ns - shortest) / (tail_ns - shortest)
-    ends = f"the fastest query ({shortest / _NS_PER_MS:,.1f} ms) to the tail's {tail_ns / _NS_PER_MS:,.1f} ms"
-    return share, f"an estimate: on the line from {ends}, taking latency to grow with the load no slower than that"
-
-
-def _at_share(known: list[tuple[float, float]], share: float) -> float | None:
-    """About the latency that a share of the queries exceeds: between known ones, linear in the share's logarithm."""
-    for (upper, low_ns), (lower, high_ns) in pairwise(known):
-        if lower <= share <= upper:
-            if share <= 0 or lower <= 0:
-                return high_ns
-            part = math.log(upper / share) / math.log(upper / lower)
-            return low_ns + part * (high_ns - low_ns)
-    return None
-
-
-def _s(duration_ms: float) -> str:
-    seconds = duration_ms / 1e3
-    if seconds > 600:
-        return f"{seconds / 60:,.1f} min"
+def _duration_text(duration_ms: float) -> str:
+    seconds = duration_ms / MS_PER_S
+    if seconds > 10 * S_PER_MIN:
+        return f"{seconds / S_PER_MIN:,.1f} min"
     return f"{seconds:.1f} s" if seconds >= 1 else f"{duration_ms:.3g} ms"

@@ -1,4 +1,4 @@
-"""Which run someone means: a folder of LoadGen's logs, a run of the harness, or a result of a submission."""
+"""Finds the run that a path names: a folder with LoadGen's logs, a run of the harness, or a submission's result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from submitter import layout
 from submitter.errors import InputError
-from submitter.insight.explain import Demands
+from submitter.insight.explain import RoundRequirements
 from submitter.logs import DetailLog, LogFormatError, parse_detail
 from submitter.model import Scenario
 from submitter.record import RECORD, read_record
@@ -16,17 +16,20 @@ from submitter.submission.files import LOG_LIMIT_BYTES, Files, Unavailable
 from submitter.submission.opened import open_submission
 from submitter.submission.tree import Result
 
-_NAMED = 3
+_RESULTS_NAMED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FoundRun:
-    """A run's log and what is known of it: in words, and what its round demands if its round is known."""
+    """A run and what is known of it."""
 
     folder: Path
+    """The folder with its logs."""
     log: DetailLog
     about: str
-    demands: Demands | None
+    """Its result or benchmark, and its round, as text; empty if nothing is known."""
+    requirements: RoundRequirements | None
+    """What its round requires; None if the round or the benchmark is not known."""
 
 
 def find_run(path: Path, round_name: str | None = None) -> FoundRun:
@@ -34,18 +37,17 @@ def find_run(path: Path, round_name: str | None = None) -> FoundRun:
     if path.name == layout.DETAIL_LOG:
         path = path.parent
     if not path.is_dir():
-        raise InputError(
-            f"{path} is no folder" if path.exists() else f"{path} does not exist", "name a run or a result"
-        )
+        reason = "is not a folder" if path.exists() else "does not exist"
+        raise InputError(f"{path} {reason}", "give the folder of a run or a result")
     result = _result_at(path, round_name)
     if (path / layout.DETAIL_LOG).exists():
         folder = path
     elif result is not None:
         folder = result.files.root / result.performance.path
     else:
-        raise InputError(f"{path} holds no {layout.DETAIL_LOG}", "name a folder with LoadGen's logs, or a result")
-    about, demands = _facts(folder, result, round_name)
-    return FoundRun(folder, _read(folder), about, demands)
+        raise InputError(f"{path} holds no {layout.DETAIL_LOG}", "give a folder with LoadGen's logs, or a result")
+    about, requirements = _facts(folder, result, round_name)
+    return FoundRun(folder=folder, log=_read(folder), about=about, requirements=requirements)
 
 
 def _read(folder: Path) -> DetailLog:
@@ -55,11 +57,11 @@ def _read(folder: Path) -> DetailLog:
     except Unavailable as reason:
         raise InputError(f"{folder / name} {reason.reason}") from None
     except LogFormatError as error:
-        raise InputError(f"{folder / name} is no log of LoadGen's: {error}") from None
+        raise InputError(f"{folder / name} is not a LoadGen log: {error}") from None
 
 
 def _result_at(path: Path, round_name: str | None) -> Result | None:
-    """The result that `path` is, holds or lies in; None where it is in no submission."""
+    """The result that `path` is, contains or is in; None if it is not part of a submission."""
     book = load_rulebook(round_name) if round_name else None
     try:
         opened = open_submission(path, book)
@@ -67,27 +69,28 @@ def _result_at(path: Path, round_name: str | None) -> Result | None:
         return None
     results = list(opened.results)
     if len(results) > 1:
-        some = ", ".join(str(result.path.relative_to(opened.below)) for result in results[:_NAMED])
-        raise InputError(f"{path} holds {len(results)} results: {some} ...", "name one of them")
+        some = ", ".join(str(result.path.relative_to(opened.selected)) for result in results[:_RESULTS_NAMED])
+        raise InputError(f"{path} holds {len(results)} results: {some} ...", "give one of them")
     return results[0] if results else None
 
 
-def _facts(folder: Path, result: Result | None, round_name: str | None) -> tuple[str, Demands | None]:
+def _facts(folder: Path, result: Result | None, round_name: str | None) -> tuple[str, RoundRequirements | None]:
+    """What is known of a run, for `FoundRun`: from its record, else from the result that it belongs to."""
     if (folder / RECORD).is_file():
         record = read_record(folder)
         name = round_name or record.round
         about = f"{record.benchmark}, {record.scenario}, {record.mode} run, round {name}"
-        return about, _demands(name, record.official_benchmark, record.scenario)
+        return about, _requirements(name, record.official_benchmark, record.scenario)
     if result is None:
         return "", None
     about, book = f"{result.key}, round {result.book.name}", result.book
     try:
-        return about, _demands(book.name, result.official_name, result.scenario)
+        return about, _requirements(book.name, result.official_name, result.scenario)
     except Unavailable:
         return about, None
 
 
-def _demands(round_name: str, benchmark: str, scenario: Scenario) -> Demands | None:
+def _requirements(round_name: str, benchmark: str, scenario: Scenario) -> RoundRequirements | None:
     book = load_rulebook(round_name)
     known = book.benchmarks.get(benchmark)
-    return Demands(book.min_duration_ms(benchmark), known.token_latency.get(scenario)) if known else None
+    return RoundRequirements(book.min_duration_ms(benchmark), known.token_latency.get(scenario)) if known else None

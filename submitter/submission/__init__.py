@@ -1,4 +1,7 @@
-"""Anyone's submission as objects: lazy, cached, bounded, raising only `Unavailable`. It reads, and never judges."""
+"""A submission tree, whoever made it, as objects: lazy, cached, limited in size, raising only `Unavailable`.
+
+This package reads and never judges.
+"""
 
 from submitter.submission.files import Unavailable
 from submitter.submission.opened import OpenSubmission, open_submission

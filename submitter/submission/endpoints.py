@@ -1,8 +1,8 @@
-"""What mlcommons/endpoints writes, which measures over HTTP and writes no log of LoadGen's (rounds v6.x).
+"""The files of mlcommons/endpoints, which measures over HTTP and writes no LoadGen log (rounds v6.x).
 
-config.yaml says what was run, performance/result_summary.json what was measured, accuracy/accuracy_results.json how
-good the answers were. Their figures are read here under the names that LoadGen gives them, and from the places where
-the official checker looks for them: parsers/endpoints_parser.py and constants.py ENDPOINTS_*.
+config.yaml is the configuration of the run, performance/result_summary.json has the measured figures, and
+accuracy/accuracy_results.json the scores. Figures are looked up here by their LoadGen names, in the places where the
+official checker looks for them: parsers/endpoints_parser.py and constants.py ENDPOINTS_*.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from submitter.model import Scenario
 from submitter.submission.files import Files, Unreadable
 from submitter.units import NS_PER_S
 
-# A configuration as the tool writes it has 10 kB, nests six deep and has no alias: PyYAML takes a second for a
-# megabyte, and aliases can make little text enormous.
+# A configuration that the tool writes has 10 kB, six levels of nesting and no alias. The limits are needed because
+# PyYAML takes a second per megabyte, and because aliases can expand a short text enormously.
 _CONFIG_LIMIT_BYTES = 1 << 17
 _CONFIG_LIMIT_DEPTH = 64
 _CONFIG_LIMIT_ALIASES = 100
 _CONFIG_LIMIT_ENTRIES = 10_000
 
-# Where a figure stands: in the JSON file of the run, the first of these paths; else in config.yaml, by the path that
-# stands first here, or else by the JSON file's first.
+# Where each figure is: (its path in config.yaml, its possible paths in the run's JSON file). The JSON file is searched
+# first, its paths in this order; then config.yaml, by its own path and then by the first path of the JSON file.
 _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "effective_scenario": ("type", ("effective_scenario",)),
     "effective_min_duration_ms": ("settings.runtime.min_duration_ms", ("min_duration_ms",)),
@@ -48,9 +48,9 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def find(data: Any, path: Sequence[str]) -> Any:
-    """What stands at a path of nested objects; None if nothing does. A key may have dots in it, the longest wins.
+    """The value at a path in nested objects; None if there is none. Keys may contain dots; the longest match wins.
 
-    A percentile is called 99.0 there and 99 here: a last 0 is passed over where a figure is reached before it.
+    A percentile may be called 99.0 in the path and 99 in the file, so a final 0 is ignored once a figure is reached.
     """
     if not path:
         return None if isinstance(data, (dict, list)) and not data else data
@@ -64,12 +64,12 @@ def find(data: Any, path: Sequence[str]) -> Any:
 
 
 def has_place(key: str) -> bool:
-    """Whether endpoints writes a figure of this name of LoadGen's."""
+    """Whether endpoints writes the figure that LoadGen calls `key`."""
     return key in _PLACES
 
 
 def figure(key: str, document: dict[str, Any], config: dict[str, Any]) -> Any:
-    """The value of a figure, named as LoadGen names it, in a run's JSON file or else in config.yaml; None if absent."""
+    """The value of the figure that LoadGen calls `key`, from a run's JSON file or else config.yaml; None if absent."""
     in_config, in_document = _PLACES[key]
     places = [(document, path) for path in in_document]
     places += [(config, path) for path in (in_config, in_document[0]) if path]
@@ -77,38 +77,44 @@ def figure(key: str, document: dict[str, Any], config: dict[str, Any]) -> Any:
     return next((value for value in found if value is not None), None)
 
 
-def scenario_name(folder: str, said: Any) -> str | None:
-    """The scenario as the official checker takes it: what the configuration says, but the folder's of some.
+def scenario_name(folder: str, configured: Any) -> str | None:
+    """The scenario as the official checker determines it: the configured one, but for some scenarios the folder's.
 
-    Only where it is spelled as LoadGen spells it do the token latencies and the benchmark's own metric hold.
-    Official: checks/performance_check.py map_endpoints_scenario.
+    The token latencies and the benchmark's own metric apply only where the name is written exactly as LoadGen writes
+    it. Official: checks/performance_check.py map_endpoints_scenario.
     """
     folder, interactive = folder.lower(), Scenario.INTERACTIVE.value
     if folder == Scenario.SINGLE_STREAM.value.lower():
         return Scenario.SINGLE_STREAM.value
-    if interactive.lower() in (folder, str(said).lower()):
+    if interactive.lower() in (folder, str(configured).lower()):
         return interactive
-    if not isinstance(said, str):
+    if not isinstance(configured, str):
         return None
-    return Scenario.SERVER.value if said.lower() == "online" else said
+    return Scenario.SERVER.value if configured.lower() == "online" else configured
 
 
-def sample_rate(key: str, said: Any, sample_count: float | None, duration_ns: float | None) -> float | None:
-    """Samples per second, which the samples and the time of a run tell where they are not written."""
-    if not (isinstance(said, str) and said and sample_count and duration_ns):
+def sample_rate(key: str, scenario: Any, sample_count: float | None, duration_ns: float | None) -> float | None:
+    """Samples per second, computed from a run's sample count and duration; None if `key` is another figure.
+
+    `scenario` is the configured one, whatever its type; it decides which key is the rate.
+    """
+    if not (isinstance(scenario, str) and scenario and sample_count and duration_ns):
         return None
-    is_offline = said.lower() == Scenario.OFFLINE.value.lower()
-    known = "result_samples_per_second" if is_offline else "result_completed_samples_per_sec"
-    return sample_count / (duration_ns / NS_PER_S) if key == known else None
+    is_offline = scenario.lower() == Scenario.OFFLINE.value.lower()
+    rate_key = "result_samples_per_second" if is_offline else "result_completed_samples_per_sec"
+    return sample_count / (duration_ns / NS_PER_S) if key == rate_key else None
 
 
 def accuracy_entries(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The scores of the accuracy run; the performance run may have been scored beside it."""
+    """The scores of the accuracy run; the list may hold scores of the performance run, too."""
     return [entry for entry in scores if entry.get("dataset_type") in (None, "accuracy")]
 
 
 def samples_scored(scores: list[dict[str, Any]]) -> Any:
-    """How many samples the scores are made of: their sum, what is written where that is no number, None if nothing."""
+    """How many samples were scored, over all data sets.
+
+    None where no entry has a count; where an entry's count is not a number, that value as it is.
+    """
     counts = []
     for entry in accuracy_entries(scores):
         count = entry.get("total_samples")
@@ -122,15 +128,15 @@ def samples_scored(scores: list[dict[str, Any]]) -> Any:
 
 
 def read_config(files: Files, path: PurePosixPath) -> dict[str, Any]:
-    """config.yaml; Unreadable where it is no mapping."""
+    """The contents of config.yaml; Unreadable if it is not a mapping."""
     value = read_yaml(files, path)
     if not isinstance(value, dict):
-        raise Unreadable(path, f"holds no mapping but a {type(value).__name__}")
+        raise Unreadable(path, f"is not a mapping but a {type(value).__name__}")
     return value
 
 
 def read_yaml(files: Files, path: PurePosixPath) -> Any:
-    """The plain data of a file; Unreadable where it is no YAML, or larger or deeper than what people write."""
+    """The plain data of a YAML file; Unreadable if it is not YAML, or is larger or nested deeper than real files."""
     text = files.text(path, _CONFIG_LIMIT_BYTES)
     import yaml  # needed for these files only, and slow to import
 
@@ -153,7 +159,7 @@ def read_yaml(files: Files, path: PurePosixPath) -> Any:
 
     try:
         return yaml.load(text, BoundedLoader)  # a safe loader: it makes plain data only
-    # What the constructors of numbers and dates raise for a tag with a value that is none.
+    # The constructors of numbers and dates raise the others for a tagged value that is not a number or a date.
     except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(path, f"is not YAML: {reason}") from None

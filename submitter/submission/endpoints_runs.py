@@ -1,4 +1,4 @@
-"""Results of mlcommons/endpoints as objects of the tree: a performance and an accuracy run, each file read once."""
+"""Results of mlcommons/endpoints as objects of the tree: a performance run and an accuracy run, each file read once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from submitter.submission.runs import ResultFacts
 
 
 class EndpointsRun(Node):
-    """What endpoints wrote of one run: a JSON file of figures, and the configuration that both runs share."""
+    """The files of one run: a JSON file with its figures, and the configuration that both runs share."""
 
     def __init__(self, result: ResultFacts, document_path: PurePosixPath) -> None:
         super().__init__(result.context, document_path.parent, result.lineage)
@@ -31,7 +31,7 @@ class EndpointsRun(Node):
 
     @cached_property
     def config_path(self) -> PurePosixPath:
-        """config.yaml or config.yml; where neither is there, the first."""
+        """The path of config.yaml or config.yml; of the former if neither exists."""
         paths = self.layout.endpoints_configs(self.result.key)
         return next(filter(self.files.exists, paths), paths[0])
 
@@ -40,11 +40,11 @@ class EndpointsRun(Node):
         return self.load("config", lambda: endpoints.read_config(self.files, self.config_path))
 
     def figure(self, key: str) -> Any:
-        """What was written of a figure, under LoadGen's name of it; None where nothing was."""
+        """The value of the figure that LoadGen calls `key`; None if the files do not have it."""
         return endpoints.figure(key, self.document, self.config)
 
     def number(self, key: str) -> float | None:
-        """A figure that is a finite number, else None."""
+        """As `figure`, but only a finite number; else None."""
         value = self.figure(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
@@ -65,20 +65,20 @@ class EndpointsPerformance(EndpointsRun):
 
     @cached_property
     def scenario_name(self) -> str | None:
-        """The scenario as the official checker takes it; None where neither configuration nor folder says one."""
+        """The scenario as the official checker determines it; None if neither configuration nor folder names one."""
         return endpoints.scenario_name(self.result.key.scenario, self.figure("effective_scenario"))
 
     def metric_key(self, book: Rulebook) -> str | None:
-        """LoadGen's name of the figure that is the result; None where the round has none."""
+        """LoadGen's name for the figure that is the result; None if the round has none for the scenario."""
         scenario = self.result.scenario
         key = book.endpoints.metric.get(scenario) if book.endpoints else None
-        # The benchmarks' own metrics are by LoadGen's scenarios, and Interactive is none of them.
+        # The benchmarks' own metrics are listed by LoadGen scenario, and Interactive is not one.
         if key and self.scenario_name == scenario.value == scenario.loadgen_name:
             return self.result.benchmark.metric.get(scenario, key)
         return key
 
     def value(self, book: Rulebook) -> float | None:
-        """The result's figure, in its unit; None where the files do not have it."""
+        """The result's figure, in its unit; None if the files do not have it."""
         key, scenario = self.metric_key(book), self.result.scenario
         if key is None:
             return None
@@ -93,14 +93,14 @@ class EndpointsPerformance(EndpointsRun):
         return endpoints.sample_rate(key, self.figure("effective_scenario"), count, duration_ns)
 
     def metric(self, book: Rulebook) -> Metric:
-        """The result's figure and unit; Unavailable where the files do not have it."""
+        """The result's figure and unit; Unavailable if the files do not have it."""
         value = self.value(book)
         if value is None:
-            raise Unavailable(self.document_path, "has no figure of the result")
+            raise Unavailable(self.document_path, "does not have the figure of the result")
         return Metric(value, book.metric_unit(self.result.official_name, self.result.scenario))
 
     def audit_path(self, name: str) -> PurePosixPath:
-        """Where the verdict of an audit lies, which stands for a compliance test."""
+        """The path of an audit's verdict; an audit takes the place of a compliance test."""
         return self.layout.endpoints_audit(self.result.key, name)
 
     def audit(self, name: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class EndpointsPerformance(EndpointsRun):
 
 
 class EndpointsAccuracy(EndpointsRun):
-    """The scores of the answers, one for each data set."""
+    """The accuracy run: scores of the answers, one for each data set."""
 
     def __init__(self, result: ResultFacts) -> None:
         super().__init__(result, result.context.layout.endpoints_accuracy(result.key))
@@ -121,22 +121,22 @@ class EndpointsAccuracy(EndpointsRun):
     def _read_scores(self) -> list[dict[str, Any]]:
         entries = self.document.get("accuracy_scores", [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise Unreadable(self.document_path, "has no list of scores under 'accuracy_scores'")
+            raise Unreadable(self.document_path, "has no list of scores in 'accuracy_scores'")
         return entries
 
     @property
     def score(self) -> Any:
-        """The first data set's score: a number, a text, or numbers by name; None where there is none."""
+        """The first data set's score: a number, a text, or numbers by name; None if there is none."""
         return next((entry["score"] for entry in self.scores if entry.get("score") is not None), None)
 
     @property
     def accuracy_scores(self) -> list[dict[str, Any]]:
-        """The scores of the accuracy run; the performance run may have been scored beside it."""
+        """The scores of the accuracy run; the list may hold scores of the performance run, too."""
         return endpoints.accuracy_entries(self.scores)
 
     @property
     def samples(self) -> Any:
-        """How many samples the scores are made of; where they do not say, what the run says; None if nothing does."""
+        """How many samples were scored: as the scores state it, else as the run states it; None if neither does."""
         count = endpoints.samples_scored(self.scores)
         return self.figure("qsl_reported_total_count") if count is None else count
 
@@ -145,9 +145,9 @@ class EndpointsAccuracy(EndpointsRun):
 
 
 def is_endpoints(result: ResultFacts) -> bool:
-    """Whether endpoints measured a result: neither of LoadGen's logs is there, and a file of endpoints' is.
+    """Whether endpoints measured a result: it has neither of LoadGen's detail logs, but a file that endpoints writes.
 
-    Official: loader.py load, which takes everything without the two logs for it.
+    Official: loader.py load, which treats every result without the two logs as one of endpoints.
     """
     files, grammar = result.context.files, result.context.layout
     performance, accuracy = grammar.performance(result.key), grammar.accuracy(result.key)

@@ -1,4 +1,7 @@
-"""Reading a stranger's folder: bounded, cached, never raising, never leaving it."""
+"""Reads the files of an untrusted folder: cached, limited in size, never outside the folder.
+
+Whatever is wrong with a file is raised as `Unavailable`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_MB = 1 << 20
-# Ten times and more what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and
-# little enough that a hostile file costs seconds.
-JSON_LIMIT_BYTES = 2 * _MB
-TEXT_LIMIT_BYTES = 2 * _MB
-LOG_LIMIT_BYTES = 64 * _MB
-_HASH_CHUNK_BYTES = _MB
+from submitter.units import BYTES_PER_MIB
+
+# At least ten times what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and small
+# enough that a hostile file costs only seconds.
+JSON_LIMIT_BYTES = 2 * BYTES_PER_MIB
+TEXT_LIMIT_BYTES = 2 * BYTES_PER_MIB
+LOG_LIMIT_BYTES = 64 * BYTES_PER_MIB
+_HASH_CHUNK_BYTES = BYTES_PER_MIB
 _name = operator.attrgetter("name")
 
 
@@ -29,7 +33,7 @@ class EntryKind(Enum):
 
 
 class Unavailable(Exception):
-    """A rule asked for something that is absent or unreadable: the rule is skipped, and another one reports it."""
+    """Something is absent or unreadable. A rule that needs it is skipped, and another rule reports it."""
 
     def __init__(self, path: PurePosixPath | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -38,17 +42,17 @@ class Unavailable(Exception):
 
 
 class Unreadable(Unavailable):
-    """The file is there, but it is not what it should be: rule STR002 reports it."""
+    """The file exists, but its contents are not what its name says: rule STR002 reports it."""
 
 
 @dataclass
 class Files:
-    """The files under `root`, addressed by paths relative to it. Listings are case-sensitive and cached."""
+    """The files under `root`, addressed by paths relative to it. Names are case-sensitive; listings are cached."""
 
     root: Path
 
     def __post_init__(self) -> None:
-        # By the folder's path as text: a check asks some hundred thousand times, and paths are slow to take apart.
+        # Keyed by the folder's path as text: a check looks up a hundred thousand, and path objects are slow to split.
         self._scans: dict[str, list[tuple[os.DirEntry[str], EntryKind]]] = {}
         self._listings: dict[str, dict[str, EntryKind]] = {}
         self._root = os.fspath(self.root)
@@ -56,7 +60,7 @@ class Files:
         self.opened: set[str] = set()
 
     def listing(self, folder: PurePosixPath) -> dict[str, EntryKind]:
-        """Name to kind of a folder's entries, sorted; empty if it is no folder of this tree."""
+        """The names and kinds of a folder's entries, sorted by name; empty if the tree has no such folder."""
         return self._listing(str(folder))
 
     def _listing(self, folder: str) -> dict[str, EntryKind]:
@@ -71,7 +75,7 @@ class Files:
         return {entry.name: kind for entry, kind in self.scan(folder)}
 
     def scan(self, folder: str) -> list[tuple[os.DirEntry[str], EntryKind]]:
-        """The entries of a folder of this tree and what they are, sorted by name; none where it cannot be read."""
+        """A folder's entries and their kinds, sorted by name; empty if it cannot be read."""
         known = self._scans.get(folder)
         if known is None:
             try:
@@ -95,7 +99,7 @@ class Files:
             return EntryKind.SPECIAL
 
     def kind(self, path: PurePosixPath) -> EntryKind | None:
-        """What lies at `path`, or None if nothing does."""
+        """The kind of entry at `path`; None if there is none."""
         return self._kind(str(path))
 
     def _kind(self, path: str) -> EntryKind | None:
@@ -111,7 +115,7 @@ class Files:
         return [name for name, kind in self.listing(folder).items() if kind is EntryKind.FOLDER]
 
     def as_stored(self, folder: PurePosixPath) -> list[str]:
-        """The names in a folder, in the order in which the file system lists them; empty if it is none."""
+        """The names in a folder, in the order in which the file system lists them; empty if it is not a folder."""
         try:
             return os.listdir(f"{self._root}/{folder}")
         except OSError:
@@ -121,7 +125,7 @@ class Files:
         return [name for name, kind in self.listing(folder).items() if kind is EntryKind.FILE]
 
     def size(self, path: PurePosixPath) -> int:
-        """Bytes of a file; Unavailable if it is none of this tree."""
+        """The size of a file in bytes; Unavailable if the tree has no such file."""
         self._require_file(path)
         try:
             return os.stat(f"{self._root}/{path}").st_size
@@ -136,7 +140,7 @@ class Files:
             raise Unreadable(path, f"is {'a folder' if kind is EntryKind.FOLDER else kind.value}")
 
     def read(self, path: PurePosixPath, limit_bytes: int) -> bytes:
-        """A file's bytes; Unavailable if it is missing, Unreadable if it is no file or larger than the limit."""
+        """The bytes of a file; Unavailable if it is missing, Unreadable if it is not a file or exceeds the limit."""
         self._require_file(path)
         try:
             descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
@@ -145,8 +149,7 @@ class Files:
         try:
             size = os.fstat(descriptor).st_size
             if size > limit_bytes:
-                told = f"{size} bytes, expected at most {limit_bytes}"
-                raise Unreadable(path, f"is too large to be what it is named: {told}")
+                raise Unreadable(path, f"is too large for such a file: {size} bytes, expected at most {limit_bytes}")
             self.opened.add(str(path))
             return os.read(descriptor, size)
         except OSError as error:
@@ -161,7 +164,7 @@ class Files:
             raise Unreadable(path, f"is not UTF-8 text (byte {error.start})") from None
 
     def json(self, path: PurePosixPath, limit_bytes: int) -> Any:
-        """The JSON of a file; Unreadable where it holds anything else."""
+        """The JSON value in a file; Unreadable if the file is not JSON."""
         text = self.text(path, limit_bytes)
         if not text.strip():
             raise Unreadable(path, "is empty")
@@ -173,10 +176,10 @@ class Files:
             raise Unreadable(path, f"is not JSON: {error}") from None
 
     def json_object(self, path: PurePosixPath, limit_bytes: int) -> dict[str, Any]:
-        """The JSON object of a file; Unreadable where it holds anything else."""
+        """The JSON object in a file; Unreadable if the file holds anything else."""
         value = self.json(path, limit_bytes)
         if not isinstance(value, dict):
-            raise Unreadable(path, f"holds no JSON object but a {type(value).__name__}")
+            raise Unreadable(path, f"is not a JSON object but a {type(value).__name__}")
         return value
 
     def sha256(self, path: PurePosixPath) -> str:
@@ -191,7 +194,7 @@ class Files:
         return digest.hexdigest()
 
     def walk(self, folder: PurePosixPath, limit: int) -> list[tuple[PurePosixPath, EntryKind]]:
-        """Everything below a folder, symbolic links to folders not entered; at most `limit` entries."""
+        """All entries below a folder, at most `limit`; symbolic links to folders are not followed."""
         found: list[tuple[PurePosixPath, EntryKind]] = []
         pending = [folder]
         while pending and len(found) < limit:

@@ -1,7 +1,7 @@
-"""What a detail log tells of a run's latencies: a few of them by their rank, and so how many were over a limit.
+"""The latencies in a detail log, and from their ranks how many queries were over a limit.
 
-LoadGen logs the shortest, the longest and six percentiles, not all (results.cc, LogDetail): a percentile is the
-latency with the index int(queries * percentile) in ascending order.
+LoadGen does not log every latency, but the shortest, the longest and six percentiles (results.cc, LogDetail). A
+percentile is the latency at index int(queries * percentile) in ascending order.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from itertools import pairwise
 from submitter import early_stopping
 from submitter.logs import DetailLog
 from submitter.model import Scenario
+from submitter.units import MS_PER_S, NS_PER_MS
 
 _PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
-# LoadGen's own counts stay far below: a longer run than any published would take years.
+# LoadGen's own counts are far smaller: a run of this many queries would take years.
 _MAX_QUERIES = 10**12
 _SCENARIOS = {scenario.value: scenario for scenario in Scenario}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyKind:
-    """One of the latencies that LoadGen logs, by the keys it uses."""
+    """A kind of latency that LoadGen logs, and the detail log's keys for it."""
 
     name: str
     shortest: str
     percentile: str
+    """With `{}` in place of the percentile, such as 99.00."""
     longest: str
     mean: str
 
@@ -38,7 +40,7 @@ class LatencyKind:
 
     @cached_property
     def ranks(self) -> tuple[tuple[str, float], ...]:
-        """The keys in ascending order, each with the share of queries that are shorter."""
+        """The keys in ascending order of latency, each with the share of queries that are shorter."""
         shares = [(self.key(percentile), float(percentile) / 100) for percentile in _PERCENTILES]
         return (self.shortest, 0.0), *shares, (self.longest, 1.0)
 
@@ -75,7 +77,7 @@ KINDS = (LATENCY, QUERY_LATENCY, TTFT, TPOT)
 
 
 def number(log: DetailLog, key: str) -> float | None:
-    """A finite number of the log; None where it has none under this key."""
+    """The finite number that the log has for a key; None if it has none."""
     value = log[key]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
@@ -86,57 +88,61 @@ def number(log: DetailLog, key: str) -> float | None:
 
 
 def queries_of(log: DetailLog) -> int | None:
-    """How many queries LoadGen issued; None where the log has no such count."""
+    """How many queries LoadGen issued; None if the log has no plausible count."""
     value = log["result_query_count"]
     return value if type(value) is int and 0 < value < _MAX_QUERIES else None
 
 
 def scenario_of(log: DetailLog) -> Scenario | None:
-    """The scenario that LoadGen ran; None for a name that is not LoadGen's."""
+    """The scenario that LoadGen ran; None for a name that LoadGen does not use."""
     name = log["effective_scenario"]
     return _SCENARIOS.get(name) if isinstance(name, str) else None
 
 
 def target_percentile(log: DetailLog) -> float | None:
-    """The share of queries that must be within the limit, such as 0.99; None for what can be none."""
+    """The share of queries that must be within the limit, such as 0.99; None for an impossible value."""
     value = number(log, "effective_target_latency_percentile")
     return value if value is not None and 0.5 <= value <= 0.9999 else None
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A Server run's limit on one kind of latency; `part` spells it in the keys of early stopping's messages."""
+    """A Server run's limit on one kind of latency."""
 
     kind: LatencyKind
     limit_ns: float
-    part: str
+    key_part: str
+    """Names the kind in the keys of early stopping's messages: `ttft_`, `tpot_`, or empty for the query's latency."""
 
 
 def limits_of(log: DetailLog) -> list[Limit]:
-    """What LoadGen held a Server run to: latencies of tokens or, without those, the query's. Empty for others."""
+    """The limits that LoadGen applied to a Server run: TTFT and TPOT, or else the query's latency.
+
+    Empty for other scenarios.
+    """
     if scenario_of(log) is not Scenario.SERVER:
         return []
     if log["requested_use_token_latencies"] is True:
         keys = [(TTFT, "requested_server_ttft_latency", "ttft_"), (TPOT, "requested_server_tpot_latency", "tpot_")]
     else:
         keys = [(LATENCY, "effective_target_latency_ns", "")]
-    return [Limit(kind, limit, part) for kind, key, part in keys if (limit := number(log, key)) is not None]
+    return [Limit(kind, limit_ns, part) for kind, key, part in keys if (limit_ns := number(log, key)) is not None]
 
 
 def ranked(log: DetailLog, kind: LatencyKind) -> list[tuple[str, float]]:
-    """The logged ones of a kind in ascending order of their ranks, each with its key."""
+    """The logged latencies of a kind in ns, in ascending order of rank, each with its key."""
     return [(key, value) for key, _ in kind.ranks if key in log and (value := number(log, key)) is not None]
 
 
 def out_of_order(log: DetailLog, kind: LatencyKind) -> tuple[str, str] | None:
-    """The keys of two neighbours of which the second is the smaller; None where all are in order."""
+    """The keys of two neighbours of which the second is smaller; None if all are in order."""
     neighbours = pairwise(ranked(log, kind))
     return next(((lower, higher) for (lower, low), (higher, high) in neighbours if low > high), None)
 
 
 @dataclass(frozen=True)
 class OverLimit:
-    """How many queries were over a limit: at least and at most. Equal where the log tells the number itself."""
+    """How many queries were over a limit: from `least` to `most`, which are equal if the log shows the number."""
 
     least: int
     most: int
@@ -150,7 +156,7 @@ class OverLimit:
 
 
 def over_limit(log: DetailLog, kind: LatencyKind, limit_ns: float, queries: int) -> OverLimit:
-    """Bounds of the number of queries longer than the limit, from the latencies whose ranks are known."""
+    """Bounds on the number of queries that took longer than the limit, from the latencies whose rank is known."""
     shares = dict(kind.ranks)
     least, most = 0, queries
     for key, value in ranked(log, kind):
@@ -163,44 +169,45 @@ def over_limit(log: DetailLog, kind: LatencyKind, limit_ns: float, queries: int)
 
 
 def server_over_limit(log: DetailLog, limit: Limit, queries: int) -> OverLimit:
-    """As `over_limit`, and exactly where LoadGen counts them, or says how many queries more they would need."""
+    """As `over_limit`, but exact if LoadGen counted the queries or reported how many more queries the run needs."""
     if limit.kind is LATENCY:
         counted = log["result_overlatency_query_count"]
         if type(counted) is int and 0 <= counted <= queries:
             return OverLimit(counted, counted)
     bounds = over_limit(log, limit.kind, limit.limit_ns, queries)
-    more, percentile = more_queries_told(log, limit.part), target_percentile(log)
+    more, percentile = more_queries_needed(log, limit), target_percentile(log)
     if more is None or percentile is None:
         return bounds
-    # More queries are needed for each one over, so their number tells how many are over.
+    # Each query over the limit raises the number of queries needed, so that number shows how many are over.
     over = bisect_left(
         range(queries), queries + more, key=lambda count: early_stopping.queries_needed(count, percentile)
     )
     return OverLimit(over, over) if bounds.least <= over <= bounds.most else bounds
 
 
-_MORE = re.compile(r"Would need to run at least (\d{1,12}) more queries")
+_MORE_QUERIES = re.compile(r"Would need to run at least (\d{1,12}) more queries")
 
 
-def more_queries_told(log: DetailLog, part: str) -> int | None:
-    """How many queries more early stopping asks for, in LoadGen's own line; None where it asks for none."""
-    told = log[f"early_stopping_{part}result"]
-    found = _MORE.search(told) if isinstance(told, str) else None
+def more_queries_needed(log: DetailLog, limit: Limit) -> int | None:
+    """How many more queries the run needs, according to LoadGen's early stopping message; None if it reports none."""
+    message = log[f"early_stopping_{limit.key_part}result"]
+    found = _MORE_QUERIES.search(message) if isinstance(message, str) else None
     return int(found[1]) if found else None
 
 
 def lasted_ms(log: DetailLog) -> float | None:
-    """How long the run lasted, as LoadGen holds it against the minimum; None where the log does not tell.
+    """How long the run lasted, as LoadGen compares it with the minimum duration; None if the log does not show it.
 
-    Server: until the last query was due; SingleStream: until it was issued; Offline: until the last sample was done.
+    It ends in Server when the last query is due, in SingleStream when the last query is issued, and in Offline when the
+    last sample is done.
     """
     scenario, queries = scenario_of(log), queries_of(log)
     if scenario is Scenario.OFFLINE:
         longest_ns = number(log, LATENCY.longest)
-        return None if longest_ns is None else longest_ns / 1e6
+        return None if longest_ns is None else longest_ns / NS_PER_MS
     rate_key = {
         Scenario.SERVER: "result_scheduled_samples_per_sec",
         Scenario.SINGLE_STREAM: "result_qps_with_loadgen_overhead",
     }.get(scenario or Scenario.OFFLINE)
     rate = number(log, rate_key) if rate_key else None
-    return (queries - 1) / rate * 1e3 if queries and rate else None
+    return (queries - 1) / rate * MS_PER_S if queries and rate else None

@@ -1,4 +1,4 @@
-"""The tree's own manifest as the rules see it; `submitter.manifest` is imported only where a tree has one."""
+"""The manifest that a tree made by this project has; `submitter.manifest` is imported only if there is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _parse(submitter: SubmitterDir) -> Manifest | str | None:
-    """The manifest, or why it is none; None where there is no such file. Read once."""
+    """The manifest, or the reason why it cannot be read; None if there is no such file. Read once."""
     if not submitter.has_manifest:
         return None
     known: Manifest | str | None = submitter.cache.get("parsed manifest")
@@ -37,19 +37,19 @@ def _validated(submitter: SubmitterDir) -> Manifest | str:
 
 
 def manifest_of(submitter: SubmitterDir) -> Manifest | None:
-    """The manifest; None where there is none, or it cannot be read."""
+    """The manifest; None if there is none, or if it cannot be read."""
     parsed = _parse(submitter)
     return None if isinstance(parsed, str) else parsed
 
 
 def manifest_problem(submitter: SubmitterDir) -> str:
-    """Why the manifest cannot be read; empty where it can, or there is none."""
+    """Why the manifest cannot be read; empty if it can be read, or if there is none."""
     parsed = _parse(submitter)
     return parsed if isinstance(parsed, str) else ""
 
 
 def manifest_result(result: Result) -> ManifestResult | None:
-    """What the manifest says of a result."""
+    """The manifest's entry for a result; None if it has none."""
     manifest = manifest_of(result.submitter)
     entries = manifest.results if manifest else ()
     return next((entry for entry in entries if entry.path == str(result.path)), None)

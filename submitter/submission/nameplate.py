@@ -1,4 +1,4 @@
-"""What a system's power supplies are rated for: the sum that `systems/<system>_power.yaml` comes to.
+"""The rating of a system's power supplies: the sum over `systems/<system>_power.yaml`.
 
 Official: checks/system_check.py, nameplate_power_check and _sum_power_capacity_watts (round v6.1).
 """
@@ -11,9 +11,10 @@ _SUPPLIES, _NEEDED, _CAPACITY = "psus", "min psus needed", "PowerCapacityWatts"
 
 
 def rated_watts(content: Any) -> float:
-    """The rating in W that the file's content adds up to.
+    """The rating in W: the sum over the content of the file.
 
-    ValueError where it is not what the official template is; OverflowError or RecursionError where no sum can be made.
+    ValueError if the content does not follow the official template; OverflowError or RecursionError if it cannot be
+    summed.
     """
     if content is None:
         raise ValueError("is empty")
@@ -21,9 +22,9 @@ def rated_watts(content: Any) -> float:
 
 
 def _sum_watts(part: Any, known: dict[int, float]) -> float:
-    """The rating of a part: of a device that of the supplies it cannot do without, else of what it is made of.
+    """The rating in W of a part of the file: for a device that of the supplies it needs, else the sum over its parts.
 
-    `known` has the parts that were added up already: a YAML file may name one again and again.
+    `known` has the sums of the parts done so far, by `id`: a YAML file may refer to one part many times.
     """
     if not isinstance(part, (dict, list)):
         return 0
@@ -35,18 +36,18 @@ def _sum_watts(part: Any, known: dict[int, float]) -> float:
 
 
 def _supplies(part: dict[Any, Any]) -> list[float] | None:
-    """The ratings of the supplies that a device needs, the largest; None where the part is no device."""
+    """The ratings in W of the supplies that a device needs, the largest first; None if the part is not a device."""
     if not all(isinstance(key, str) for key in part):
-        raise ValueError("has a name that is no text")
+        raise ValueError("has a key that is not a string")
     fields = {key.lower(): value for key, value in part.items()}
     if _SUPPLIES not in fields or _NEEDED not in fields:
         return None
     supplies, needed = fields[_SUPPLIES], fields[_NEEDED]
     if not isinstance(supplies, list) or not all(isinstance(supply, dict) for supply in supplies):
-        raise ValueError("has PSUs that are no list of supplies")
+        raise ValueError("has 'PSUs' that are not a list of power supplies")
     if not isinstance(needed, int):
-        raise ValueError("has a number of PSUs needed that is none")
+        raise ValueError("has a 'Min PSUs Needed' that is not an integer")
     ratings: list[float] = [supply.get(_CAPACITY, 0) for supply in supplies]
     if not all(isinstance(rating, (int, float)) for rating in ratings):
-        raise ValueError(f"has a {_CAPACITY} that is no number")
+        raise ValueError(f"has a '{_CAPACITY}' that is not a number")
     return sorted(ratings, reverse=True)[:needed]

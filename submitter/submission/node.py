@@ -1,4 +1,4 @@
-"""One object of a submission tree: a folder that rules judge, with what it has read."""
+"""One object of a submission tree: a folder that rules judge, with the contents read so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """What all objects of a tree share: its files, the round's rule book, and the round's grammar of paths."""
+    """What all objects of a tree share: its files, the round's rule book and the round's paths."""
 
     files: Files
     book: Rulebook
@@ -26,7 +26,7 @@ class Context:
 class Node:
     """An object of the tree. `path` is its folder, relative to the tree's root.
 
-    `above` is everything that holds it, from the innermost to the whole submission.
+    `above` are the objects that contain it, from the innermost to the whole submission.
     """
 
     def __init__(self, context: Context, path: PurePosixPath, above: tuple[Node, ...] = ()) -> None:
@@ -36,11 +36,11 @@ class Node:
         self.layout = context.layout
         self.path = path
         self.cache: dict[str, Any] = {}
-        # This object and everything that holds it.
+        # This object and the objects that contain it, from the innermost out.
         self.lineage: tuple[Node, ...] = (self, *above)
 
     def load(self, name: str, read: Callable[[], T]) -> T:
-        """Read once; remember the value or the reason why there is none."""
+        """Call `read` once and remember its value, or the reason why there is none."""
         value: Any = self.cache.get(name)
         if value is None and name not in self.cache:
             try:
@@ -53,9 +53,9 @@ class Node:
         return value  # type: ignore[no-any-return]
 
     def readers(self) -> list[Callable[[], object]]:
-        """What reads this object's files, so that STR002 can report each that is unreadable."""
+        """Functions that each read one file of this object, so that STR002 can report those that are unreadable."""
         return []
 
     def own_readers(self) -> list[Callable[[], object]]:
-        """The same for files that the official checker does not read, for STR035."""
+        """As `readers`, for files that the official checker does not read: STR035 reports those."""
         return []

@@ -1,4 +1,4 @@
-"""One way in: a submission opened for reading, by the rule book of its round."""
+"""The entry point of this package: a submission opened for reading, with the rule book of its round."""
 
 from __future__ import annotations
 
@@ -15,98 +15,101 @@ from submitter.submission.node import Context, Node
 from submitter.submission.root import find_root
 from submitter.submission.tree import Result, Submission, SubmitterDir, System
 
-# Some logs of a tree may be of no round at all; the first few that can be read say what it was meant for.
-_LOGS_ASKED = 8
+# Some logs of a tree may have the seeds of no round, so the round is recognized from the first few readable logs.
+_LOGS_CONSIDERED = 8
 
 
 class OpenSubmission:
-    """A submission on disk, read by the rules of one round. Nothing is read before it is asked for, or judged at all.
+    """A submission on disk, read with the rule book of one round. Files are read only when needed; nothing is judged.
 
-    `path` is as the caller named it, `below` the part of the tree that counts, relative to the tree's root: `.` is all
-    of it. Only what lies in that part, and what holds it, is among the submitters, nodes and results here.
+    `path` is as the caller gave it. `selected` is the part of the tree to look at, relative to the tree's root; `.` is
+    the whole tree. The submitters, nodes and results here are those in this part, and the folders that contain it.
     """
 
-    def __init__(self, path: Path, context: Context, below: PurePosixPath) -> None:
+    def __init__(self, path: Path, context: Context, selected: PurePosixPath) -> None:
         self.path = path
         self.context = context
         self.files = context.files
         self.book = context.book
-        self.below = below
+        self.selected = selected
         self.submission = Submission(context)
 
-    def counts(self, node: Node) -> bool:
-        """Whether a node lies in the part of the tree that counts, or holds it."""
-        return node.path.is_relative_to(self.below) or self.below.is_relative_to(node.path)
+    def is_selected(self, node: Node) -> bool:
+        """Whether a node is in the selected part of the tree, or contains it."""
+        return node.path.is_relative_to(self.selected) or self.selected.is_relative_to(node.path)
 
     @cached_property
-    def summit(self) -> list[Node]:
-        """What stands above the submitters: the whole, and its divisions."""
-        return [self.submission, *filter(self.counts, self.submission.divisions)]
+    def top_nodes(self) -> list[Node]:
+        """The nodes above the submitters: the whole submission and its divisions."""
+        return [self.submission, *filter(self.is_selected, self.submission.divisions)]
 
     @cached_property
     def submitters(self) -> list[SubmitterDir]:
-        """The submitters that count: each of them, with the summit, can be judged without the others."""
-        return list(filter(self.counts, self.submission.submitters))
+        """The selected submitters. Given the verdict on the top nodes, each can be judged without the others."""
+        return list(filter(self.is_selected, self.submission.submitters))
 
     def nodes_of(self, whole: SubmitterDir | System) -> list[Node]:
-        """A submitter or a system and every object of its that counts, from the whole to its parts."""
+        """A submitter or a system and the selected nodes in it, from the outermost to the innermost."""
         found: list[Node] = [whole]
         if isinstance(whole, SubmitterDir):
-            return found + [node for system in whole.systems if self.counts(system) for node in self.nodes_of(system)]
-        for benchmark in filter(self.counts, whole.benchmarks):
+            systems = filter(self.is_selected, whole.systems)
+            return found + [node for system in systems for node in self.nodes_of(system)]
+        for benchmark in filter(self.is_selected, whole.benchmarks):
             found.append(benchmark)
-            for result in filter(self.counts, benchmark.results):
+            for result in filter(self.is_selected, benchmark.results):
                 found += [result, *result.parts]
         return found
 
     def results_of(self, submitter: SubmitterDir) -> Iterator[Result]:
-        """A submitter's results that count, in the order of the tree."""
-        for system in filter(self.counts, submitter.systems):
-            for benchmark in filter(self.counts, system.benchmarks):
-                yield from filter(self.counts, benchmark.results)
+        """A submitter's selected results, in the order of the tree."""
+        for system in filter(self.is_selected, submitter.systems):
+            for benchmark in filter(self.is_selected, system.benchmarks):
+                yield from filter(self.is_selected, benchmark.results)
 
     @property
     def results(self) -> Iterator[Result]:
-        """Every result that counts, in the order of the tree."""
+        """Every selected result, in the order of the tree."""
         for submitter in self.submitters:
             yield from self.results_of(submitter)
 
-    def afresh(self) -> OpenSubmission:
-        """The same submission, of which nothing is known yet."""
-        return OpenSubmission(self.path, replace(self.context, files=Files(self.files.root)), self.below)
+    def reopened(self) -> OpenSubmission:
+        """The same submission with nothing read or listed yet."""
+        return OpenSubmission(self.path, replace(self.context, files=Files(self.files.root)), self.selected)
 
-    def by(self, book: Rulebook) -> OpenSubmission:
-        """The same submission by another round's rule book; no file is read yet, what its folders hold is known."""
+    def with_rulebook(self, book: Rulebook) -> OpenSubmission:
+        """The same submission with the rule book of another round: no file is read yet, folder listings are kept."""
         self.files.opened = set()
-        return OpenSubmission(self.path, Context(self.files, book, layout_of(book.name)), self.below)
+        return OpenSubmission(self.path, Context(self.files, book, layout_of(book.name)), self.selected)
 
-    def reread(self) -> OpenSubmission:
-        """The same submission with no file read yet; what its folders hold is still known."""
-        return self.by(self.book)
+    def unread(self) -> OpenSubmission:
+        """The same submission with no file read yet; folder listings are kept."""
+        return self.with_rulebook(self.book)
 
 
 def open_submission(path: Path, book: Rulebook | None = None) -> OpenSubmission:
-    """Open the submission at `path`: the folder that holds `closed/`, `open/` or `network/`, or any around or in it.
+    """Open the submission at `path`.
 
-    `book` is the rule book of its round; without one the seeds of its first logs say which, the newest if none does.
-    InputError where `path` is not a submission, holds none and lies in none.
+    `path` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, or any folder in it.
+    `book` is the rule book of its round. Without one, the round is recognized by the seeds in the first logs; if they
+    match no round, it is the newest. InputError if `path` is not a submission, and neither holds one nor is in one.
     """
-    root, below = find_root(path)
+    root, selected = find_root(path)
     files = Files(root)
     newest_first = sorted(round_names(), key=_number, reverse=True)
     first = book or load_rulebook(newest_first[0])
-    opened = OpenSubmission(path, Context(files, first, layout_of(first.name)), below)
-    return opened if book else opened.by(_book_of(opened, newest_first))
+    opened = OpenSubmission(path, Context(files, first, layout_of(first.name)), selected)
+    return opened if book else opened.with_rulebook(_recognized_book(opened, newest_first))
 
 
-def _book_of(opened: OpenSubmission, rounds: list[str]) -> Rulebook:
-    """The rule book of the first of the rounds whose seeds one of the first logs has; the opened one's if none has."""
-    seeds = list(islice(_seeds(opened), _LOGS_ASKED))
+def _recognized_book(opened: OpenSubmission, rounds: list[str]) -> Rulebook:
+    """The rule book of the first round in `rounds` whose seeds are in one of the first logs; else the opened one's."""
+    seeds = list(islice(_seeds(opened), _LOGS_CONSIDERED))
     books = map(load_rulebook, rounds)
     return next((book for book in books if any(dict(book.seeds) == found for found in seeds)), opened.book)
 
 
 def _seeds(opened: OpenSubmission) -> Iterator[dict[str, object]]:
+    """The seeds in each readable performance log, by LoadGen's names."""
     names = [name for name, _ in opened.book.seeds]
     for result in opened.results:
         try:

@@ -11,11 +11,11 @@ from typing import TypeVar
 from submitter.model import Metric
 from submitter.submission.files import JSON_LIMIT_BYTES, LOG_LIMIT_BYTES, Unavailable, Unreadable
 from submitter.submission.node import Node
-from submitter.submission.power import WATTS, PowerSession, energy_metric, is_energy_a_query
+from submitter.submission.power import WATTS, PowerSession, energy_metric, is_energy_per_query
 from submitter.submission.ptdaemon import (
     Malformed,
+    PowerSamples,
     PtdLog,
-    Samples,
     Window,
     moment_us,
     read_ptd_log,
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 
 class Unmeasured(Unavailable):
-    """The logs can be read, but give no power figure: rule PWR002 reports it."""
+    """The logs can be read, but give no power figure. Rule PWR002 reports this."""
 
 
 class PowerRun(Node):
-    """The power measurement of a result: a ranging run, the performance run, and the workflow's logs of both."""
+    """The power measurement of a result: the ranging run, the performance run, and the workflow's logs of both."""
 
     CLIENT, SERVER, PTD_LOG, SPL = "client.json", "server.json", "ptd_logs.txt", "spl.txt"
 
@@ -46,7 +46,7 @@ class PowerRun(Node):
 
     @property
     def folder(self) -> PurePosixPath:
-        """The folder whose files the workflow's checksums name."""
+        """The folder that the paths in the workflow's checksums are relative to."""
         return self.path.parent
 
     @cached_property
@@ -61,17 +61,18 @@ class PowerRun(Node):
         path = self.path / name
         return PowerSession(path, self.load(name, lambda: self.files.json_object(path, JSON_LIMIT_BYTES)))
 
-    def samples(self, run: Run) -> Samples:
+    def samples(self, run: Run) -> PowerSamples:
+        """The power samples of a run."""
         path = run.path / self.SPL
         return self._parsed(path, lambda: read_samples(self._lines(path)))
 
     def window(self, run: Run) -> Window:
-        """When the run was, as the power checker reads it."""
+        """The begin and end of a run, as the official power checker reads them."""
         return self._parsed(run.detail_path, lambda: window_of_log(self._lines(run.detail_path)))
 
     @property
     def ptd_log(self) -> PtdLog:
-        """The log of the session that server.json names."""
+        """PTDaemon's log of the session that server.json names."""
         path = self.path / self.PTD_LOG
         try:
             session = str(self.server.get("session_name"))
@@ -98,7 +99,7 @@ class PowerRun(Node):
         return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
     def sha1(self, path: PurePosixPath) -> str:
-        """The checksum that the workflow records of a file."""
+        """The SHA-1 of a file, which is the checksum that the workflow records."""
         if path not in self._sha1:
             data = self.files.read(path, LOG_LIMIT_BYTES)
             self._sha1[path] = hashlib.sha1(data, usedforsecurity=False).hexdigest()
@@ -115,9 +116,9 @@ class PowerRun(Node):
 
     @property
     def metric(self) -> Metric:
-        """The power figure: W in Offline, Server and Interactive, mJ a query in the streams.
+        """The power figure: W in Offline, Server and Interactive, mJ per query in SingleStream and MultiStream.
 
-        Unavailable where the logs do not give one, Unmeasured if they can be read nevertheless.
+        Unmeasured if the logs can be read but give no figure, Unavailable if they cannot be read.
         """
         return self.load("metric", self._metric)
 
@@ -127,16 +128,16 @@ class PowerRun(Node):
         try:
             window = Window(moment_us(run.text("power_begin")), moment_us(run.text("power_end")))
         except Malformed as error:
-            raise Unmeasured(run.detail_path, f"names no time of the run: {error}") from None
+            raise Unmeasured(run.detail_path, f"does not state the time of the run: {error}") from None
         try:
             watts = self.samples(run).mean_watts(window)
         except Malformed as error:
             raise Unmeasured(spl, str(error)) from None
         if watts is None:
             raise Unmeasured(spl, f"has no sample above 0 W from {window}")
-        if not is_energy_a_query(scenario):
+        if not is_energy_per_query(scenario):
             return Metric(watts, WATTS)
         queries = int(run.number("result_query_count"))
         if queries == 0:
-            raise Unmeasured(run.detail_path, "counts no query")
+            raise Unmeasured(run.detail_path, "has a query count of 0")
         return energy_metric(watts, window.duration_s, queries, scenario, run.text("effective_scenario"))

@@ -1,4 +1,4 @@
-"""Where a submission begins: the folder that holds the divisions, found from any folder that someone names."""
+"""Finds a submission's root, the folder that holds the divisions, from any folder around it or in it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ _DIVISIONS = frozenset(division.value for division in Division)
 
 
 def find_root(path: Path) -> tuple[Path, PurePosixPath]:
-    """The folder that holds the divisions, and `path` relative to it (`.` where they are the same or below).
+    """The folder that holds the divisions, and `path` relative to it (`.` if `path` is that folder or contains it).
 
-    InputError where `path` is no submission, holds none and lies in none.
+    InputError if `path` is not a submission, and neither holds one nor is in one.
     """
     if not path.is_dir():
-        raise InputError(f"{path} is no folder" if path.exists() else f"{path} does not exist", "name a submission")
+        reason = "is not a folder" if path.exists() else "does not exist"
+        raise InputError(f"{path} {reason}", "give the folder of a submission")
     if _holds_divisions(path):
         return path, PurePosixPath()
     try:
@@ -28,21 +29,21 @@ def find_root(path: Path) -> tuple[Path, PurePosixPath]:
         return inside[0], PurePosixPath()
     if inside:
         names = ", ".join(folder.name for folder in inside)
-        raise InputError(f"{path} holds several submissions: {names}", "name one of them")
+        raise InputError(f"{path} holds several submissions: {names}", "give the folder of one of them")
     absolute = path.absolute()
     for folder in (absolute, *absolute.parents):
         if folder.name in _DIVISIONS:
             return folder.parent, PurePosixPath(absolute.relative_to(folder.parent).as_posix())
-    raise InputError(f"{path} holds no submission", "the folder of a submission holds closed/, open/ or network/")
+    raise InputError(f"{path} holds no submission", "a submission is a folder that holds closed/, open/ or network/")
 
 
-def from_here(root: Path) -> str:
-    """A folder as it is spelled from the working directory; empty where it is that, or lies outside of it."""
+def relative_to_working_directory(folder: Path) -> str:
+    """A folder's path from the working directory; empty if it is that directory, or outside of it."""
     try:
-        spelled = Path(os.path.relpath(root)).as_posix()
+        path = Path(os.path.relpath(folder)).as_posix()
     except ValueError:  # another drive
         return ""
-    return "" if spelled == "." or spelled.split("/")[0] == ".." else spelled
+    return "" if path == "." or path.split("/")[0] == ".." else path
 
 
 def _holds_divisions(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The LoadGen runs of a result: what each has on disk, read once and checked for its type."""
+"""The LoadGen runs of a result: the files of each, read once, with values checked for their type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from submitter.submission.node import Context, Node
 
 
 class SystemFacts(Protocol):
-    """What a run may need to know of the system that it was made on."""
+    """What a run uses of the system that it was made on; `tree.System` is one."""
 
     @property
     def description(self) -> dict[str, Any]: ...
@@ -34,7 +34,7 @@ class SystemFacts(Protocol):
 
 
 class ResultFacts(Protocol):
-    """What a run may need to know of the result that it belongs to; `tree.Result` is one."""
+    """What a run uses of the result that it belongs to; `tree.Result` is one."""
 
     context: Context
     path: PurePosixPath
@@ -80,20 +80,20 @@ class Run(Node):
 
     @property
     def log(self) -> DetailLog:
-        known = self.cache.get("log")  # asked a hundred times a run
-        return known if isinstance(known, DetailLog) else self.load("log", self._read_log)
+        cached = self.cache.get("log")  # a shortcut: rules use the log of a run a hundred times
+        return cached if isinstance(cached, DetailLog) else self.load("log", self._read_log)
 
     def _read_log(self) -> DetailLog:
         data = self.files.read(self.detail_path, LOG_LIMIT_BYTES)
         try:
             return parse_detail(data)
         except NoEntries:
-            return DetailLog({}, (), ())  # the official checkers until v5.1 read it so; a rule tells of it
+            return DetailLog({}, (), ())  # as the official checkers do until v5.1; a rule reports it
         except LogFormatError as error:
             raise Unreadable(self.detail_path, str(error)) from None
 
     def number(self, key: str) -> float:
-        """A finite number of the detail log; Unavailable if it has none under this key."""
+        """The finite number that the detail log has for a key; Unavailable if it has none."""
         value = self.log[key]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             try:
@@ -101,29 +101,29 @@ class Run(Node):
                     return value
             except OverflowError:
                 pass
-        raise Unavailable(self.detail_path, f"has no number under '{key}'")
+        raise Unavailable(self.detail_path, f"has no number for '{key}'")
 
     def figure(self, key: str) -> float:
-        """A number of the detail log, or what Python makes one of, as the official checker takes a result's figure."""
+        """The number for a key, also from a text or a boolean, as the official checker converts a result's figure."""
         value = self.log[key]
         if isinstance(value, (str, bool)):
             try:
                 return float(value)
             except ValueError:
-                raise Unavailable(self.detail_path, f"has no number under '{key}'") from None
+                raise Unavailable(self.detail_path, f"has no number for '{key}'") from None
         return self.number(key)
 
     def text(self, key: str) -> str:
         value = self.log[key]
         if isinstance(value, str):
             return value
-        raise Unavailable(self.detail_path, f"has no text under '{key}'")
+        raise Unavailable(self.detail_path, f"has no text for '{key}'")
 
     def flag(self, key: str) -> bool:
         value = self.log[key]
         if isinstance(value, bool):
             return value
-        raise Unavailable(self.detail_path, f"has no true or false under '{key}'")
+        raise Unavailable(self.detail_path, f"has no true or false for '{key}'")
 
     def line(self, key: str) -> int | None:
         return self.log.line(key)
@@ -137,7 +137,7 @@ class PerformanceRun(Run):
 
 
 class AccuracyRun(Run):
-    """The run over the whole data set, and the score made of its answers."""
+    """The run over the whole data set, and the score of its answers."""
 
     @cached_property
     def score_path(self) -> PurePosixPath:
@@ -153,7 +153,7 @@ class AccuracyRun(Run):
 
     @property
     def score(self) -> Score:
-        """What accuracy.txt says; Unavailable if there is none, or nothing says which metrics count."""
+        """The contents of accuracy.txt; Unavailable if there is none, or if the round has no metrics for the result."""
         return self.load("score", self._read_score)
 
     def _read_score(self) -> Score:
@@ -165,7 +165,7 @@ class AccuracyRun(Run):
 
 
 class ComplianceRun(Run):
-    """A compliance test of a result. `folder` holds the verification's output, `path` the performance logs."""
+    """A compliance test of a result. `folder` holds the output of its verification, `path` the logs of its run."""
 
     def __init__(self, result: ResultFacts, test: str) -> None:
         grammar, key = result.context.layout, result.key
@@ -180,39 +180,39 @@ class ComplianceRun(Run):
 
     @property
     def answers(self) -> list[AccuracyEntry]:
-        """The answers that the test logged."""
+        """The answers in the accuracy log of the test."""
         return self.load("answers", self._read_answers)
 
     def _read_answers(self) -> list[AccuracyEntry]:
         if self.files.size(self.answers_path) > LOG_LIMIT_BYTES:
-            raise Unreadable(self.answers_path, "are too large for the 100 that the test logs")
+            raise Unreadable(self.answers_path, "is too large: the test logs 100 answers")
         self.files.opened.add(str(self.answers_path))
         try:
             return list(read_accuracy(self.files.root / self.answers_path))
         except LogFormatError as error:
-            # The official verification takes any JSON, so a log that a tool wrote anew is still one.
+            # The official verification accepts any JSON, so a log that a tool has rewritten is accepted here, too.
             return self._answers_of_json(error)
         except OSError as error:
             raise Unreadable(self.answers_path, f"cannot be read: {error.strerror}") from None
 
-    def _answers_of_json(self, why: LogFormatError) -> list[AccuracyEntry]:
+    def _answers_of_json(self, format_error: LogFormatError) -> list[AccuracyEntry]:
         try:
             return [
                 AccuracyEntry(
-                    int(entry["qsl_idx"]),
-                    bytes.fromhex(entry["data"]),
-                    bytes.fromhex(entry["token_data"]) if "token_data" in entry else None,
-                    int(entry["token_count"]) if "token_count" in entry else None,
+                    qsl_idx=int(entry["qsl_idx"]),
+                    data=bytes.fromhex(entry["data"]),
+                    token_data=bytes.fromhex(entry["token_data"]) if "token_data" in entry else None,
+                    token_count=int(entry["token_count"]) if "token_count" in entry else None,
                 )
                 for entry in json.loads(self.files.text(self.answers_path, LOG_LIMIT_BYTES))
             ]
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            raise Unreadable(self.answers_path, f"cannot be read: {why}") from None
+            raise Unreadable(self.answers_path, f"cannot be read: {format_error}") from None
 
     def readers(self) -> list[Callable[[], object]]:
-        """None: what must be readable differs from test to test, and the rules of compliance say so."""
+        """None: which files must be readable depends on the test, so the compliance rules report it."""
         return []
 
     def text_of(self, name: str) -> str:
-        """A text file of the test's folder, such as `verify_accuracy.txt`."""
+        """The text of a file in the test's folder, such as `verify_accuracy.txt`."""
         return self.load(f"text {name}", lambda: self.files.text(self.folder / name, TEXT_LIMIT_BYTES))

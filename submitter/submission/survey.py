@@ -1,4 +1,4 @@
-"""What lies anywhere under a submitter's folder, gathered in one pass: names, sizes and links, not contents."""
+"""Everything under a submitter's folder, gathered in one pass: names, sizes and links, not contents."""
 
 from __future__ import annotations
 
@@ -10,50 +10,58 @@ from pathlib import PurePosixPath
 from submitter import layout
 from submitter.submission.files import EntryKind, Files
 
-# Far more than any submitter has, and little enough to be passed through in seconds.
+# Far more entries than any submitter has, and few enough to be listed in seconds.
 _LIMIT_ENTRIES = 500_000
 
-# What tools leave behind, secrets before litter.
+# Names of files that tools leave behind: secrets first, then other stray files.
 _STRAY = re.compile(
     r"(?P<secret>\.env(?!\.(example|sample|template)$)(\..+)?|id_(rsa|ed25519|ecdsa)|.*\.(pem|key|p12|pfx)|\.netrc|\.pypirc"
     r"|\.git-credentials|credentials(\.json)?|kubeconfig|\.aws|\.ssh)"
     r"|(?P<stray_file>slurm-\d+.*\.(out|err)|nohup\.out|.*\.(swp|bak|orig|rej)|.*~|\._.*|\.DS_Store|core\.\d+|Thumbs\.db)"
     r"|(?P<stray_folder>\.git|__pycache__|\.ipynb_checkpoints|\.venv)"
 )
-_AUDITS = frozenset({layout.AUDIT_CONFIG, "audit.conf"})
+_AUDIT_CONFIGS = frozenset({layout.AUDIT_CONFIG, "audit.conf"})
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Survey:
-    """Paths relative to the tree's root, sorted; links to folders are not entered.
+    """What is in a submitter's folder at any depth. Paths are relative to the tree's root, and sorted.
 
-    `dotted` and `spaced` have names that begin with a dot or hold a space, `large` files with their bytes, `adrift`
-    links with a target that does not exist, from where they lie or from the tree's root on, `foreign` what is outside
-    the tree or neither file nor folder. `filled` are the submitter's own folders that hold a file at any depth.
+    Symbolic links to folders are not followed.
     """
 
     dotted: list[str] = field(default_factory=list)
+    """Paths whose name begins with a dot."""
     spaced: list[str] = field(default_factory=list)
+    """Paths whose name contains a space."""
     caches: list[str] = field(default_factory=list)
+    """Folders whose name ends in `__pycache__`."""
     empty: list[str] = field(default_factory=list)
+    """Folders without entries."""
     large: list[tuple[str, int]] = field(default_factory=list)
-    adrift: list[str] = field(default_factory=list)
-    foreign: list[tuple[str, EntryKind]] = field(default_factory=list)
+    """Files over the size limit, each with its size in bytes."""
+    broken_links: list[str] = field(default_factory=list)
+    """Links whose target does not exist, seen from the link's own folder or from the tree's root."""
+    not_files: list[tuple[str, EntryKind]] = field(default_factory=list)
+    """Links that leave the tree or lead nowhere, and entries that are neither a file nor a folder."""
     strays: list[tuple[str, str]] = field(default_factory=list)
-    audits: list[str] = field(default_factory=list)
-    filled: set[str] = field(default_factory=set)
+    """Files and folders that tools leave behind, each with its kind: `secret`, `stray_file` or `stray_folder`."""
+    audit_configs: list[str] = field(default_factory=list)
+    """Files that switch LoadGen to audit settings."""
+    folders_with_files: set[str] = field(default_factory=set)
+    """Names of the folders directly in the submitter's folder that hold a file at any depth."""
 
 
 def survey(files: Files, submitter: PurePosixPath, large_bytes: int) -> Survey:
-    """Walk a submitter's folder; a file of more than `large_bytes` is large."""
+    """List a submitter's folder; a file of more than `large_bytes` counts as large."""
     found = Survey()
     depth = len(submitter.parts)
-    pending, passed = [str(submitter)], 0
+    pending, entry_count = [str(submitter)], 0
     _name(found, str(submitter), submitter.name)
-    while pending and passed < _LIMIT_ENTRIES:
+    while pending and entry_count < _LIMIT_ENTRIES:
         here = pending.pop()
         entries = files.scan(here)
-        passed += len(entries)
+        entry_count += len(entries)
         top = here.split("/", depth + 1)[depth : depth + 1]
         if not entries:
             found.empty.append(here)
@@ -68,7 +76,7 @@ def survey(files: Files, submitter: PurePosixPath, large_bytes: int) -> Survey:
                 pending.append(path)
             else:
                 _name(found, path, entry.name)
-                found.filled.update(top)
+                found.folders_with_files.update(top)
                 _file(found, path, entry, kind, large_bytes)
     for paths in vars(found).values():
         if isinstance(paths, list) and len(paths) > 1:
@@ -84,14 +92,14 @@ def _name(found: Survey, path: str, name: str) -> None:
     match = _STRAY.fullmatch(name)
     if match and match.lastgroup:
         found.strays.append((path, next(kind for kind, text in match.groupdict().items() if text)))
-    if name in _AUDITS:
-        found.audits.append(path)
+    if name in _AUDIT_CONFIGS:
+        found.audit_configs.append(path)
 
 
 def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: EntryKind, large_bytes: int) -> None:
     try:
         if kind is not EntryKind.FILE:
-            found.foreign.append((path, kind))
+            found.not_files.append((path, kind))
         elif (size := entry.stat(follow_symlinks=False).st_size) > large_bytes:
             found.large.append((path, size))
     except OSError:
@@ -104,9 +112,9 @@ def _link(found: Survey, files: Files, path: str) -> None:
         return
     _name(found, path, path.rpartition("/")[2])
     if kind is not EntryKind.FILE:
-        found.foreign.append((path, kind or EntryKind.OUTSIDE))
-    # The official checks of old rounds resolve a link's target from the folder they work in, the tree's root, and then
-    # ask for its size.
+        found.not_files.append((path, kind or EntryKind.OUTSIDE))
+    # The official checks of old rounds resolve a link's target from their working directory, which is the tree's root,
+    # and then read its size.
     link = files.root / path
     if not os.path.exists(link) or not os.path.exists(files.root / os.readlink(link)):
-        found.adrift.append(path)
+        found.broken_links.append(path)

@@ -1,7 +1,7 @@
 """A submission as objects: Submission > DivisionDir > SubmitterDir > System > BenchmarkDir > Result > runs.
 
-Everything is lazy and cached. Asking for what is absent or unreadable raises `Unavailable`, which skips
-the rule that asked; the rules of `rules/structure_files.py` alone report absence and unreadable files.
+Everything is lazy and cached. Reading what is absent or unreadable raises `Unavailable`, which skips the rule that
+needs it; only the rules in `rules/structure_files.py` report absent and unreadable files.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from submitter.submission.power_run import PowerRun
 from submitter.submission.runs import AccuracyRun, ComplianceRun, PerformanceRun
 from submitter.submission.survey import Survey, survey
 
-_RATING = "system_power_capacity"
+_RATING_FIELD = "system_power_capacity"
 
 
 class Unrated(Unavailable):
-    """The power supplies' file can be read, but its ratings cannot be added up: rule PWR004 reports it."""
+    """The file of the power supplies can be read, but its ratings cannot be added up. Rule PWR004 reports this."""
 
 
 class Result(Node):
@@ -43,13 +43,13 @@ class Result(Node):
 
     @cached_property
     def scenario(self) -> Scenario:
-        """The folder's scenario, spelled in any case; Unavailable for another name."""
+        """The folder's scenario, in any capitalization; Unavailable if the folder is not named after a scenario."""
         for scenario in Scenario:
             if scenario.value.lower() == self.key.scenario.lower():
                 return scenario
         if self.key.scenario.lower() == "online" and self.is_endpoints:
             return Scenario.SERVER
-        raise Unavailable(self.path, f"'{self.key.scenario}' is no scenario")
+        raise Unavailable(self.path, f"'{self.key.scenario}' is not a scenario")
 
     @property
     def official_name(self) -> str:
@@ -57,12 +57,12 @@ class Result(Node):
 
     @property
     def benchmark(self) -> Benchmark:
-        """The rule book's benchmark that judges this result; Unavailable if there is none."""
+        """The rule book's benchmark for this result; Unavailable if there is none."""
         return self.benchmark_dir.benchmark
 
     @property
     def is_closed(self) -> bool:
-        """Whether the closed division's demands hold, as they do in the network division too."""
+        """Whether the rules of the closed division apply; they also apply to the network division."""
         return self.division in (Division.CLOSED, Division.NETWORK)
 
     @cached_property
@@ -75,14 +75,14 @@ class Result(Node):
 
     @cached_property
     def compliance(self) -> dict[str, ComplianceRun]:
-        """The compliance tests there are folders for, by name."""
+        """The compliance tests that have a folder, by name."""
         root = self.layout.compliance_root(self.key)
         names = (name for name in self.files.folders(root) if name.upper().startswith("TEST"))
         return {name: ComplianceRun(self, name) for name in names}
 
     @cached_property
     def is_endpoints(self) -> bool:
-        """Whether mlcommons/endpoints measured it, and the round's checker reads what that writes."""
+        """Whether mlcommons/endpoints measured the result, in a round whose official checker accepts that."""
         return self.book.endpoints is not None and is_endpoints(self)
 
     @cached_property
@@ -95,7 +95,7 @@ class Result(Node):
 
     @property
     def parts(self) -> list[Node]:
-        """What rules judge apart, and what makes the result invalid where it is."""
+        """The runs and measurements that rules judge separately; the result is invalid if one of them is."""
         if self.is_endpoints:
             return [self.endpoints_performance, self.endpoints_accuracy]
         power = [self.power] if self.power else []
@@ -107,12 +107,12 @@ class Result(Node):
 
     @cached_property
     def power(self) -> PowerRun | None:
-        """The power measurement; None where there is no folder of one."""
+        """The power measurement; None if there is no folder for one."""
         return PowerRun(self) if self.has_power else None
 
     @cached_property
     def measurements_path(self) -> PurePosixPath:
-        """The description of the measurement; where there is none, the path that it could have."""
+        """The path of the description of the measurement; if there is none, the path where it is expected."""
         folder = self.layout.measurements(self.key)
         names = (n for n in self.files.names(folder) if self.layout.describes_measurement(self.key, n))
         return folder / next(names, layout.MEASUREMENTS_JSON if self.layout.nested else f"{self.key.system}.json")
@@ -150,13 +150,13 @@ class BenchmarkDir(Node):
 
     @property
     def official_name(self) -> str:
-        """The benchmark of the round that it is judged as; Unavailable if there is none."""
+        """The round's benchmark that the folder is judged as; Unavailable if there is none."""
         return self.load("official name", self._find_official_name)
 
     def _find_official_name(self) -> str:
         name = self.book.official_name(self.name, self.system.submitter.known_model_mapping)
         if name is None:
-            raise Unavailable(self.path, f"'{self.name}' is no benchmark of round {self.book.name}")
+            raise Unavailable(self.path, f"'{self.name}' is not a benchmark of round {self.book.name}")
         return name
 
     @property
@@ -165,7 +165,7 @@ class BenchmarkDir(Node):
 
 
 class System(Node):
-    """A results folder of one system, and its description in `systems/`."""
+    """The results folder of one system, and the system description in `systems/`."""
 
     def __init__(self, submitter: SubmitterDir, name: str) -> None:
         path = submitter.layout.results(submitter.division, submitter.name) / name
@@ -190,10 +190,10 @@ class System(Node):
         return self.load("description", lambda: self.files.json_object(self.description_path, JSON_LIMIT_BYTES))
 
     def field(self, name: str) -> str:
-        """A text field of the description; Unavailable where it is absent or no text."""
+        """A text field of the description; Unavailable if it is absent or not text."""
         value = self.description.get(name)
         if not isinstance(value, str):
-            raise Unavailable(self.description_path, f"has no text under '{name}'")
+            raise Unavailable(self.description_path, f"has no text for '{name}'")
         return value
 
     @property
@@ -202,17 +202,17 @@ class System(Node):
 
     @property
     def nameplate(self) -> Any:
-        """The plain data of the file, whatever it is."""
+        """The plain data in the file of the power supplies, whatever its structure."""
         return self.load("nameplate", lambda: read_yaml(self.files, self.nameplate_path))
 
     @property
     def design_power_watts(self) -> Any:
-        """The power supplies' rating as the description spells it, else their file's sum; None where neither is there.
+        """The power supplies' rating: as the description states it, else the sum over their file; None without both.
 
-        Unavailable where the file cannot be read, Unrated where it is not what the official template is.
+        Unavailable if the file cannot be read, Unrated if it does not follow the official template.
         """
-        if _RATING in self.description:
-            return self.description[_RATING]
+        if _RATING_FIELD in self.description:
+            return self.description[_RATING_FIELD]
         if self.files.kind(self.nameplate_path) is None:
             return None
         try:
@@ -222,7 +222,7 @@ class System(Node):
 
     def readers(self) -> list[Callable[[], object]]:
         readers: list[Callable[[], object]] = [lambda: self.description]
-        # Read for every system, as officially, where a broken one ends the check.
+        # Read for every system, as by the official checker, which a broken file aborts.
         return [*readers, lambda: self.nameplate] if self.book.power.nameplate else readers
 
 
@@ -244,7 +244,7 @@ class SubmitterDir(Node):
 
     @cached_property
     def survey(self) -> Survey:
-        """What lies anywhere in the folder."""
+        """Everything in the folder, at any depth."""
         return survey(self.files, self.path, self.book.round.file_max_bytes)
 
     @cached_property
@@ -253,16 +253,16 @@ class SubmitterDir(Node):
 
     @property
     def model_mapping(self) -> dict[str, Any]:
-        """The open division's own names of official benchmarks; empty where there is no such file."""
+        """The official benchmark for each benchmark name of an open submission; empty if there is no such file."""
         if self.division != Division.OPEN or not self.files.exists(self.model_mapping_path):
             return {}
         value = self.load("mapping", lambda: self.files.json(self.model_mapping_path, JSON_LIMIT_BYTES))
-        # The official checker takes any JSON, and stumbles where it needs a name of it: STR007 then.
+        # The official checker accepts any JSON and fails later, where it needs a name from it: STR007 reports that.
         return value if isinstance(value, dict) else {}
 
     @property
     def known_model_mapping(self) -> dict[str, str]:
-        """The mapping's usable entries; an unreadable file has none, and STR002 says so."""
+        """The usable entries of the mapping; none if the file is unreadable, which STR002 reports."""
         try:
             return {name: value for name, value in self.model_mapping.items() if isinstance(value, str)}
         except Unavailable:
@@ -300,15 +300,15 @@ class DivisionDir(Node):
 
 
 class Submission(Node):
-    """Everything under the folder that holds the divisions."""
+    """The whole tree: the folder that holds the divisions."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, PurePosixPath())
 
     @cached_property
     def divisions(self) -> list[DivisionDir]:
-        there = self.files.folders(PurePosixPath())
-        return [DivisionDir(self, division.value) for division in Division if division.value in there]
+        folders = self.files.folders(PurePosixPath())
+        return [DivisionDir(self, division.value) for division in Division if division.value in folders]
 
     @property
     def submitters(self) -> list[SubmitterDir]:

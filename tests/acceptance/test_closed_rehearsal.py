@@ -32,7 +32,7 @@ def go_all_the_way(made: rehearsal.Rehearsal) -> dict:
     unwritten = submitter("run-all", file)
     assert unwritten.returncode == 2
     assert "nothing was run" in unwritten.stderr
-    assert re.search(r"bandwidth\.md:\d+: a person's part is empty: number and bandwidth", unwritten.stderr) or (
+    assert re.search(r"bandwidth\.md:\d+: a person must write this part: number and bandwidth", unwritten.stderr) or (
         "calibration.md" in unwritten.stderr
     )
     assert made.fill_in() >= 15

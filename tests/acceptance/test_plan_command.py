@@ -68,22 +68,22 @@ CASES: list[tuple[str, Change, str]] = [
     (
         "an unwritten part of a document",
         lambda m: edit(m.documentation / "calibration.md", "said by a person", "TODO(person): the formats"),
-        r"calibration\.md:\d+: a person's part is empty: the formats.* \(and 2 more\)",
+        r"calibration\.md:\d+: a person must write this part: the formats.* \(and 2 more\)",
     ),
     (
         "an unwritten part of a README",
         lambda m: edit(m.measurements / "Server/README.md", "said by a person", "TODO(person): where from"),
-        r"Server/README\.md:\d+: a person's part is empty: where from",
+        r"Server/README\.md:\d+: a person must write this part: where from",
     ),
     (
         "an unwritten field",
         lambda m: edit(m.measurements / "Server/measurements.json", "Llama-2-70b-chat-hf", "TODO(person): weights"),
-        r"Server/measurements\.json:\d+: a person's part is empty: weights",
+        r"Server/measurements\.json:\d+: a person must write this part: weights",
     ),
     (
         "an unwritten field of the system",
         lambda m: edit(m.description, "said by a person", "TODO(person): what cools it"),
-        r"rehearsal-box\.json: .*: a person's part is empty: what cools it",
+        r"rehearsal-box\.json: .*: a person must write this part: what cools it",
     ),
     (
         "a field of the system is missing",

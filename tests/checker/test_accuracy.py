@@ -176,7 +176,7 @@ def test_a_count_of_the_scenario_is_found_by_the_folders_very_name(tmp_path: Pat
 )
 def test_a_score_is_read_until_every_target_is_reached(text: str, spelled: list[str], stated: str | None) -> None:
     score = read_score(text, TARGETS, PATTERNS)
-    assert [reading.spelled for reading in score.readings] == spelled
+    assert [reading.text for reading in score.readings] == spelled
     assert score.hash == stated
 
 

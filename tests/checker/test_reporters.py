@@ -165,7 +165,8 @@ def test_power_and_inferred_figures_stand_at_their_result() -> None:
 
 
 def test_what_is_right_wrong_and_missing_is_listed() -> None:
-    partial = Partial(("closed/Acme/results/a/b/Offline",), (), ("Server of closed/Acme/results/a/b\x1b[0m",))
+    missing = ("Server of closed/Acme/results/a/b\x1b[0m",)
+    partial = Partial(right=("closed/Acme/results/a/b/Offline",), wrong=(), missing=missing)
     rendered = text.render(dataclasses.replace(round_report(), partial=partial), colour=False)
     assert "right (1)\n  ✓ closed/Acme/results/a/b/Offline\nwrong (0)\nmissing (1)\n" in rendered
     assert "\x1b" not in rendered

@@ -32,7 +32,9 @@ def failing(tree: Tree) -> Report:
 
 
 def waived(report: Report) -> Report:
-    return dataclasses.replace(report, waived=(Waived("MEA004", "title", "agreed in issue 12", (finding("MEA004"),)),))
+    findings = (finding("MEA004"),)
+    entry = Waived(rule="MEA004", title="title", why="agreed in issue 12", findings=findings)
+    return dataclasses.replace(report, waived=(entry,))
 
 
 # SARIF: the properties that the 2.1.0 schema allows where we write them; it allows no others.
@@ -221,7 +223,7 @@ def test_junit_fails_the_results_below_a_folder_that_is_refused(tree: Tree) -> N
     found = suites(report)
     for case in found[f"closed/Acme/results/{SYSTEM}/llama2-70b-99.9"].values():
         told = case.findtext("failure") or ""
-        assert "invalid because of what stands above it" in told
+        assert "invalid because of errors in the folders above it" in told
         assert "sold" in told
     assert any(case.find("failure") is not None for case in found["around the results"].values())
 
@@ -307,7 +309,7 @@ def test_the_job_summary_fits_what_github_takes() -> None:
     rendered = markdown.render(dataclasses.replace(report, findings=tuple(long)), colour=False)
     assert 500_000 < len(rendered.encode()) < 1 << 20
     assert rendered.count("<details") == rendered.count("</details>")
-    assert "more than a job summary holds" in rendered.splitlines()[-1]
+    assert "does not fit into a job summary" in rendered.splitlines()[-1]
 
 
 def hostile(**changed: Any) -> Report:
@@ -316,7 +318,7 @@ def hostile(**changed: Any) -> Report:
     result = verdict_of(HOSTILE, HOSTILE, "Offline", "invalid", row={"Organization": HOSTILE, "notes": "@SUM(A1)"})
     words = {name: system for name in ("message", "found", "required", "hint", "path")}
     findings = [finding(scope=result.path, **words), finding("SYS001", scope="closed/Acme", **words)]
-    waivers = (Waived("MEA004", system, HOSTILE, (finding("MEA004", **words),)),)
+    waivers = (Waived(rule="MEA004", title=system, why=HOSTILE, findings=(finding("MEA004", **words),)),)
     valid = verdict_of(HOSTILE, HOSTILE, HOSTILE, row={"Organization": HOSTILE, "notes": "-1+cmd|'/C calc'!A0"})
     return report_of([result, valid], findings, waived=waivers, **changed)
 

@@ -72,5 +72,5 @@ def test_lines_and_what_is_asked_for() -> None:
     table = (
         f"| card | {documents.todo('its bandwidth')} |\n{json.dumps({'a': documents.todo('why')})}\n{documents.MARK}"
     )
-    assert list(documents.unfilled(table)) == [(1, "its bandwidth"), (2, "why"), (3, "a person's part")]
+    assert list(documents.unfilled(table)) == [(1, "its bandwidth"), (2, "why"), (3, "a part that a person must write")]
     assert list(documents.unfilled("TODO: not a person's\n")) == []

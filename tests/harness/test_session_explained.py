@@ -20,8 +20,8 @@ def test_an_invalid_run_of_the_echo_engine(run_echo: Callable[..., Watched]) -> 
     assert explanation.verdict == "INVALID"
     failed = {condition.name: condition for condition in explanation.failed}
     assert set(failed) == {"performance constraints", "early stopping"}
-    assert "of 30.0 ms" in failed["performance constraints"].told[0]
+    assert "of 30.0 ms" in failed["performance constraints"].figures[0]
     queries = found.log["result_query_count"]
-    assert f"TTFT: {queries} of {queries:,} queries over 30.0 ms" in failed["early stopping"].told[0]
+    assert f"TTFT: {queries} of {queries:,} queries over 30.0 ms" in failed["early stopping"].figures[0]
     assert any("more queries alone do not help" in line for line in failed["early stopping"].advice)
     assert explanation.advice == ("TTFT: even the fastest query is over the limit, so a lower rate does not help",)

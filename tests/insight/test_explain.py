@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from submitter import cli, early_stopping
 from submitter.errors import InputError
-from submitter.insight.explain import Condition, Demands, Explanation, explain
+from submitter.insight.explain import Condition, Explanation, RoundRequirements, explain
 from submitter.insight.find_run import find_run
 from submitter.logs import parse_detail, read_detail
 from submitter.model import Scenario
@@ -42,8 +42,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return made | {"Offline": real_loadgen.run(folder / "offline", "Offline")}
 
 
-def explained(folder: Path, demands: Demands | None = None) -> Explanation:
-    return explain(read_detail(folder / "mlperf_log_detail.txt"), demands)
+def explained(folder: Path, requirements: RoundRequirements | None = None) -> Explanation:
+    return explain(read_detail(folder / "mlperf_log_detail.txt"), requirements)
 
 
 def condition(explanation: Explanation, name: str) -> Condition:
@@ -81,20 +81,20 @@ def test_how_many_more_queries_is_loadgens_number(name: str, runs: Runs) -> None
             assert any(line.startswith(f"{kind}: {int(more[1]):,} more queries, all within") for line in failed.advice)
             # LoadGen logs no such count for tokens: it follows from the number of queries that are missing.
             over = sum(latency_ns > limit_ns for latency_ns in latencies_ns)
-            assert any(line.startswith(f"{kind}: {over} of ") for line in failed.told)
+            assert any(line.startswith(f"{kind}: {over} of ") for line in failed.figures)
     assert compared == 1
 
 
 def test_a_run_far_over_its_limit_needs_less_load(runs: Runs) -> None:
     explanation = explained(runs["far over"])
     assert {c.name for c in explanation.failed} == {"performance constraints", "early stopping"}
-    assert any("over" in line for line in condition(explanation, "performance constraints").told)
+    assert any("over" in line for line in condition(explanation, "performance constraints").figures)
     assert any("more queries alone do not help" in line for line in condition(explanation, "early stopping").advice)
     less, why = explanation.advice
     found = re.fullmatch(r"or about (\d+)% less target QPS: ([\d.,]+) instead of 2,500", less)
     assert found is not None
     assert 0 < int(found[1]) < 100
-    assert why.startswith("TTFT: an estimate: on the line")
+    assert why.startswith("TTFT: an estimate: latency is assumed")
 
 
 def test_a_system_that_cannot_keep_up_is_told_what_it_completed(runs: Runs) -> None:
@@ -126,20 +126,20 @@ def test_a_run_too_short_and_too_few(name: str, runs: Runs) -> None:
     entries = {key: log[key] for key in log} | changed
     entries |= {"effective_min_duration_ms": 600_000, "effective_min_query_count": 10_000}
     explanation = explain(_log(entries))
-    assert "too short" in condition(explanation, "minimum duration").told[0]
+    assert "too short" in condition(explanation, "minimum duration").figures[0]
     assert " more " in condition(explanation, "minimum duration").advice[0]
     assert "more queries" in condition(explanation, "minimum queries").advice[0]
 
 
 def test_a_valid_run_over_the_rounds_own_limits_is_not_valid_here(runs: Runs) -> None:
-    demands = Demands(600_000, BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.INTERACTIVE])
+    requirements = RoundRequirements(600_000, BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.INTERACTIVE])
     log = read_detail(runs["tpot"] / "mlperf_log_detail.txt")
     keys = {
         "result_validity": "VALID",
         "early_stopping_met": True,
         "result_time_per_output_token_99.00_percentile_ns": 10**9,
     }
-    explanation = explain(_log({key: log[key] for key in log} | keys), demands)
+    explanation = explain(_log({key: log[key] for key in log} | keys), requirements)
     assert {c.name for c in explanation.failed} == {"the round's duration", "the round's limits"}
     assert not explanation.valid
 
@@ -164,8 +164,8 @@ def test_a_result_of_a_tree_has_the_rounds_limits(tree: Tree) -> None:
         found = find_run(path)
         assert found.folder == tree.performance_log("Server").parent
         assert found.about == f"closed/Acme/results/2xH200/llama2-70b-99.9/Server, round {BOOK.name}"
-        assert found.demands is not None
-        assert found.demands.token_latency == BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.SERVER]
+        assert found.requirements is not None
+        assert found.requirements.token_latency == BOOK.benchmark("llama2-70b-99.9").token_latency[Scenario.SERVER]
     done = cli_explain(str(tree.result("Server")))
     assert "the round's limits" in done.output
 
@@ -174,9 +174,9 @@ def test_a_result_of_a_tree_has_the_rounds_limits(tree: Tree) -> None:
     ("path", "told"),
     [
         ("nothing", "does not exist"),
-        ("a file", "is no folder"),
+        ("a file", "is not a folder"),
         ("empty", "holds no mlperf_log_detail.txt"),
-        ("noise", "is no log of LoadGen's"),
+        ("noise", "is not a LoadGen log"),
         ("cut", "has no verdict"),
         ("link", "symbolic link"),
     ],

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from submitter.cli import app
 from submitter.errors import InputError
-from submitter.insight.standings import Answers, standings
+from submitter.insight.scored_results import AccuracyLogState, scored_results
 from submitter.submission import open_submission
 
 
@@ -29,7 +29,7 @@ def offline(tree: Tree) -> list[str]:
 
 
 def test_a_result_stands_with_its_figure_its_scores_and_its_log(tree: Tree) -> None:
-    found = {standing.path.rsplit("/", 1)[1]: standing for standing in standings(open_submission(tree.base, BOOK))}
+    found = {standing.path.rsplit("/", 1)[1]: standing for standing in scored_results(open_submission(tree.base, BOOK))}
     assert sorted(found) == ["Offline", "Server"]
     standing = found["Offline"]
     verdict = next(v for v in tree.check().results if str(v.path) == standing.path)
@@ -86,18 +86,18 @@ def write_answers(path: Path, entries: list[tuple[int, list[int]]]) -> str:
 def test_what_is_left_of_the_answers(tree: Tree) -> None:
     log = tree.accuracy() / "mlperf_log_accuracy.json"
 
-    def left() -> Answers:
-        return next(standing for standing in standings(open_submission(tree.result(), BOOK))).answers
+    def left() -> AccuracyLogState:
+        return next(standing for standing in scored_results(open_submission(tree.result(), BOOK))).accuracy_log
 
     write_answers(log, ENTRIES)
-    assert left() is Answers.WHOLE
+    assert left() is AccuracyLogState.WHOLE
     whole = log.read_bytes()
     for cut in (whole[:100] + b"\n\n...\n\n" + whole[-100:], whole[:-3], b"", whole[5:]):
         log.write_bytes(cut)
-        assert left() is Answers.TRUNCATED
+        assert left() is AccuracyLogState.TRUNCATED
     assert "  accuracy log truncated: it cannot be scored again" in offline(tree)
     log.unlink()
-    assert left() is Answers.ABSENT
+    assert left() is AccuracyLogState.ABSENT
 
 
 def test_a_whole_log_is_scored_again(tree: Tree, tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ def test_a_whole_log_is_scored_again(tree: Tree, tmp_path: Path) -> None:
 def test_input_that_allows_no_score(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no submission"):
-        list(standings(open_submission(tmp_path / "empty", BOOK)))
+        list(scored_results(open_submission(tmp_path / "empty", BOOK)))
     (tmp_path / "bare/closed").mkdir(parents=True)
     with pytest.raises(InputError, match="holds no result"):
-        list(standings(open_submission(tmp_path / "bare", BOOK)))
+        list(scored_results(open_submission(tmp_path / "bare", BOOK)))
     done = score(tree.base, "--tokenizer", tmp_path)
     assert isinstance(done.exception, InputError)
     assert "needs both" in done.exception.message

@@ -39,6 +39,6 @@ def test_every_published_run_can_be_explained(name: str, published: Any) -> None
         discarded = re.search(r"Would discard (\d+) highest", str(log["early_stopping_result"]))
         if discarded:
             estimates += 1
-            (told,) = [c.told[0] for c in explanation.conditions if c.name == "early stopping"]
-            assert f"but {int(discarded[1]):,}:" in told, path
+            (told,) = [c.figures[0] for c in explanation.conditions if c.name == "early stopping"]
+            assert f"discarding {int(discarded[1]):,}:" in told, path
     assert estimates or name == "v6.0-part"

@@ -1,4 +1,4 @@
-"""What several formats need: which result a finding is about, which findings say the same, how figures are written."""
+"""Shared by the formats: findings grouped by result, equal findings merged, figures and counts as text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass
 class Group:
-    """A benchmark's folder: its results, the findings of each result by its path, and those about the folder."""
+    """A benchmark's folder, with its results and its findings."""
 
     folder: str
     results: list[ResultVerdict] = field(default_factory=list)
-    of_result: dict[str, list[Finding]] = field(default_factory=dict)
-    of_folder: list[Finding] = field(default_factory=list)
+    by_result: dict[str, list[Finding]] = field(default_factory=dict)
+    """The findings about each result, by the path of the result."""
+    folder_findings: list[Finding] = field(default_factory=list)
+    """The findings about the folder as a whole."""
 
     @property
     def system(self) -> str:
@@ -28,11 +30,11 @@ class Group:
 
     @property
     def findings(self) -> list[Finding]:
-        return [*self.of_folder, *(finding for found in self.of_result.values() for finding in found)]
+        return [*self.folder_findings, *(finding for found in self.by_result.values() for finding in found)]
 
 
 def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
-    """The report by benchmark, in the order of its results, and the findings about what stands above them."""
+    """The report by benchmark folder, in the order of its results, and the findings about anything above these."""
     groups: dict[str, Group] = {}
     results: dict[str, Group] = {}
     for result in report.results:
@@ -45,9 +47,9 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
         path = results_folder(finding.scope)
         folder = path.rpartition("/")[0]
         if path in results:
-            results[path].of_result.setdefault(path, []).append(finding)
+            results[path].by_result.setdefault(path, []).append(finding)
         elif path in groups or folder in groups:
-            groups[path if path in groups else folder].of_folder.append(finding)
+            groups[path if path in groups else folder].folder_findings.append(finding)
         else:
             around.append(finding)
     return list(groups.values()), around
@@ -55,7 +57,7 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
 
 @dataclass(frozen=True)
 class Same:
-    """Findings of one rule that say the same of several places."""
+    """Findings of one rule that are equal but for their places."""
 
     findings: tuple[Finding, ...]
 
@@ -65,7 +67,7 @@ class Same:
 
 
 def merged(findings: Iterable[Finding]) -> list[Same]:
-    """Findings that say the same made one; errors first, a rule's side by side."""
+    """The findings with equal ones merged: errors first, those of one rule together."""
     same: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         key = (finding.rule, finding.severity, finding.hint, finding.message, finding.found, finding.required)
@@ -75,7 +77,7 @@ def merged(findings: Iterable[Finding]) -> list[Same]:
 
 
 def by_importance(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """The findings of one rule with one message each: errors first, then what the official checker asks, then many."""
+    """The findings grouped by rule and message: errors first, then official rules, then the largest groups."""
     kinds: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         kinds.setdefault((finding.rule, finding.severity, finding.message), []).append(finding)
@@ -86,18 +88,18 @@ def by_importance(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def facts(finding: Finding) -> str:
-    """What was found and what is required, where the finding says so."""
-    told = [f"found {finding.found}"] if finding.found else []
-    return ", ".join([*told, f"required {finding.required}"] if finding.required else told)
+    """What was found and what is required, as far as the finding has it."""
+    found = [f"found {finding.found}"] if finding.found else []
+    return ", ".join([*found, f"required {finding.required}"] if finding.required else found)
 
 
-def asked_by(finding: Finding) -> str:
-    """Who asks for it and where that stands, in one phrase."""
+def origin_and_source(finding: Finding) -> str:
+    """Who requires it, and where that is written, in one phrase."""
     return f"{finding.origin}: {finding.source.removeprefix(f'{finding.origin}: ')}"
 
 
 def place(finding: Finding, folder: str = "") -> str:
-    """The finding's file and line, relative to `folder` if it lies in it."""
+    """The finding's file and line, relative to `folder` if it is in that folder."""
     path = finding.path
     if folder and path.startswith(folder + "/"):
         path = path[len(folder) + 1 :]
@@ -105,7 +107,7 @@ def place(finding: Finding, folder: str = "") -> str:
 
 
 def figure(metric: Metric | None) -> tuple[str, str]:
-    """A metric's value, to the six digits that the official summary prints, and its unit."""
+    """A metric's value, rounded to six digits as in the official summary, and its unit."""
     if metric is None:
         return "no figure", ""
     value = metric.value
@@ -117,7 +119,7 @@ def count(number: int, noun: str) -> str:
 
 
 def counts(report: Report) -> str:
-    """How much was found in how many results."""
+    """How many findings there are in how many results."""
     summary = report.summary
     found = ", ".join(count(summary[f"{severity}s"], severity) for severity in Severity)
     states = ", ".join(f"{summary[state]:,} {state}" for state in ("valid", "invalid", "preview") if summary[state])
@@ -125,8 +127,8 @@ def counts(report: Report) -> str:
     return f"{found}{waived} in {count(summary['results'], 'result')} ({states or 'none'})"
 
 
-def asked(report: Report) -> str:
-    """By which rules of which round and profile the tree was judged, and which of them crashed."""
+def coverage(report: Report) -> str:
+    """How many rules of which round and profile were applied to how many files, and which of the rules crashed."""
     profile = "" if report.profile == "full" else f", profile {report.profile},"
     crashed = f"; crashed: {', '.join(report.crashed)}" if report.crashed else ""
     rules = count(report.summary["rules"], "rule")

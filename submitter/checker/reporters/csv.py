@@ -1,9 +1,9 @@
 """The official summary.csv: a row for each valid result, and one more where power was measured.
 
-The official checker puts quotes around some cells and leaves those inside a cell as they are, so that a comma, a quote
-or a line break in a system description shifts its columns. Here the csv module quotes: every reader gets the same cells
-back. A text that a spreadsheet would run as a formula gets an apostrophe in front, which spreadsheets do not show;
-plain numbers stay as they are.
+The official checker puts quotes around some cells and does not escape quotes inside a cell, so a comma, a quote or a
+line break in a system description shifts its columns. Here the csv module does the quoting, so every reader gets the
+original cells back. A text that a spreadsheet would run as a formula gets an apostrophe in front, which spreadsheets do
+not show; plain numbers are left alone.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def _row(result: ResultVerdict, metric: Metric | None) -> dict[str, str]:
         "Units": metric.unit if metric else "",
         "has_power": str(result.power is not None),
     }
-    # The row's own `inferred` is there in rounds whose official checker counts it in another way.
+    # The row has an `inferred` of its own in rounds whose official checker determines it in another way.
     cells = {"inferred": str(int(result.inferred))} | result.row | figures
     return {column: _cell(text) for column, text in cells.items()}
 
 
 def _cell(text: str) -> str:
-    """A stranger's text as a cell: no formula, and nothing that cannot be written as UTF-8 or ends a text early.
+    """An untrusted text as a cell: not a formula, without NUL characters, and valid UTF-8.
 
-    Line breaks are told in one way: before Python 3.13 the csv module leaves a lone carriage return without quotes.
+    All line breaks become line feeds: before Python 3.13 the csv module does not quote a lone carriage return.
     """
     text = text.replace("\0", "\\x00").replace("\r\n", "\n").replace("\r", "\n")
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The report for programs: versioned JSON, described by `schemas/report.schema.json`."""
+"""The report as versioned JSON, for programs; `schemas/report.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ VERSION = 1
 
 
 def render(report: Report, *, colour: bool) -> str:
-    """The report as one JSON object, a result or a finding a line; `colour` is for terminals only.
+    """The report as one JSON object, with one result or finding per line; `colour` is for terminals only.
 
-    Lines of their own keep a diff of two reports readable, and the indenting encoder is several times slower.
+    So a diff of two reports is readable. The encoder's own indentation is several times slower.
     """
     fields = (f"{json.dumps(name)}: {_value(value)}" for name, value in document(report).items())
     return "{\n  " + ",\n  ".join(fields) + "\n}\n"

@@ -1,4 +1,4 @@
-"""JUnit XML, which most CI services show: a suite for each benchmark of a system, a test case for each result."""
+"""JUnit XML, which most CI services display: a test suite per benchmark of a system, a test case per result."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
-from submitter.checker.reporters._shared import AROUND, RANK, Group, asked_by, facts, figure, grouped, place
+from submitter.checker.reporters._shared import AROUND, RANK, Group, facts, figure, grouped, origin_and_source, place
 from submitter.quoting import printable
 
-_FOLDER = "(the folder)"  # no scenario, so no result's name
+_FOLDER = "(the folder)"  # no scenario is called so, so no result has this name
 
 
 def render(report: Report, *, colour: bool) -> str:
@@ -41,30 +41,30 @@ def render(report: Report, *, colour: bool) -> str:
 def _group(root: ElementTree.Element, group: Group, above: dict[str, list[Finding]]) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=printable(group.folder))
     for result in group.results:
-        own = group.of_result.get(result.path, [])
-        told = "" if result.verdict == "invalid" and _errors(own) else _elsewhere(result, group, above)
-        case = _case(suite, result.key.scenario, own, " ".join(figure(result.metric)), told)
+        own = group.by_result.get(result.path, [])
+        invalid = "" if _errors(own) else _errors_elsewhere(result, group, above)
+        case = _case(suite, result.key.scenario, own, " ".join(figure(result.metric)), invalid)
         if result.verdict == "preview":
-            ElementTree.SubElement(case, "skipped", message="a smoke run: no result")
-    if group.of_folder:
-        _case(suite, _FOLDER, group.of_folder)
+            ElementTree.SubElement(case, "skipped", message="a smoke run, not a result")
+    if group.folder_findings:
+        _case(suite, _FOLDER, group.folder_findings)
 
 
-def _elsewhere(result: ResultVerdict, group: Group, above: dict[str, list[Finding]]) -> str:
-    """Why a result without an error of its own is invalid: the folders around it have them."""
+def _errors_elsewhere(result: ResultVerdict, group: Group, above: dict[str, list[Finding]]) -> str:
+    """Why a result without an error of its own is invalid: the errors of the folders that contain it."""
     if result.verdict != "invalid":
         return ""
     parts = result.path.split("/")
-    found = [*group.of_folder]
+    found = [*group.folder_findings]
     for scope in ("", *("/".join(parts[:end]) for end in range(1, len(parts)))):
         found += above.get(scope, [])
-    return "invalid because of what stands above it\n" + "\n".join(map(_line, _errors(found)))
+    return "invalid because of errors in the folders above it\n" + "\n".join(map(_line, _errors(found)))
 
 
 def _case(
     suite: ElementTree.Element, name: str, findings: Iterable[Finding], figure: str = "", invalid: str = ""
 ) -> ElementTree.Element:
-    """A test case with one failure for all its errors: readers of the format expect no second one."""
+    """A test case, with one failure for all its errors: readers of the format do not expect a second one."""
     findings = sorted(findings, key=lambda finding: (RANK[finding.severity], finding.rule))
     case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=printable(name), time="0")
     if findings:
@@ -91,10 +91,10 @@ def _text(case: ElementTree.Element, tag: str, lines: Iterable[str]) -> ElementT
 
 
 def _line(finding: Finding) -> str:
-    told = f"{finding.severity} {finding.rule}: {finding.message}"
-    parts = [f"{told}: {facts(finding)}" if facts(finding) else told, f"  at {place(finding)}"]
-    parts += [f"  to mend it: {finding.hint}"] if finding.hint else []
-    return "\n".join([*parts, f"  {asked_by(finding)}"])
+    heading = f"{finding.severity} {finding.rule}: {finding.message}"
+    parts = [f"{heading}: {facts(finding)}" if facts(finding) else heading, f"  at {place(finding)}"]
+    parts += [f"  fix: {finding.hint}"] if finding.hint else []
+    return "\n".join([*parts, f"  {origin_and_source(finding)}"])
 
 
 def _count(suite: ElementTree.Element) -> None:

@@ -1,7 +1,7 @@
 """SARIF 2.1.0, for code scanning services: each rule with its help, each finding with file and line.
 
-Source: OASIS, Static Analysis Results Interchange Format 2.1.0; what GitHub reads of it stands in its documentation,
-`SARIF support for code scanning`.
+Source: OASIS, Static Analysis Results Interchange Format 2.1.0; GitHub documents which parts it reads under `SARIF
+support for code scanning`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from submitter.checker.finding import Finding, Report
 from submitter.checker.registry import Rule, all_rules
-from submitter.checker.reporters._shared import RANK, asked, asked_by, counts, facts
+from submitter.checker.reporters._shared import RANK, counts, coverage, facts, origin_and_source
 from submitter.version import VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# GitHub refuses a file with more results; the least severe are left out, and a notification says so.
+# GitHub rejects a file with more results; the least severe are left out, and a notification says so.
 _MAX_RESULTS = 25_000
 
 
@@ -37,12 +37,12 @@ def document(report: Report) -> dict[str, Any]:
     examples = {finding.rule: finding for finding, _ in kept}
     known = {rule.id: rule for rule in all_rules()}
     identities = _identities(finding for finding, _ in kept)
-    notifications = [{"level": "note", "message": {"text": f"{report.verdict}: {counts(report)}; {asked(report)}"}}]
+    notifications = [{"level": "note", "message": {"text": f"{report.verdict}: {counts(report)}; {coverage(report)}"}}]
     if len(found) > len(kept):
         left = f"{len(found) - len(kept):,} findings are left out: see --format json"
         notifications.append({"level": "warning", "message": {"text": left}})
     for rule in report.crashed:
-        text = f"rule {rule} crashed: a defect of this checker, not of the submission"
+        text = f"rule {rule} crashed: this is a defect of the checker, not of the submission"
         notifications.append({"level": "error", "message": {"text": text}})
     run = {
         "tool": {
@@ -66,11 +66,13 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _rule(rule: Rule | None, example: Finding) -> dict[str, Any]:
-    """A rule as the registry describes it; the checker's own findings (a crash) have no rule but their words."""
+    """A rule as the registry has it; where the registry has none, as for a crash, as its `example` finding has it."""
     title = rule.title if rule else "the checker could not judge"
     why = rule.why if rule else example.message
     hint = (rule.hint if rule else "") or example.hint
-    help_parts = [*([why] if why else []), *([f"To mend it: {hint}"] if hint else []), f"Asked by {asked_by(example)}"]
+    help_parts = [why] if why else []
+    help_parts += [f"Fix: {hint}"] if hint else []
+    help_parts.append(f"Required by {origin_and_source(example)}")
     return {
         "id": example.rule,
         "shortDescription": {"text": title},
@@ -91,11 +93,11 @@ def _result(report: Report, finding: Finding, why: str, rule_index: int, identit
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
-        # SARIF's levels are spelled as our severities are.
+        # SARIF's levels have the same names as our severities.
         "level": finding.severity.value,
-        "message": {"text": f"{text}. To mend it: {finding.hint}" if finding.hint else text},
+        "message": {"text": f"{text}. Fix: {finding.hint}" if finding.hint else text},
         "locations": [{"physicalLocation": location}],
-        # The name GitHub matches alerts by; it would hash the line's text, which every new run of LoadGen changes.
+        # GitHub matches alerts by this. Its default is a hash of the line's text, which changes with every LoadGen run.
         "partialFingerprints": {"primaryLocationLineHash": identity},
     }
     if why:
@@ -104,7 +106,10 @@ def _result(report: Report, finding: Finding, why: str, rule_index: int, identit
 
 
 def _identities(findings: Iterator[Finding]) -> list[str]:
-    """A name for each finding that stays when figures and lines change: its rule, file and words, and which of them."""
+    """A name for each finding that stays the same when figures and lines change.
+
+    It is a hash of rule, file and message, and the finding's number among those that have these in common.
+    """
     times: dict[tuple[str, str, str], int] = {}
     identities = []
     for finding in findings:

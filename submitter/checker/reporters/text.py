@@ -1,29 +1,31 @@
-"""The report for a terminal: grouped by result, each finding with where, what, who asks for it and how to mend it.
+"""The report for a terminal: findings by result, each with what and where it is, who requires it, and how to fix it.
 
-A whole round must stay readable. So beyond a few results, systems without findings take one line each, and what a rule
-finds in many benchmarks is told in full once, under `in many results`; an error still takes a line at each result.
+The report of a whole round must stay readable. So with more than a few results, a system without findings takes one
+line, and what a rule finds in many benchmarks is shown in full only once, under `in many results`; an error still takes
+one line at each result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from submitter.checker.finding import Finding, Partial, Report, ResultVerdict, Severity
 from submitter.checker.reporters._shared import (
     AROUND,
     Group,
     Same,
-    asked,
-    asked_by,
     count,
     counts,
+    coverage,
     facts,
     figure,
     grouped,
     merged,
+    origin_and_source,
     place,
 )
 from submitter.quoting import printable
+from submitter.units import S_PER_H, S_PER_MIN
 
 _STYLES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
@@ -35,12 +37,12 @@ _SAME_RULE_SHOWN = 5
 _SAME_PLACES_SHOWN = 3
 _SOURCE_CHARACTERS = 110
 
-# A rule may be an error in one place and a warning in another: what is many is counted for each.
+# A rule may be an error in one place and a warning in another; the two are counted separately.
 _Kind = tuple[str, Severity]
 
 
 def render(report: Report, *, colour: bool) -> str:
-    """The report as text; ANSI colours only where `colour` says so."""
+    """The report as text, with ANSI colours if `colour`."""
     return _Text(report, colour).report()
 
 
@@ -49,6 +51,8 @@ def _kind(finding: Finding) -> _Kind:
 
 
 class _Text:
+    """Renders one report. `common` has the kinds of finding that are shown under `in many results`."""
+
     def __init__(self, report: Report, colour: bool) -> None:
         self.whole = report
         self.colour = colour
@@ -90,14 +94,15 @@ class _Text:
         return "\n".join([*lines, self.closing()]) + "\n"
 
     def is_quiet(self, group: Group) -> bool:
-        """Whether one line for its system says all: valid, and no finding but such as are told under many results."""
-        return self.brief and all(r.verdict == "valid" for r in group.results) and self.are_told(group.findings)
+        """Whether its system needs one line only: all is valid, and every finding is under `in many results`."""
+        return self.brief and all(r.verdict == "valid" for r in group.results) and self.are_common(group.findings)
 
-    def are_told(self, findings: Iterable[Finding]) -> bool:
+    def are_common(self, findings: Iterable[Finding]) -> bool:
+        """Whether all these findings are shown under `in many results`, and none is an error."""
         return all(f.severity is not Severity.ERROR and _kind(f) in self.common for f in findings)
 
     def block(self, group: Group) -> list[str]:
-        findings = [f for f in group.findings if not self.are_told([f])]
+        findings = [f for f in group.findings if not self.are_common([f])]
         title = self.style(printable(group.folder), "bold")
         return [title, *self.table(group.results), *self.findings(findings, group.folder, self.common), ""]
 
@@ -128,10 +133,10 @@ class _Text:
             lines.append(f"  {mark}  {value.rjust(values)} {unit.ljust(units)}  {verdict}{inferred}{power}")
         return lines
 
-    def findings(self, findings: list[Finding], folder: str, told: Iterable[_Kind]) -> list[str]:
-        """Each thing found once with all its places; the hint and the source stand once for their rule.
+    def findings(self, findings: list[Finding], folder: str, common: Collection[_Kind]) -> list[str]:
+        """Each finding once with all its places, then the hint and the source of its rule once.
 
-        Errors of the kinds in `told` are told in full elsewhere, and take one line here.
+        Errors of the kinds in `common` are shown in full elsewhere and take one line here.
         """
         entries = merged(findings)
         lines: list[str] = []
@@ -142,7 +147,7 @@ class _Text:
             shown[kind] = shown.get(kind, 0) + 1
             following = entries[number + 1].first if number + 1 < len(entries) else None
             last = following is None or _kind(following) != kind
-            if kind in told:
+            if kind in common:
                 lines += self.one_line(entry, folder)
                 continue
             if shown[kind] <= _SAME_RULE_SHOWN:
@@ -166,7 +171,7 @@ class _Text:
 
     def entry(self, same: Same, folder: str) -> list[str]:
         lines = [self.heading(same.first)]
-        lines += [_PAD + told] if (told := facts(same.first)) else []
+        lines += [_PAD + text] if (text := facts(same.first)) else []
         for finding in same.findings[:_SAME_PLACES_SHOWN]:
             lines.append(_PAD + self.style(place(finding, folder), "dim"))
         if (more := len(same.findings) - _SAME_PLACES_SHOWN) > 0:
@@ -174,12 +179,12 @@ class _Text:
         return lines
 
     def one_line(self, same: Same, folder: str) -> list[str]:
-        told = f": {facts(same.first)}" if facts(same.first) else ""
+        details = f": {facts(same.first)}" if facts(same.first) else ""
         more = f" and {len(same.findings) - 1:,} more" if len(same.findings) > 1 else ""
-        return [f"{self.heading(same.first)}{told}  {self.style(place(same.first, folder) + more, 'dim')}"]
+        return [f"{self.heading(same.first)}{details}  {self.style(place(same.first, folder) + more, 'dim')}"]
 
     def in_many(self) -> list[str]:
-        """What many benchmarks have in common, a rule at a time."""
+        """The findings that many benchmarks have in common, rule by rule."""
         found: dict[_Kind, list[Finding]] = {}
         folders: dict[_Kind, set[str]] = {}
         for group in self.groups:
@@ -196,8 +201,8 @@ class _Text:
             times = f"({count(len(found[kind]), 'time')} in {count(len(folders[kind]), 'benchmark')})"
             lines.append(f"{self.heading(first)} {times}")
             for example in found[kind][:_SAME_PLACES_SHOWN]:
-                told = f": {facts(example)}" if facts(example) else ""
-                lines.append(_PAD + self.style(f"such as {place(example)}", "dim") + told)
+                details = f": {facts(example)}" if facts(example) else ""
+                lines.append(_PAD + self.style(f"such as {place(example)}", "dim") + details)
             lines += [f"{_PAD}{self.style('→', 'green')} {first.hint}"] if first.hint else []
             lines.append(f"{_PAD}{self.style(_source(first), 'dim')}")
         return [*lines, ""]
@@ -214,7 +219,7 @@ class _Text:
         return [*lines, ""]
 
     def partial(self, partial: Partial) -> list[str]:
-        """What is right, wrong and missing of a submission that is under way."""
+        """What is right, wrong and missing in an unfinished submission."""
         lines = []
         parts = (("right", partial.right, "✓"), ("wrong", partial.wrong, "✗"), ("missing", partial.missing, "?"))
         for name, entries, sign in parts:
@@ -225,14 +230,14 @@ class _Text:
     def closing(self) -> str:
         style = {"pass": "green", "fail": "red", "preview": "yellow"}[self.whole.verdict]
         verdict = self.style(self.whole.verdict.upper(), style, "bold")
-        return f"{verdict}  {counts(self.whole)}; {asked(self.whole)}"
+        return f"{verdict}  {counts(self.whole)}; {coverage(self.whole)}"
 
 
 def _source(finding: Finding) -> str:
-    told = asked_by(finding)
-    return told if len(told) <= _SOURCE_CHARACTERS else told[: _SOURCE_CHARACTERS - 3] + "..."
+    text = origin_and_source(finding)
+    return text if len(text) <= _SOURCE_CHARACTERS else text[: _SOURCE_CHARACTERS - 3] + "..."
 
 
-def _duration(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+def _duration(duration_s: float) -> str:
+    minutes = max(1, round(duration_s / S_PER_MIN))
+    return f"{minutes} min" if minutes < 120 else f"{minutes * S_PER_MIN / S_PER_H:.1f} h"

@@ -113,7 +113,9 @@ def counted_errors(log: DetailLog, book: Rulebook) -> Iterable[LogEntry]:
     key = book.checker.error_count_key
     if key is None or key not in log:
         return log.errors
-    return () if log[key] == 0 else (LogEntry(key, log[key], log.line(key) or 0, True, False),)
+    if log[key] == 0:
+        return ()
+    return (LogEntry(key=key, value=log[key], line=log.line(key) or 0, is_error=True, is_warning=False),)
 
 
 def clock_s(run: Run) -> float | None:

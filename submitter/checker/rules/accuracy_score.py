@@ -26,13 +26,13 @@ def metrics_are_plain_numbers(run: AccuracyRun, book: Rulebook) -> Iterator[Prob
     score = run.score
     severity = severity_in_open(run, book, "ACC001")
     for name, target in run.result.benchmark.accuracy_targets(run.result.scenario).items():
-        if not score.of(name) and not target.optional:
+        if not score.readings_of(name) and not target.optional:
             yield _not_found(run, name, severity)
     for reading in score.readings:
         if reading.value is None:
             yield Problem(
                 f"{reading.metric} is not a number",
-                found=reading.spelled,
+                found=reading.text,
                 required="a number",
                 path=str(run.score_path),
                 line=reading.line,
@@ -86,7 +86,7 @@ def score_on_target(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 def _off_target(run: AccuracyRun, what: str, reading: Reading, required: str, hint: str) -> Problem:
     found = f"{reading.value:.6g}"
     # Where rounding makes the value equal to the target, the value is shown as accuracy.txt has it.
-    found = reading.spelled[:_SHOWN_CHARACTERS] if required.endswith(f" {found}") else found
+    found = reading.text[:_SHOWN_CHARACTERS] if required.endswith(f" {found}") else found
     return Problem(
         f"{reading.metric} {what}",
         found=found,

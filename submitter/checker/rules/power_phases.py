@@ -10,9 +10,9 @@ from submitter.checker.rules._shared import MEASURE_POWER_AGAIN, POWER_CHECKER
 from submitter.rulebook import Rulebook
 from submitter.submission.power import PowerSession
 from submitter.submission.power_run import PowerRun
-from submitter.submission.ptdaemon import US_PER_S, Malformed, Window, shown_moment
+from submitter.submission.ptdaemon import Malformed, Window, shown_moment
 from submitter.submission.runs import Run
-from submitter.units import MS_PER_S
+from submitter.units import MS_PER_S, US_PER_S
 
 _HOUR_S = 3600
 _RUNS = ("ranging", "testing")

@@ -10,7 +10,8 @@ from submitter.checker.registry import rule
 from submitter.checker.rules._shared import MEASURE_POWER_AGAIN, POWER_CHECKER
 from submitter.rulebook import Rulebook
 from submitter.submission.power_run import PowerRun
-from submitter.submission.ptdaemon import US_PER_S, PtdEntry, Window
+from submitter.submission.ptdaemon import PtdEntry, Window
+from submitter.units import US_PER_S
 
 _CHECK = POWER_CHECKER + "check_ptd_logs"
 _SESSION_COMPLETE = ("STR001", "STR002", "PWR010")

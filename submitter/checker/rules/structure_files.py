@@ -136,5 +136,5 @@ def source_not_empty(submitter: SubmitterDir, book: Rulebook) -> Iterator[Proble
     The code that talks to LoadGen is mandatory, but the official checker accepts an empty folder.
     """
     path = submitter.layout.code(submitter.division, submitter.name)
-    if submitter.systems and path.name not in submitter.survey.filled:
+    if submitter.systems and path.name not in submitter.survey.folders_with_files:
         yield Problem("the source folder contains no file", path=str(path))

@@ -71,7 +71,7 @@ def no_link_leaves_the_tree(submitter: SubmitterDir, book: Rulebook) -> Iterator
     a warning.
     """
     source = submitter.layout.code(submitter.division, submitter.name)
-    for path, kind in submitter.survey.foreign:
+    for path, kind in submitter.survey.not_files:
         severity = Severity.WARNING if PurePosixPath(path).is_relative_to(source) else None
         yield Problem(f"this is {kind.value}", path=path, severity=severity)
 
@@ -108,7 +108,7 @@ def no_audit_config_left(submitter: SubmitterDir, book: Rulebook) -> Iterator[Pr
     PRF017 finds runs for which it did. The file may be in the source code and in the folder of its compliance test.
     """
     results = submitter.layout.results(submitter.division, submitter.name)
-    for text in submitter.survey.audits:
+    for text in submitter.survey.audit_configs:
         path = PurePosixPath(text)
         if any(part.startswith("TEST") for part in path.parts):
             continue
@@ -194,7 +194,7 @@ def no_broken_links(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
 
     The official checker follows a relative link from the tree's root, so it takes most of them for broken.
     """
-    yield from _several("a symbolic link is broken", "symbolic links are broken", _judged(submitter).adrift)
+    yield from _several("a symbolic link is broken", "symbolic links are broken", _judged(submitter).broken_links)
 
 
 @rule("STR023", source=f"{CHECK_RESULTS_DIR}: FILE_SIZE_LIMIT_MB", hint="remove it: the results repository refuses it")

@@ -66,7 +66,7 @@ def required_fields_present(system: System, book: Rulebook) -> Iterator[Problem]
     From v6.0 on, the official checker requires the network's fields wherever is_network has a value, even "false".
     """
     required = book.system.required_fields
-    if is_networked(system.description) or (book.system.is_network_asks and system.description.get("is_network")):
+    if is_networked(system.description) or (book.system.any_is_network_value and system.description.get("is_network")):
         required += book.system.network_fields
     for field in required:
         if field not in system.description:
@@ -117,7 +117,9 @@ def submitter_matches(system: System, book: Rulebook) -> Iterator[Problem]:
 @rule("SYS007", requires=["SYS001"], source=_CHECK + "division_check")
 def division_matches(system: System, book: Rulebook) -> Iterator[Problem]:
     """The division in the description is that of the folder; up to v5.1, with the same capitalization."""
-    yield from _equals_folder(system, "division", system.submitter.division, fold_case=not book.system.division_cased)
+    yield from _equals_folder(
+        system, "division", system.submitter.division, fold_case=not book.system.division_case_sensitive
+    )
 
 
 def _equals_folder(system: System, field: str, folder: str, *, fold_case: bool = True) -> Iterator[Problem]:

@@ -1,5 +1,7 @@
-"""Where each result of a submission stands: its figure, its score beside the round's targets, and what is left of its
-answers. Nothing is judged here; that is what rules are for."""
+"""The results of a submission, each with its figure, its scores and targets, and the state of its accuracy log.
+
+Nothing is judged here; the rules do that.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +22,31 @@ from submitter.submission.tree import Result
 _ENDS_BYTES = 1 << 16
 
 
-class Answers(StrEnum):
-    """What is there of the accuracy log."""
+class AccuracyLogState(StrEnum):
+    """How much of the accuracy log is in the submission."""
 
     WHOLE = "whole"
     TRUNCATED = "truncated"
     ABSENT = "absent"
 
 
-@dataclass(frozen=True)
-class ResultStanding:
-    """One result. `scores` has each metric of the benchmark with its value, None where accuracy.txt states none.
-
-    `stated_sha256` is what accuracy.txt says of the whole accuracy log, `answers_path` where that log lies.
-    """
+@dataclass(frozen=True, kw_only=True)
+class ScoredResult:
+    """One result, its scores, and whether they can be computed again."""
 
     path: str
+    """Relative to the folder that holds the divisions."""
     is_closed: bool
+    """Whether the rules of the closed division apply, so that the targets must be reached."""
     metric: Metric | None
+    """The figure of the result; None if its logs have none."""
     scores: tuple[tuple[str, float | None, Target], ...]
+    """For each metric of the benchmark: its name, the value that accuracy.txt states (None if none), and the target."""
     stated_sha256: str | None
-    answers: Answers
-    answers_path: Path
+    """The SHA-256 of the whole accuracy log, as accuracy.txt states it."""
+    accuracy_log: AccuracyLogState
+    accuracy_log_path: Path
+    """Where the accuracy log is, or would be."""
 
     @property
     def misses_a_target(self) -> bool:
@@ -51,46 +56,49 @@ class ResultStanding:
         )
 
 
-def standings(opened: OpenSubmission) -> Iterator[ResultStanding]:
-    """Every result of a submission that counts; InputError if there is none."""
+def scored_results(opened: OpenSubmission) -> Iterator[ScoredResult]:
+    """Every selected result of a submission; InputError if there is none."""
     results = list(opened.results)
     if not results:
         raise InputError(
             f"{opened.path} holds no result", "a result is <division>/<submitter>/results/<system>/<benchmark>/…"
         )
     for result in results:
-        yield _standing(result, opened.book)
+        yield _scored_result(result, opened.book)
 
 
-def _standing(result: Result, book: Rulebook) -> ResultStanding:
+def _scored_result(result: Result, book: Rulebook) -> ScoredResult:
     scores: tuple[tuple[str, float | None, Target], ...] = ()
-    stated = None
+    stated_sha256 = None
     try:
         targets = result.benchmark.accuracy_targets(result.scenario)
-        read = result.accuracy.score
-        stated = read.hash
-        found = {reading.metric: reading.value for reading in read.readings}
+        score = result.accuracy.score
+        stated_sha256 = score.hash
+        found = {reading.metric: reading.value for reading in score.readings}
         scores = tuple(
             (name, found.get(name), target) for name, target in targets.items() if name in found or not target.optional
         )
     except Unavailable:
-        pass  # no accuracy.txt, or no benchmark or scenario of this round
-    answers_path = result.accuracy.answers_path
-    there = result.files.kind(answers_path) is EntryKind.FILE
-    whole_path = result.files.root / answers_path
-    return ResultStanding(
+        pass  # there is no accuracy.txt, or the round does not have this benchmark or scenario
+    log_path = result.accuracy.answers_path
+    path = result.files.root / log_path
+    if result.files.kind(log_path) is not EntryKind.FILE:
+        state = AccuracyLogState.ABSENT
+    else:
+        state = AccuracyLogState.WHOLE if _is_whole(path) else AccuracyLogState.TRUNCATED
+    return ScoredResult(
         path=str(result.path),
         is_closed=result.is_closed,
         metric=result_metric(result, book)[0],
         scores=scores,
-        stated_sha256=stated,
-        answers=Answers.ABSENT if not there else Answers.WHOLE if _is_whole(whole_path) else Answers.TRUNCATED,
-        answers_path=whole_path,
+        stated_sha256=stated_sha256,
+        accuracy_log=state,
+        accuracy_log_path=path,
     )
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether an accuracy log begins and ends as LoadGen's do, and nothing was cut out of the places that are cut."""
+    """Whether an accuracy log begins and ends as LoadGen writes it, without the mark of a cut near either end."""
     try:
         with path.open("rb") as file:
             head = file.read(_ENDS_BYTES)
