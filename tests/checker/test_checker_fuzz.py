@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from manifest_tree import write_manifest
 from mutations import Unfit, mutations, write
 from submission_tree import Tree, write_tree
-from test_rules_provenance import write_manifest
 
 from submitter import plugins
 from submitter.checker import check

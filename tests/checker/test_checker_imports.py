@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from manifest_tree import write_manifest
 from submission_tree import Tree
-from test_rules_provenance import write_manifest
 
 HEAVY = {"torch", "vllm", "mlperf_loadgen", "numpy", "nltk", "rouge_score", "transformers", "jsonschema", "tokenizers"}
 PROGRAM = """

@@ -15,7 +15,6 @@ from submitter.rulebook import load_rulebook
 
 ROUNDS = ("v4.1", "v5.0", "v5.1", "v6.0", "v6.1")
 OLD, NEW = ROUNDS[:3], ROUNDS[3:]
-COVERED = {"CMP008", "CMP009", "CMP010", "CMP011", "CMP012", "PRF026"}
 Break = Callable[[ResultTree], object]
 
 

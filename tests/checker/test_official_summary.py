@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from reports import HOSTILE, report_of, verdict_of
+from result_tree import HASH, SCORE, ResultTree
 from submission_tree import BOOK, SYSTEM, Tree, write_tree
 
 from submitter.checker import check
@@ -18,7 +19,7 @@ from submitter.checker.finding import Report
 from submitter.checker.official_summary import summary_row
 from submitter.checker.reporters import csv as csv_report
 from submitter.model import Metric, Scenario
-from submitter.rulebook import load_rulebook
+from submitter.rulebook import load_rulebook, round_names
 from submitter.submission import open_submission
 
 
@@ -96,7 +97,7 @@ def test_measured_power_has_a_row_of_its_own() -> None:
     assert [row["Units"] for row in rows(report_of([alone], []))] == ["Watts"]
 
 
-@pytest.mark.parametrize("round_name", ["v4.1", "v5.0", "v5.1", "v6.0", "v6.1"])
+@pytest.mark.parametrize("round_name", round_names())
 def test_a_report_without_results_is_its_head(round_name: str) -> None:
     report = dataclasses.replace(report_of([], []), round=round_name)
     (head,) = csv_report.render(report, colour=False).splitlines()
@@ -163,3 +164,28 @@ def test_a_row_is_made_of_whatever_is_left_of_the_files(tree: Tree, damage: byte
 def test_a_check_of_an_older_round_has_its_columns(tree: Tree) -> None:
     report = check(tree.root, load_rulebook("v5.1"))
     assert rows(report) == []
+
+
+@pytest.mark.parametrize(
+    ("round_name", "benchmark", "score", "column"),
+    [
+        ("v4.1", "resnet", SCORE, "76.456"),
+        ("v4.1", "resnet", "", "None"),
+        ("v5.1", "resnet", SCORE, "acc: 76.456"),
+        ("v6.1", "resnet", "", ""),
+        (
+            "v5.1",
+            "llama2-70b-99",
+            "{'rouge1': 44.50, 'rouge2': 22.1, 'rougeL': 28.9, 'tokens_per_sample': 284.2}\n",
+            "ROUGE1: 44.50  ROUGE2: 22.1  ROUGEL: 28.9  TOKENS_PER_SAMPLE: 284.2",
+        ),
+        ("v4.1", "llama2-70b-99", "{'rouge1': 44.50, 'rouge2': 22.1}\n", "44.50"),
+        ("v6.1", "gpt-oss-120b", "{'exact_match': 83.4, 'tokens_per_sample': 12.0}\n", "exact_match: 83.4"),
+        ("v6.1", "no-such-model", SCORE, ""),
+    ],
+)
+def test_the_column_of_the_summary(tmp_path: Path, round_name: str, benchmark: str, score: str, column: str) -> None:
+    made = ResultTree(tmp_path, round_name, benchmark=benchmark)
+    made.score.write_text(score + HASH)
+    (result,) = open_submission(tmp_path, made.book).results
+    assert summary_row(result, made.book)["Accuracy"] == column

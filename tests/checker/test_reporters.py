@@ -8,9 +8,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from manifest_tree import COMMAND, write_manifest
 from reports import report_of, round_report, verdict_of
 from submission_tree import Tree, write_tree
-from test_rules_provenance import COMMAND, write_manifest
 
 from submitter.checker.finding import Partial
 from submitter.checker.reporters import json as json_report

@@ -9,7 +9,6 @@ from typing import Any
 from submission_tree import BOOK, SUBMITTER, SYSTEM, system_description
 
 from submitter.checker import Report, check
-from submitter.rulebook import Rulebook
 
 TYPES = {"Offline": "offline"}
 # A benchmark of each kind: what its scores look like, and how long its answers are.
@@ -69,7 +68,7 @@ def accuracy(benchmark: str, scenario: str) -> dict[str, Any]:
 
 
 class EndpointsTree:
-    """A submission under `root`: one system, one benchmark, its scenarios."""
+    """A submission under `root`, judged by `book`: one system, one benchmark, its scenarios."""
 
     def __init__(
         self,
@@ -80,7 +79,7 @@ class EndpointsTree:
         system_type: str = "datacenter",
         submitter: str = SUBMITTER,
     ) -> None:
-        self.root = root
+        self.root, self.book = root, BOOK
         self.submitter = root / division / submitter
         self.base = self.submitter / "results" / SYSTEM / benchmark
         self.scenarios = scenarios
@@ -126,19 +125,20 @@ class EndpointsTree:
         place = content
         for part in parents:
             place = place[int(part)] if isinstance(place, list) else place[part]
+        key = int(last) if isinstance(place, list) else last
         if value is ...:
-            del place[last]
+            del place[key]
         else:
-            place[int(last) if isinstance(place, list) else last] = value
+            place[key] = value
         path.write_text(json.dumps(content))
 
-    def check(self, book: Rulebook = BOOK, profile: str = "full") -> Report:
-        report = check(self.root, book, profile=profile, jobs=1)
+    def check(self, *, profile: str = "full") -> Report:
+        report = check(self.root, self.book, profile=profile, jobs=1)
         assert not report.crashed, report.findings
         return report
 
-    def rules(self, book: Rulebook = BOOK, profile: str = "full") -> set[str]:
-        return {finding.rule for finding in self.check(book, profile).findings}
+    def rules(self) -> set[str]:
+        return {finding.rule for finding in self.check().findings}
 
     def valid(self, profile: str = "official") -> dict[str, bool]:
         """By scenario folder, whether its result is valid."""

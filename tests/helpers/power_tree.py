@@ -13,6 +13,9 @@ from typing import Any
 
 from submission_tree import BOOK, Tree
 
+from submitter.checker import Report
+from submitter.rulebook import Rulebook
+
 SESSION = "2026-08-30_09-20-00"
 WATTS = 5000.0
 _FORMAT = "%m-%d-%Y %H:%M:%S.%f"
@@ -112,10 +115,17 @@ def _ptd_messages() -> list[dict[str, str]]:
 
 @dataclass
 class PowerTree:
-    """The `performance` folder of a result with power."""
+    """The `performance` folder of a result with power, in a tree that is judged by the tree's rule book."""
 
     folder: Path
     tree: Tree
+
+    @property
+    def book(self) -> Rulebook:
+        return self.tree.book
+
+    def check(self, **options: Any) -> Report:
+        return self.tree.check(**options)
 
     def edit_text(self, name: str, edit: Edit) -> None:
         """Change a file, and record the checksum of what it is now."""

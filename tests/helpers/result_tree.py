@@ -10,21 +10,30 @@ from typing import Any
 from submission_tree import line
 
 from submitter import layout
-from submitter.checker import check
+from submitter.checker import Report, check
 from submitter.checker.finding import Finding
 from submitter.model import ResultKey
 from submitter.rulebook import Seeds, load_rulebook
 
-LISTED = (layout.DETAIL_LOG, layout.SUMMARY_LOG)
 SCORE = "accuracy=76.456%, good=38228, total=50000\n"
 HASH = "hash=" + "a" * 64 + "\n"
 
 
 class ResultTree:
-    """closed/Acme/results/S/resnet/Offline, valid in `round_name` as far as accuracy and compliance go."""
+    """closed/Acme/results/S/resnet/Offline, valid in `round_name` as far as accuracy and compliance go.
 
-    def __init__(self, root: Path, round_name: str, division: str = "closed", benchmark: str = "resnet") -> None:
-        self.root, self.book = root, load_rulebook(round_name)
+    `select` names the rules and families that judge it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        round_name: str,
+        division: str = "closed",
+        benchmark: str = "resnet",
+        select: tuple[str, ...] = ("ACC", "CMP"),
+    ) -> None:
+        self.root, self.book, self.select = root, load_rulebook(round_name), select
         self.key = ResultKey(division, "Acme", "S", benchmark, "Offline")
         self.grammar = layout.layout_of(round_name)
         self._write_run(self.root / self.grammar.performance(self.key), self.book.seeds)
@@ -94,14 +103,16 @@ class ResultTree:
     def add_error(self, log: Path) -> None:
         log.write_text(log.read_text() + line("error_runtime", "Sample with 0 tokens", error=True) + "\n")
 
-    def findings(self, profile: str = "full", select: tuple[str, ...] = ("ACC", "CMP")) -> list[Finding]:
-        report = check(self.root, self.book, select=select, profile=profile, jobs=1)
+    def check(self, *, profile: str = "full", select: tuple[str, ...] = ()) -> Report:
+        report = check(self.root, self.book, select=select or self.select, profile=profile, jobs=1)
         assert not report.crashed, report.findings
-        return list(report.findings)
+        return report
+
+    def findings(self, profile: str = "full", select: tuple[str, ...] = ()) -> list[Finding]:
+        return list(self.check(profile=profile, select=select).findings)
 
     def errors(self, profile: str = "full") -> set[str]:
         return {finding.rule for finding in self.findings(profile) if finding.severity == "error"}
 
     def is_valid(self, profile: str = "official") -> bool:
-        report = check(self.root, self.book, select=("ACC", "CMP"), profile=profile, jobs=1)
-        return report.results[0].verdict == "valid"
+        return self.check(profile=profile).results[0].verdict == "valid"

@@ -11,6 +11,7 @@ from typing import Any
 
 from submitter.checker import Report, check
 from submitter.checker.finding import Finding
+from submitter.logs import DetailLog, parse_detail
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 
@@ -98,6 +99,12 @@ def log_text(entries: dict[str, Any]) -> str:
     return "\n".join(line(key, value) for key, value in entries.items()) + "\n"
 
 
+def detail_log(**entries: Any) -> DetailLog:
+    """A detail log with these entries and a system's name, parsed. A dot in a key is written `__`."""
+    named = {"sut_name": "SUT"} | {name.replace("__", "."): value for name, value in entries.items()}
+    return parse_detail(log_text(named).encode())
+
+
 def tokens(*ids: int) -> str:
     return struct.pack(f"<{len(ids)}i", *ids).hex().upper()
 
@@ -130,11 +137,12 @@ def system_description(division: str) -> dict[str, str]:
 
 @dataclass
 class Tree:
-    """A submission under `root`; `base` is the folder of its benchmark."""
+    """A submission under `root`, judged by `book`; `base` is the folder of its benchmark."""
 
     root: Path
     division: str
     benchmark: str = BENCHMARK
+    book: Rulebook = BOOK
 
     @property
     def submitter(self) -> Path:
@@ -173,7 +181,7 @@ class Tree:
         path.write_text(text.replace(old, new))
 
     def check(self, **options: Any) -> Report:
-        return check(self.root, BOOK, **options)
+        return check(self.root, self.book, **options)
 
     def found(self, rule: str) -> list[Finding]:
         """The findings of one rule, after a check that must not crash."""

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from endpoints_cases import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write
 from endpoints_tree import EndpointsTree
-from test_rules_endpoints import CASES, HARMLESS, HOSTILE, KINDS, LLAMA, write
 
 from submitter.checker import check
 from submitter.rulebook import load_rulebook

@@ -1,8 +1,7 @@
-"""The manifest: a tree that has one is held to it."""
+"""PRV: a tree that has a manifest is held to it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -10,104 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from submission_tree import BENCHMARK, DATASET, SYSTEM, Tree, write_tree
+from damage import Damage
+from manifest_tree import COMMAND, manifest_path, sha256_of, write_manifest, write_tied_tree
+from rule_cases import cases
+from submission_tree import Tree
 
 from submitter.checker.registry import all_rules
 from submitter.layout import ACCURACY_LOG, DETAIL_LOG
-from submitter.manifest import Manifest, ManifestFullRun, ManifestResult
-from submitter.model import Mode, Scenario
-from submitter.record import DatasetFacts, ModelFacts, Provenance, RecordedMetric, RunRecord
-
-Break = Callable[[Tree], object]
-COMMAND = "submitter run-all examples/tiny-open.toml"
-MODES = (Mode.PERFORMANCE, Mode.ACCURACY, Mode.TEST06)
 
 
-def manifest_path(tree: Tree) -> Path:
-    return tree.submitter / "documentation" / "submitter_manifest.json"
-
-
-def _record(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
-    if scenario is Scenario.OFFLINE:
-        metric = RecordedMetric(key="result_tokens_per_second", value=61980.25, unit="Tokens/s")
-    else:
-        metric = RecordedMetric(key="result_completed_tokens_per_second", value=58520.5, unit="Tokens/s")
-    return RunRecord(
-        smoke=False,
-        round="v6.1",
-        system=SYSTEM,
-        benchmark=BENCHMARK,
-        official_benchmark=BENCHMARK,
-        scenario=scenario,
-        mode=mode,
-        plan_sha256="a" * 64,
-        engine="vllm",
-        engine_settings={},
-        dataset=DatasetFacts(name="stories", sample_count=DATASET, sha256="b" * 64),
-        model=ModelFacts(name="tiny", sha256="c" * 64),
-        loadgen_version="6.0.17",
-        packages={"vllm": "0.10"},
-        provenance=Provenance(
-            tokenizer_sha256="1" * 64, loadgen_sha256="2" * 64, host={"machine": "3" * 64, "driver": "570.1"}
-        ),
-        started_utc="2026-08-30T09:40:10Z",
-        duration_s=677.0,
-        sample_count=DATASET,
-        token_count=100,
-        metric=metric if mode is Mode.PERFORMANCE else None,
-        files=_files(tree, scenario, mode),
-    )
-
-
-def _files(tree: Tree, scenario: Scenario, mode: Mode) -> dict[str, str]:
-    """The hashes of a run's logs, as its record has them."""
-    folder = {
-        Mode.PERFORMANCE: "performance/run_1",
-        Mode.ACCURACY: "accuracy",
-        Mode.TEST06: "TEST06/performance/run_1",
-    }[mode]
-    files = {DETAIL_LOG: _sha256(tree.result(scenario.value) / folder / DETAIL_LOG)}
-    if mode is Mode.ACCURACY:
-        files[ACCURACY_LOG] = _sha256(tree.result(scenario.value) / folder / ACCURACY_LOG)
-    return files
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_manifest(tree: Tree, *, smoke: bool = False) -> None:
-    """The manifest that the tree as it stands would have been assembled with."""
-    files = {
-        path.relative_to(tree.root).as_posix(): _sha256(path)
-        for path in sorted(tree.submitter.rglob("*"))
-        if path.is_file() and path != manifest_path(tree)
-    }
-    results = tuple(
-        ManifestResult(
-            path=tree.result(scenario.value).relative_to(tree.root).as_posix(),
-            runs={mode.value: _record(tree, scenario, mode) for mode in MODES},
-            accuracy_target={"rouge1": 44.0},
-            accuracy_log_sha256=_sha256(tree.accuracy(scenario) / "mlperf_log_accuracy.json"),
-        )
-        for scenario in (Scenario.OFFLINE, Scenario.SERVER)
-    )
-    full_run = ManifestFullRun(command=COMMAND, expected_s=2700)
-    manifest = Manifest(
-        submitter_version="0.1.0", round="v6.1", smoke=smoke, full_run=full_run, results=results, files=files
-    )
-    manifest_path(tree).write_text(manifest.model_dump_json())
-
-
-@pytest.fixture
-def tied(tmp_path: Path) -> Tree:
-    """A valid open submission with its manifest."""
-    tree = write_tree(tmp_path / "submission", "open")
-    write_manifest(tree)
-    return tree
-
-
-def _edit(change: Callable[[dict[str, Any]], object]) -> Break:
+def _edit(change: Callable[[dict[str, Any]], object]) -> Damage:
     def edit(tree: Tree) -> None:
         content = json.loads(manifest_path(tree).read_text())
         change(content)
@@ -126,7 +37,8 @@ def _host(manifest: dict[str, Any], mode: str) -> dict[str, Any]:
     return host
 
 
-CASES: list[tuple[str, Break]] = [
+CHANGES: list[tuple[str, Damage]] = [
+    ("PRV001", lambda tree: manifest_path(tree).unlink()),
     ("PRV002", lambda tree: manifest_path(tree).write_text("{}")),
     ("PRV002", lambda tree: manifest_path(tree).write_text("not json")),
     ("PRV002", _edit(lambda manifest: manifest.update(round="v6.0"))),
@@ -156,10 +68,12 @@ CASES: list[tuple[str, Break]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "break_tree"), CASES, ids=[f"{rule}-{n}" for n, (rule, _) in enumerate(CASES)])
-def test_the_rule_finds_it(rule: str, break_tree: Break, tied: Tree) -> None:
-    break_tree(tied)
-    assert tied.found(rule)
+CASES = cases(write_tied_tree, CHANGES)
+
+
+@pytest.fixture
+def tied(tmp_path: Path) -> Tree:
+    return write_tied_tree(tmp_path / "submission")
 
 
 def test_a_tied_tree_breaks_no_rule(tied: Tree) -> None:
@@ -188,7 +102,7 @@ def test_a_manifest_written_again_for_another_log_is_found(tied: Tree) -> None:
     log = tied.performance_log("Server")
     tied.set(log, effective_target_qps=201)
     name = log.relative_to(tied.root).as_posix()
-    _edit(lambda manifest: manifest["files"].update({name: _sha256(log)}))(tied)
+    _edit(lambda manifest: manifest["files"].update({name: sha256_of(log)}))(tied)
     (finding,) = tied.found("PRV010")
     assert finding.path == name
     assert tied.found("PRV003") == []

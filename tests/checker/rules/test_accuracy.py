@@ -1,24 +1,62 @@
-"""The score and the log of the accuracy run, as each round's official checker judges them and beyond."""
+"""ACC: the score and the log of the accuracy run, as each round's official checker judges them and beyond."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from damage import Damage, accuracy, error_in, renamed_benchmark, score
 from result_tree import HASH, SCORE, ResultTree
+from rounds import NEW, OLD, ROUNDS
+from rule_cases import Case, cases
+from submission_tree import Tree, write_tree
 
-from submitter.checker.official_summary import summary_row
-from submitter.rulebook import Target
-from submitter.submission import open_submission
-from submitter.submission.accuracy_text import hashes, last_value, lines_of, read_score, values
 
-ROUNDS = ("v4.1", "v5.0", "v5.1", "v6.0", "v6.1")
-OLD, NEW = ROUNDS[:3], ROUNDS[3:]
-COVERED = {"ACC013", "ACC014", "ACC015"}
+def _accuracy_log(text: str) -> Damage:
+    return lambda tree: (tree.accuracy() / "mlperf_log_accuracy.json").write_text(text)
 
-PATTERNS = {"a": r".*'a':\s([\d.]+)", "b": r".*'b':\s([\d.]+)"}
-TARGETS = {"a": Target(reference=10, factor=0.9), "b": Target(reference=5, factor=1)}
+
+def _another_hash(tree: Tree) -> None:
+    path = tree.accuracy() / "accuracy.txt"
+    path.write_text(path.read_text() + "hash=deadbeef\n")
+
+
+def _denied_error(tree: ResultTree) -> None:
+    tree.add_error(tree.accuracy_log)
+    tree.set(tree.accuracy_log, "num_errors", 0)
+
+
+CASES = [
+    *cases(
+        write_tree,
+        [
+            ("ACC001", score("44.4495", "np.float64(44.4495)")),
+            ("ACC001", score("'rouge2'", "'other'")),
+            ("ACC002", score("44.4495", "44.30")),
+            ("ACC002", score("284.2", "330.0")),
+            ("ACC003", accuracy(effective_accuracy_sample_count=24575)),
+            ("ACC004", score("'gen_num': 24576", "'gen_num': 100")),
+            ("ACC005", score("hash=", "digest=")),
+            ("ACC006", _another_hash),
+            ("ACC007", _accuracy_log("[\n" + " " * 10240)),
+            ("ACC008", _accuracy_log("[\n]\n")),
+            ("ACC008", _accuracy_log("nothing")),
+            ("ACC009", error_in("accuracy")),
+            ("ACC010", accuracy(effective_test_mode="PerformanceOnly")),
+            ("ACC011", accuracy(effective_scenario="Server")),
+            ("ACC012", renamed_benchmark("wan-2.2-t2v-a14b")),
+        ],
+    ),
+    Case(
+        "ACC013",
+        partial(ResultTree, round_name="v5.1"),
+        lambda tree: (tree.accuracy / "notes.txt").write_text("x"),
+    ),
+    Case("ACC014", partial(ResultTree, round_name="v5.1", division="open"), lambda tree: tree.score.write_text(HASH)),
+    Case("ACC015", partial(ResultTree, round_name="v5.1"), _denied_error),
+]
 
 
 @pytest.mark.parametrize("round_name", ROUNDS)
@@ -162,53 +200,3 @@ def test_a_count_of_the_scenario_is_found_by_the_folders_very_name(tmp_path: Pat
     folder = tree.accuracy.parent
     folder.rename(folder.parent / "offline")
     assert "ACC003" in tree.errors("official")
-
-
-@pytest.mark.parametrize(
-    ("text", "spelled", "stated"),
-    [
-        ("{'a': 9.0, 'b': 5.0}\nhash=x\n'a': 1\n", ["9.0", "5.0"], "x"),
-        ("hash=x\n{'a': 9.0, 'b': 4.9}\n'b': 6\n'a': 1\n", ["9.0", "4.9", "6"], "x"),
-        ("'a': 9 'a': 3\n", ["3"], None),
-        ("'a':  9\n'b': '5'\n", [], None),
-        ("'a': 9.9.9\n", ["9.9.9"], None),
-    ],
-)
-def test_a_score_is_read_until_every_target_is_reached(text: str, spelled: list[str], stated: str | None) -> None:
-    score = read_score(text, TARGETS, PATTERNS)
-    assert [reading.text for reading in score.readings] == spelled
-    assert score.hash == stated
-
-
-def test_what_a_text_says() -> None:
-    assert lines_of("a\r\nb\rc\nd\x0ce") == ["a", "b", "c", "d\x0ce"]
-    assert hashes("x\nhash= ab \n hash=c\n") == [("ab", 2)]
-    assert last_value("'a': 1\n'a': 2\n", PATTERNS["a"]) == 2
-    assert last_value("'a': 1.1.1\n'a': 2\n", PATTERNS["a"]) is None
-    assert last_value("nothing", PATTERNS["a"]) is None
-    assert values("{'gen_num': 12}\n'gen_num': '7'", "gen_num", {}) == [(12.0, 1), (7.0, 2)]
-
-
-@pytest.mark.parametrize(
-    ("round_name", "benchmark", "score", "column"),
-    [
-        ("v4.1", "resnet", SCORE, "76.456"),
-        ("v4.1", "resnet", "", "None"),
-        ("v5.1", "resnet", SCORE, "acc: 76.456"),
-        ("v6.1", "resnet", "", ""),
-        (
-            "v5.1",
-            "llama2-70b-99",
-            "{'rouge1': 44.50, 'rouge2': 22.1, 'rougeL': 28.9, 'tokens_per_sample': 284.2}\n",
-            "ROUGE1: 44.50  ROUGE2: 22.1  ROUGEL: 28.9  TOKENS_PER_SAMPLE: 284.2",
-        ),
-        ("v4.1", "llama2-70b-99", "{'rouge1': 44.50, 'rouge2': 22.1}\n", "44.50"),
-        ("v6.1", "gpt-oss-120b", "{'exact_match': 83.4, 'tokens_per_sample': 12.0}\n", "exact_match: 83.4"),
-        ("v6.1", "no-such-model", SCORE, ""),
-    ],
-)
-def test_the_column_of_the_summary(tmp_path: Path, round_name: str, benchmark: str, score: str, column: str) -> None:
-    made = ResultTree(tmp_path, round_name, benchmark=benchmark)
-    made.score.write_text(score + HASH)
-    (result,) = open_submission(tmp_path, made.book).results
-    assert summary_row(result, made.book)["Accuracy"] == column
