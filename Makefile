@@ -1,14 +1,16 @@
-# make demo   the whole way on the embedded benchmark: runs, scores, tree, check
-# make test   linters, types and all quick tests; make test-slow the ones of minutes; make fuzz 20,000 mutated trees
-# Both set everything up in .venv first; repeating them costs nothing.
+# make demo       everything on the embedded benchmark: runs, scores, submission tree, check
+# make test       linters, type checks and all quick tests
+# make test-slow  the tests that take minutes
+# make fuzz       the check on 20,000 mutated trees
+# All of them first set up .venv if necessary.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.txt
-# PyTorch's own index, for where pip does not find the CPU build of torch in the indexes it is set up with.
+# PyTorch's own index, used if pip does not find the CPU build of torch in its configured indexes.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
-# Published rounds to hold the checker to, where they are at hand: archives or folders v4.1, v5.1 ..., with *.oracle.json.
+# Published rounds that tests compare the check with, if available: archives or folders v4.1, v5.1 ..., and *.oracle.json.
 ROUNDS ?= $(wildcard ../shared/rounds)
 ifneq ($(ROUNDS),)
 export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
@@ -21,7 +23,7 @@ PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 setup: $(VENV)/.submitter
 
 $(VENV)/.lock: $(LOCK)
-	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), "the lock file needs Python 3.11: make PYTHON=/path/to/python3.11"'
+	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), "the lock file requires Python 3.11: make PYTHON=/path/to/python3.11"'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP_LOCK) || $(PIP_LOCK) --extra-index-url $(TORCH_CPU_INDEX)
 	touch $@

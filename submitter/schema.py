@@ -1,4 +1,4 @@
-"""Checks a JSON document against one of `schemas/`, and says what is wrong in words that name the field.
+"""Validates a JSON document against one of `schemas/`; each problem is described in words and names its field.
 
 The folder `submitter/schemas` is a link to the top-level `schemas/`, so that a wheel carries the files too.
 """
@@ -25,15 +25,15 @@ def load(name: str) -> dict[str, Any]:
 
 
 def validate(document: object, name: str, where: str) -> None:
-    """InputError that names every field of `document` against schema `name`; `where` says which file it is."""
+    """InputError that lists every problem of `document` under schema `name`; `where` names the file."""
     found = list(dict.fromkeys(problems(document, name)))
     if found:
         count = f"{len(found)} problems: " if len(found) > 1 else ""
-        raise InputError(f"{where}: {count}{'; '.join(found)}", f"schemas/{name}.schema.json describes each field")
+        raise InputError(f"{where}: {count}{'; '.join(found)}", f"see schemas/{name}.schema.json for each field")
 
 
 def problems(document: object, name: str) -> Iterator[str]:
-    """One line a problem, each beginning with the field."""
+    """One line per problem, each starting with the field."""
     from jsonschema import Draft202012Validator
 
     schema = load(name)
@@ -51,10 +51,10 @@ def problems(document: object, name: str) -> Iterator[str]:
         elif error.validator in ("pattern", "minLength", "minProperties") or (
             error.validator == "minimum" and not isinstance(error.instance, str)
         ):
-            yield f"{field} is {_shown(error.instance)}, which says nothing"
+            yield f"{field} is {_shown(error.instance)}, which is not a meaningful value"
         elif error.validator == "type":
-            wanted = error.validator_value
-            yield f"{field} is no {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
+            types = error.validator_value
+            yield f"{field} is not of type {types if isinstance(types, str) else ' or '.join(types)}"
         else:
             yield f"{field}: {error.message[:200]}"
 
@@ -64,7 +64,7 @@ def _unknown_keys(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[
     for key in document:
         if key not in known:
             hint = plugins.did_you_mean(key, known)
-            yield f"{key[:80]} is no known field" + (f" ({hint})" if hint.startswith("did") else "")
+            yield f"{key[:80]} is not a known field" + (f" ({hint})" if hint.startswith("did") else "")
 
 
 def _shown(value: object) -> str:

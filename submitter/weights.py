@@ -1,7 +1,7 @@
-"""A model's folder without torch: which files hold its weights, and what their headers promise.
+"""The weight files of a model's folder and what their headers say, read without torch.
 
-Only the headers of the weight files are read. So a checkpoint of hundreds of gigabytes shows in milliseconds that a
-file is missing or was cut off, or that the index names a tensor that is not there.
+Only the headers of the weight files are read. So it takes milliseconds, even for hundreds of gigabytes, to find that a
+file is missing or cut off, or that the index names a tensor that does not exist.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from submitter.tensor_file import HeaderError, Tensor
 
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
-GET_AGAIN = "the checkpoint is not whole: copy, download or make it again"
+GET_AGAIN = "copy, download or create the checkpoint again: it is incomplete or damaged"
 _PART_OF = re.compile(r"-of-(\d+)\.safetensors$")
 _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The model's `config.json`; InputError if the folder or the file is not there, or it is no JSON object."""
+    """The model's `config.json`; InputError if the folder or the file is missing, or the file is not a JSON object."""
     if not folder.is_dir():
         raise InputError(f"there is no checkpoint folder {folder}", "name a folder with config.json and weights")
     if not (folder / CONFIG_FILE).is_file():
-        raise InputError(f"{folder} holds no model: {CONFIG_FILE} is missing", "give the folder of a checkpoint")
+        raise InputError(f"{folder}: {CONFIG_FILE} is missing", "name the folder of a checkpoint")
     return _json(folder / CONFIG_FILE)
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files in order; those that the index names, where there is one. InputError if any is missing."""
+    """The safetensors files in order; if there is an index, the files it names. InputError if any is missing."""
     index = folder / INDEX_FILE
     if not index.is_file():
         files = sorted(folder.glob("*.safetensors"))
         if not files:
-            raise InputError(f"{folder} holds no *.safetensors file", "only safetensors checkpoints are read")
+            raise InputError(f"{folder} holds no *.safetensors file", "use a checkpoint of safetensors files")
         parts = [int(found[1]) for file in files if (found := _PART_OF.search(file.name))]
         if parts and len(parts) != parts[0]:
             raise InputError(f"{folder} holds {len(parts)} of {parts[0]} weight files, and no {INDEX_FILE}", GET_AGAIN)
@@ -47,7 +47,7 @@ def weight_files(folder: Path) -> list[Path]:
     names = sorted(set(_weight_map(index).values()))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise InputError(f"{folder} lacks {len(missing)} of {len(names)} weight files, {missing[0]} first", GET_AGAIN)
+        raise InputError(f"{folder} lacks {len(missing)} of {len(names)} weight files, such as {missing[0]}", GET_AGAIN)
     return [folder / name for name in names]
 
 
@@ -63,31 +63,31 @@ def read_headers(folder: Path) -> dict[Path, dict[str, Tensor]]:
 
 
 def require_layers(folder: Path, config: dict[str, Any], headers: dict[Path, dict[str, Tensor]]) -> None:
-    """InputError if a layer that `config.json` counts has no tensor: a part of the files that looks like a whole."""
+    """InputError if a layer that `config.json` counts has no tensor, which means that some files are missing."""
     count = config.get("num_hidden_layers")
     if not isinstance(count, int):
         return
-    there = {int(found[1]) for tensors in headers.values() for name in tensors if (found := _LAYER.search(name))}
-    absent = [layer for layer in range(count) if layer not in there]
-    if absent:
+    present = {int(found[1]) for tensors in headers.values() for name in tensors if (found := _LAYER.search(name))}
+    missing = [layer for layer in range(count) if layer not in present]
+    if missing:
         raise InputError(
-            f"{folder} lacks {len(absent)} of the {count} layers that {CONFIG_FILE} counts, layer {absent[0]} first",
+            f"{folder} lacks {len(missing)} of the {count} layers of {CONFIG_FILE}, such as layer {missing[0]}",
             GET_AGAIN,
         )
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """The tensors of one safetensors file; InputError if it is none, or its size is not what they need."""
+    """The tensors of one safetensors file; InputError if it is not one, or its size does not match its tensors."""
     try:
         return tensor_file.read_header(file).tensors
     except HeaderError as error:
         raise InputError(f"{file} {error}", GET_AGAIN) from None
     except OSError as error:
-        raise InputError(f"{file} is no safetensors file: {error}", GET_AGAIN) from None
+        raise InputError(f"{file} cannot be read: {error}", GET_AGAIN) from None
 
 
 def checkpoint_sha256(folder: Path) -> str:
-    """One hash for the model: over the names and hashes of its configuration, tokenizer and weight files."""
+    """One hash for the model, over the names and hashes of its configuration, tokenizer and weight files."""
     digest = hashlib.sha256()
     for file in sorted([*folder.glob("*.json"), *weight_files(folder)]):
         digest.update(f"{file.name} {sha256_of(file)}\n".encode())
@@ -95,14 +95,14 @@ def checkpoint_sha256(folder: Path) -> str:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    """Each tensor's file, by the index."""
+    """The name of each tensor's file, from the index."""
     weight_map = _json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InputError(f"{index} has no weight_map", GET_AGAIN)
     for tensor, file in weight_map.items():
-        # A name with a folder in it could lead out of the checkpoint.
+        # A name that contains a folder could point outside the checkpoint.
         if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-            raise InputError(f"{index}: {tensor} lies in {file!r}, which is no weight file's name", GET_AGAIN)
+            raise InputError(f"{index}: tensor {tensor} is in {file!r}, which is not a weight file's name", GET_AGAIN)
     return weight_map
 
 
@@ -110,7 +110,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON file: {error}", GET_AGAIN) from None
+        raise InputError(f"{path} is not a JSON file: {error}", GET_AGAIN) from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} is no JSON object", GET_AGAIN)
+        raise InputError(f"{path} is not a JSON object", GET_AGAIN)
     return content

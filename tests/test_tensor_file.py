@@ -52,17 +52,17 @@ def test_metadata_are_not_needed(tmp_path: Path) -> None:
     assert header.metadata == {}
 
 
-DAMAGED = "is no safetensors file: its header is damaged"
+DAMAGED = "is not a safetensors file: its header is damaged"
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "empty": (lambda f: f.write_bytes(b""), "is no safetensors file, or was cut off"),
+    "empty": (lambda f: f.write_bytes(b""), "is not a safetensors file, or was cut off"),
     "cut in the length": (lambda f: f.write_bytes(b"\1\0\0"), "or was cut off"),
     "cut in the header": (lambda f: write(f, b"{", length=99), "or was cut off"),
     "no header": (lambda f: write(f, b""), "or was cut off"),
     "a header of 16 EiB": (lambda f: write(f, b"{}", length=2**64 - 1), "or was cut off"),
-    "text": (lambda f: write(f, b"hello"), "is no safetensors file: Expecting value"),
-    "no UTF-8": (lambda f: write(f, b"\xff\xff\xff"), "is no safetensors file: "),
-    "JSON that nests": (lambda f: write(f, b"[" * 100_000), "is no safetensors file: maximum recursion"),
-    "a number without end": (lambda f: write(f, b"9" * 100_000), "is no safetensors file: "),
+    "text": (lambda f: write(f, b"hello"), "is not a safetensors file: Expecting value"),
+    "no UTF-8": (lambda f: write(f, b"\xff\xff\xff"), "is not a safetensors file: "),
+    "JSON that nests": (lambda f: write(f, b"[" * 100_000), "is not a safetensors file: maximum recursion"),
+    "a number without end": (lambda f: write(f, b"9" * 100_000), "is not a safetensors file: "),
     "a list": (lambda f: write(f, []), DAMAGED),
     "a tensor that is a text": (lambda f: write(f, {"a": "b"}), DAMAGED),
     "a tensor without a place": (lambda f: write(f, {"a": {"dtype": "F32", "shape": [1]}}), DAMAGED),
@@ -110,5 +110,5 @@ def test_a_header_has_a_limit(tmp_path: Path) -> None:
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_header(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="is no safetensors file: "):
+    with pytest.raises(InputError, match="cannot be read: "):
         read_weights(tmp_path)

@@ -1,4 +1,4 @@
-"""MLCommons' data files: is it the published file, what does it hold, and its conversion into the harness's format."""
+"""MLCommons' data files: comparison with the published ones, statistics, and conversion to the harness's format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PERCENTILES = (50, 90, 99)
 
 @dataclass(frozen=True)
 class Check:
-    """One question about a file, and whether the answer is the right one."""
+    """One check of a file: whether it passed, and what it found."""
 
     passed: bool
     text: str
@@ -26,9 +26,9 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """How many samples, and the lengths of their prompts in tokens.
+    """The number of samples, and the lengths of their prompts in tokens.
 
-    `total` is all prompts' together. `percentiles` maps 50, 90 and 99 to the nearest rank's length.
+    `total` is the sum of all lengths. `percentiles` maps 50, 90 and 99 to lengths, by the nearest-rank method.
     """
 
     sample_count: int
@@ -43,7 +43,7 @@ class Stats:
 
 
 def verify(path: Path) -> Iterator[Check]:
-    """Hold a published file, or one that `convert` made, to what is known of it. InputError if it cannot be read."""
+    """Compare a published file, or one that `convert` made, with the known facts. InputError if it cannot be read."""
     if path.suffix == SUFFIX:
         yield from _verify_converted(path)
         return
@@ -60,16 +60,16 @@ def verify(path: Path) -> Iterator[Check]:
 
 
 def convert(path: Path, output: Path) -> tuple[DatasetHeader, OfficialFile | None]:
-    """Write the data set in `path` as the file that a campaign runs; also says which published file it is, if any.
+    """Convert the data set in `path` to the format that a campaign uses; also returns the published file, if it is one.
 
-    InputError if it cannot be read, or has the name of a published file but is another one.
+    InputError if it cannot be read, or has the name of a published file but not its checksum.
     """
     sha256 = sha256_of(_file(path))
     name, official = _identify(path, sha256)
     if official is not None and official.sha256 != sha256:
         raise InputError(
             f"{path} is not the published file of that name: its SHA-256 is {sha256}, not {official.sha256}",
-            "fetch it again; if it is a set of your own, give it another name",
+            "download it again; if it is your own data set, give it another name",
         )
     source = read_source(path)
     stem = Path(name).stem
@@ -78,7 +78,7 @@ def convert(path: Path, output: Path) -> tuple[DatasetHeader, OfficialFile | Non
 
 
 def stats(path: Path) -> Stats:
-    """The lengths of the prompts of a published file, or of one that `convert` made."""
+    """The lengths of the prompts in a published file, or in one that `convert` made."""
     if path.suffix == SUFFIX:
         dataset = Dataset.open(path)
         dataset.verify()
@@ -103,7 +103,7 @@ def _file(path: Path) -> Path:
 
 
 def _identify(path: Path, sha256: str) -> tuple[str, OfficialFile | None]:
-    """The published file that this is by its checksum, else by its name; its own name and None if it is neither."""
+    """The published file with this checksum, else with this name; the file's own name and None if there is none."""
     return by_sha256(sha256) or (path.name, official_files().get(path.name))
 
 
@@ -112,25 +112,27 @@ def _checksums(path: Path, name: str, official: OfficialFile | None) -> Iterator
     if official is None:
         yield Check(False, f"no published file has its name or its SHA-256 {sha256}")
         return
-    yield Check(True, f"{official.what}, {name}")
-    right = sha256 == official.sha256
-    yield Check(right, f"SHA-256 {sha256}" + ("" if right else f", the published file's is {official.sha256}"))
+    yield Check(True, f"{official.title}, {name}")
+    passed = sha256 == official.sha256
+    yield Check(passed, f"SHA-256 {sha256}" + ("" if passed else f", the published file's is {official.sha256}"))
     if official.md5 is not None:
         with path.open("rb") as file:
             md5 = hashlib.file_digest(file, "md5").hexdigest()
-        right = md5 == official.md5
-        yield Check(right, f"MD5 {md5}" + ("" if right else f", the published file's is {official.md5}"))
+        passed = md5 == official.md5
+        yield Check(passed, f"MD5 {md5}" + ("" if passed else f", the published file's is {official.md5}"))
 
 
 def _count(found: int, official: OfficialFile) -> Check:
-    right = found == official.sample_count
-    return Check(right, f"{found:,} samples" + ("" if right else f", the published file has {official.sample_count:,}"))
+    passed = found == official.sample_count
+    return Check(
+        passed, f"{found:,} samples" + ("" if passed else f", the published file has {official.sample_count:,}")
+    )
 
 
 def _longest(found: int, official: OfficialFile) -> Iterator[Check]:
     if official.max_prompt_tokens is not None:
-        most = official.max_prompt_tokens
-        yield Check(found <= most, f"longest prompt {found:,} tokens, the published file's at most {most:,}")
+        limit = official.max_prompt_tokens
+        yield Check(found <= limit, f"longest prompt {found:,} tokens, the published file's at most {limit:,}")
 
 
 def _verify_converted(path: Path) -> Iterator[Check]:
@@ -141,9 +143,9 @@ def _verify_converted(path: Path) -> Iterator[Check]:
     known = by_sha256(header.source_sha256)
     if known is None:
         source = f"{header.source or 'an unnamed source'}, SHA-256 {header.source_sha256 or 'unknown'}"
-        yield Check(False, f"made from {source}, which is no published file")
+        yield Check(False, f"made from {source}, which is not a published file")
         return
     name, official = known
-    yield Check(True, f"made from {official.what}, {name}")
+    yield Check(True, f"made from {official.title}, {name}")
     yield _count(len(dataset), official)
     yield from _longest(header.max_prompt_tokens, official)

@@ -1,4 +1,4 @@
-"""The data files that MLCommons publishes, as `files.toml` knows them by name."""
+"""The data files that MLCommons publishes, by name, from `files.toml`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from submitter import plugins
 
 
 class OfficialFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One published file. `columns` are those it has; no prompt is longer than `max_prompt_tokens`, where known."""
+    """One published file. No prompt is longer than `max_prompt_tokens`; None if that is not known."""
 
-    what: str = msgspec.field(name="is")
+    title: str
     sha256: str
     md5: str | None = None
     sample_count: int
@@ -24,11 +24,11 @@ class OfficialFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @cache
 def official_files() -> dict[str, OfficialFile]:
-    """Every published file by its name."""
+    """All published files, by name."""
     text = (plugins.folder("submitter.datasets") / "files.toml").read_text("utf-8")
     return msgspec.convert(tomllib.loads(text), dict[str, OfficialFile])
 
 
 def by_sha256(sha256: str) -> tuple[str, OfficialFile] | None:
-    """The name and the facts of the published file of this checksum, if it is one."""
+    """The name and the facts of the published file with this checksum; None if there is none."""
     return next(((name, file) for name, file in official_files().items() if file.sha256 == sha256), None)

@@ -1,6 +1,6 @@
-"""A data set as MLCommons publishes it: a pickled pandas frame or a JSON list, one row a sample.
+"""A data set as MLCommons publishes it: a pickled pandas frame or a JSON list, with one row per sample.
 
-Both name the prompt's token ids `tok_input` and the reference answer `output`.
+In both, `tok_input` is the prompt's token ids and `output` is the reference answer.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from submitter.errors import InputError
 
 PROMPT, REFERENCE = "tok_input", "output"
 _COMPRESSED = (".gz", ".xz", ".zip", ".zst")
+_HINT = "use a .pkl or .json file as MLCommons publishes it"
 
 
 @dataclass(frozen=True)
 class SourceSamples:
-    """What a file holds: the names of its columns, each sample's prompt as token ids and reference as text."""
+    """The contents of a file: the names of its columns, each sample's prompt as token ids and its reference as text."""
 
     columns: tuple[str, ...]
     prompts: list[list[int]]
@@ -36,10 +37,10 @@ def read_source(path: Path) -> SourceSamples:
         if name not in values:
             raise InputError(f"{path} has no column '{name}'", f"it has: {', '.join(columns)[:300]}")
     prompts, references = values[PROMPT], values[REFERENCE]
-    # A row that is the same object as another costs a pickle two bytes, and would cost the converted file all its own.
+    # A row that is the same object as another takes two bytes in a pickle, but its whole size in the converted file.
     token_count = sum(len(prompt) for prompt in prompts if isinstance(prompt, list))
     if token_count > size:
-        raise InputError(f"{path} has {token_count:,} tokens in {size:,} bytes: it repeats itself")
+        raise InputError(f"{path} has {token_count:,} tokens in {size:,} bytes: it repeats rows", _HINT)
     for number, (prompt, reference) in enumerate(zip(prompts, references, strict=True)):
         if not isinstance(prompt, list) or set(map(type, prompt)) != {int} or min(prompt) < 0:
             raise InputError(f"{path}: row {number}: '{PROMPT}' is not a list of token ids")
@@ -55,16 +56,15 @@ def _read_pickle(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int
 
 def _read_json(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
     """The rows of a JSON list of objects; the columns are those that every row has, in the first row's order."""
-    hint = "give a .pkl or .json file as MLCommons publishes it"
     try:
         data = path.read_bytes()
         rows = msgspec.json.decode(data, type=list[dict[str, Any]])
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint) from None
+        raise InputError(f"{path} cannot be read: {error.strerror}", _HINT) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no JSON list of samples: {str(error)[:200]}", hint) from None
+        raise InputError(f"{path} is not a JSON list of samples: {str(error)[:200]}", _HINT) from None
     if not rows:
-        raise InputError(f"{path} holds no sample", hint)
+        raise InputError(f"{path} has no samples", _HINT)
     columns = tuple(name for name in rows[0] if all(name in row for row in rows))
     values = {name: [row[name] for row in rows] for name in (PROMPT, REFERENCE) if name in columns}
     return columns, values, len(data)

@@ -1,4 +1,4 @@
-"""The embedded benchmark as data: `benchmark.toml`, and where the model that ships with it lies."""
+"""The embedded benchmark's data: `benchmark.toml`, and the folder of the model that ships with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from submitter.strict_record import StrictRecord
 
 
 class DatasetIdentity(StrictRecord):
-    """What the generated data set must be; `sha256` is the checksum of `harness.dataset`."""
+    """The data set that the generator must make; `sha256` is the checksum that `harness.dataset` computes."""
 
     name: str
     sample_count: int
@@ -20,7 +20,7 @@ class DatasetIdentity(StrictRecord):
 
 
 class Reference(StrictRecord):
-    """Greedy bf16 answers, scored: over the whole data set, and over its first `quick_sample_count` samples."""
+    """Scores of greedy bf16 answers: for the whole data set, and for its first `quick_sample_count` samples."""
 
     command: str
     scores: dict[str, float]
@@ -29,7 +29,7 @@ class Reference(StrictRecord):
 
 
 class EmbeddedBenchmark(StrictRecord):
-    """The facts of the benchmark; lengths in tokens. `floor` scores answers of the right form with other words."""
+    """The benchmark; lengths are in tokens. `floor` has the scores of answers of the right form with other words."""
 
     name: str
     statement: str
@@ -45,12 +45,12 @@ class EmbeddedBenchmark(StrictRecord):
 
     @property
     def accuracy(self) -> dict[str, Target]:
-        """The target of every metric that is held, as a round's file would state it, for the whole data set."""
+        """The target of every checked metric for the whole data set, in the form of a round's file."""
         return self._targets(self.reference.scores)
 
     @property
     def quick_accuracy(self) -> dict[str, Target]:
-        """The same for answers to the first `reference.quick_sample_count` samples only."""
+        """The same for the first `reference.quick_sample_count` samples only."""
         return self._targets(self.reference.quick_scores)
 
     def _targets(self, scores: dict[str, float]) -> dict[str, Target]:
@@ -61,7 +61,7 @@ class EmbeddedBenchmark(StrictRecord):
 
 
 def model_folder() -> Path:
-    """The FP8 checkpoint and tokenizer that ship with the package."""
+    """The folder of the FP8 checkpoint and tokenizer that ship with the package."""
     return Path(str(resources.files("submitter.embedded"))) / "model"
 
 

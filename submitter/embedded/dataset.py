@@ -1,4 +1,4 @@
-"""Makes the embedded benchmark's data set from the texts' generator and the shipped tokenizer."""
+"""Creates the embedded benchmark's data set with the text generator and the shipped tokenizer."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from submitter.record import sha256_of
 
 
 def prepare(path: Path) -> Path:
-    """The data set's file, written at `path` unless a right one is there already; it takes some 5 seconds.
+    """Write the data set to `path`, in about 5 s, unless it is already there; returns `path`.
 
-    InputError if what the generator makes is not the data set whose checksum `benchmark.toml` records: scores
-    would then not be comparable with the recorded reference.
+    InputError if the generated data set does not have the checksum that `benchmark.toml` records: its scores could not
+    be compared with the recorded reference.
     """
     recorded = load_benchmark().dataset
-    if _is_there(path, recorded.sha256):
+    if _has_checksum(path, recorded.sha256):
         return path
     made = generate(path, recorded.name, model_folder() / "tokenizer.json", recorded.sample_count)
     if made != recorded.sha256:
         raise InputError(
             f"the generated data set {recorded.name} has checksum {made}, benchmark.toml records {recorded.sha256}",
-            "this copy of submitter is changed or damaged: install it again",
+            "install submitter again: this copy is changed or damaged",
         )
     return path
 
@@ -48,7 +48,7 @@ def generate(path: Path, name: str, tokenizer_file: Path, sample_count: int) -> 
     return header.sha256
 
 
-def _is_there(path: Path, sha256: str) -> bool:
+def _has_checksum(path: Path, sha256: str) -> bool:
     try:
         dataset = Dataset.open(path)
         dataset.verify()

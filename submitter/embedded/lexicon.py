@@ -1,7 +1,7 @@
 """The words of the embedded benchmark's texts.
 
-Every list is plain English, holds no duplicates, and its order is part of the data set: the
-generator draws by position, so changing a list changes the data set's checksum.
+Each list has plain English words without duplicates. The order of the words is part of the data set: the generator
+draws words by position, so any change of a list changes the data set's checksum.
 """
 
 NAMES = tuple(

@@ -2,9 +2,9 @@
 
     python -m submitter.embedded.reference --checkpoint build/embedded-bf16 --output build/reference
 
-It answers with transformers on the CPU, writes the answers in the form of LoadGen's accuracy log, and scores
-them as a submission's log is scored: all of them, the first 512, and the floor. The floor is answers of the right
-form whose words are drawn anew, which is what a model would say that learned the forms and does not read the prompt.
+It generates answers with transformers on the CPU, writes them in the format of LoadGen's accuracy log, and scores them
+like a submission's log: all answers, the first 512, and the floor. The floor has answers of the right form with newly
+drawn words: those of a model that has learned the forms but does not read the prompt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_NEW_TOKENS = 160
 EOS_TOKEN_ID = 2
 PAD_TOKEN_ID = 0
 BATCH_SIZE = 384
-QUICK_SAMPLE_COUNT = 512  # scored on their own too, for tests and short runs
+QUICK_SAMPLE_COUNT = 512  # also scored separately, for tests and short runs
 
 
 def greedy_answers(
@@ -43,9 +43,9 @@ def greedy_answers(
     max_new_tokens: int = MAX_NEW_TOKENS,
     report: Callable[[int], None] = lambda done: None,
 ) -> list[list[int]]:
-    """The model's greedy answer to each prompt: token ids, the end-of-text token last where it came in time.
+    """The model's greedy answer to each prompt, as token ids; it ends with the EOS token if the model gives one.
 
-    Prompts of like length share a batch, padded on the left and masked. `report` hears how many are done.
+    Prompts of similar length share a batch, padded on the left and masked. `report` gets the number of answers so far.
     """
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers: list[list[int]] = [[] for _ in prompts]
@@ -76,7 +76,7 @@ def greedy_answers(
 
 
 def write_accuracy_log(path: Path, answers: Sequence[Sequence[int]]) -> None:
-    """Write answers as LoadGen's accuracy log does: one entry a line, the ids as int32 in hexadecimal."""
+    """Write answers in the format of LoadGen's accuracy log: one entry per line, the ids as int32 in hexadecimal."""
     lines = []
     for index, answer in enumerate(answers):
         data = np.asarray(answer, dtype="<i4").tobytes().hex().upper()
@@ -85,7 +85,7 @@ def write_accuracy_log(path: Path, answers: Sequence[Sequence[int]]) -> None:
 
 
 def floor_answers(tokenizer: Tokenizer, count: int) -> list[list[int]]:
-    """Answers of each sample's own form with words of another seed, ended like the model's."""
+    """Answers of each sample's form with words of another seed, and with an EOS token like the model's answers."""
     samples = [texts.sample(index, words_seed=FLOOR_SEED).answer for index in range(count)]
     return [
         [*encoding.ids, EOS_TOKEN_ID] for encoding in tokenizer.encode_batch_fast(samples, add_special_tokens=False)
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a bf16 checkpoint with its tokenizer.json")
     parser.add_argument("--output", type=Path, required=True, help="a folder for data set, logs and scores.json")
-    parser.add_argument("--samples", type=int, default=texts.SAMPLE_COUNT, help="the first so many samples only")
+    parser.add_argument("--samples", type=int, default=texts.SAMPLE_COUNT, help="use only the first SAMPLES samples")
     arguments = parser.parse_args()
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)

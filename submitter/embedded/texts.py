@@ -1,14 +1,14 @@
 """The embedded benchmark's data set: a short story or a profile, a question, a reference answer.
 
-This is no MLPerf benchmark. It stands in for one where no large model is at hand: prompts that look
-like English instructions, and answers that can only be right when the model reads the prompt.
+This is not an MLPerf benchmark. It replaces one where no large model is available: its prompts look like English
+instructions, and a model must read the prompt to give the right answer.
 
-A sample's *form* (how many sentences, which question, how the question is put) and its *words* come from
-two independent streams of numbers. The same form with other words is what a model that has learned the
-answers' forms, and not how to read, would say; its score is the floor that `train.py` records.
+A sample's *form* (how many sentences, which question, how the question is worded) and its *words* come from two
+independent streams of random numbers. A model that has learned the forms of the answers, but not how to read, would
+answer with the right form and other words; the score of such answers is the floor that `reference.py` computes.
 
-Only `random.Random.random()` is drawn from, whose sequence Python guarantees for a seed, so the
-same index gives the same text on every machine.
+All random numbers come from `random.Random.random()`, whose sequence for a seed Python guarantees. So the same index
+gives the same text on every machine.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from submitter.embedded import lexicon
 SAMPLE_COUNT = 24_576
 DATASET_SEED = "submitter-embedded-1"
 
-# How many sentences a story has, 1 to 14: a long tail, as instruction sets have, scaled down.
+# The weights of stories of 1 to 14 sentences: a long tail like that of instruction data sets, scaled down.
 SENTENCE_COUNT_WEIGHTS = (14, 22, 18, 13, 9, 6, 5, 4, 3, 2, 1, 1, 1, 1)
 
-# How many of a person's topics a profile holds, 1 to 6, and how many of all samples are profiles.
+# The weights of profiles with 1 to 6 topics, and the share of profiles in all samples.
 TOPIC_COUNT_WEIGHTS = (8, 10, 10, 8, 6, 6)
 PROFILE_SHARE = 0.55
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Topic:
-    """Two fields of a profile, the word a question has for them, and the sentence that tells both."""
+    """Two fields of a profile, the word that a question uses for them, and the sentence that states both."""
 
     subject: str
     fields: dict[str, Sequence[str]]
@@ -78,21 +78,21 @@ class _Fact:
     name: str
     deed: str  # "bought red boats"
     where: str  # "near Oslo"
-    when: str  # " on Monday morning", or nothing
+    when: str  # " on Monday morning", or empty
 
     def sentence(self) -> str:
         return f"{self.name} {self.deed} {self.where}{self.when}."
 
 
 def sample(index: int, seed: str = DATASET_SEED, words_seed: str | None = None) -> Text:
-    """Sample `index` of the data set of `seed`, with the words of `words_seed` if that is given."""
+    """Sample `index` of the data set that `seed` gives, with the words of `words_seed` if that is given."""
     return compose(random.Random(f"{seed}/form/{index}"), random.Random(f"{words_seed or seed}/words/{index}"))
 
 
 def compose(
     form: random.Random, words: random.Random, sentence_weights: Sequence[int] = SENTENCE_COUNT_WEIGHTS
 ) -> Text:
-    """Draw one sample; the weights let a training curriculum start with short stories."""
+    """Draw one sample; `sentence_weights` lets a training curriculum start with short stories."""
     if form.random() < PROFILE_SHARE:
         return _profile(form, words)
     count = 1 + _weighted(form, sentence_weights)
@@ -107,7 +107,7 @@ def compose(
 
 
 def _profile(form: random.Random, words: random.Random) -> Text:
-    """Fields and values; the answer tells the fields that are asked for in sentences, always in the same order."""
+    """A profile of fields and values. The answer has a sentence per requested topic, always in the same order."""
     topics = sorted(_distinct(form, range(len(TOPICS)), 1 + _weighted(form, TOPIC_COUNT_WEIGHTS)))
     asked = sorted(_distinct(form, topics, 1 + int(form.random() * len(topics))))
     wording = form.random()
@@ -142,7 +142,7 @@ KIND_WEIGHTS = {"one": 25, "several": 20, "all": 15, "where": 15, "who": 15, "na
 
 
 def _ask(kind: str, asked: list[_Fact], story: list[_Fact], wording: float) -> tuple[str, str]:
-    """The question and its answer; `wording` in [0, 1) chooses between two ways to put the question."""
+    """The question and its answer; `wording` in [0, 1) chooses between two wordings of the question."""
     plain = wording < 0.5
     first = asked[0]
     if kind == "one":

@@ -2,13 +2,13 @@
 
     python -m submitter.embedded.train --output build/embedded-bf16 --minutes 22
 
-It makes the tokenizer, trains on an endless stream of samples drawn from another seed than the
-data set's, and writes a Hugging Face checkpoint. `reference.py` then records its scores, and
-`submitter quantize` makes the FP8 checkpoint that ships. Needs torch, transformers and a C++ compiler
-(`torch.compile` saves a third of each step), and no GPU.
+It makes the tokenizer, trains on an endless stream of samples that come from a different seed than the data set's, and
+writes a Hugging Face checkpoint. `reference.py` then computes its scores, and `submitter quantize` makes the FP8
+checkpoint that ships. It needs torch, transformers and a C++ compiler (`torch.compile` saves a third of each step), but
+no GPU.
 
-What made so small a model learn to read in minutes on two CPU cores: word-sized tokens, so that copying is one step of
-attention a word; short stories first; and the loss on the answers alone.
+Three things let such a small model learn to read in minutes on two CPU cores: tokens are whole words, so that copying
+a word takes one step of attention; short stories come first; and the loss is that of the answers alone.
 """
 
 from __future__ import annotations
@@ -31,12 +31,10 @@ from submitter.units import S_PER_MIN
 VOCABULARY_SIZE = 1920
 CONTEXT_LENGTH = 512
 TRAINING_SEED = "submitter-embedded-training"
-SAMPLES_PER_POOL = 1024  # sorted by length before they are cut into batches, so that little is padding
+SAMPLES_PER_POOL = 1024  # sorted by length before they are divided into batches, to limit padding
 LEARNING_RATE = 1.5e-3
-
-
 TOKENS_PER_BATCH = 4096
-# The share of the time given to stories of at most so many sentences, before all lengths are drawn.
+# Until each share of the time has passed, stories have at most so many sentences; after the last one, any number.
 CURRICULUM = ((0.08, 1), (0.18, 2), (0.35, 4))
 
 
@@ -68,7 +66,7 @@ def _training_text(index: int) -> texts.Text:
 
 
 def make_model() -> LlamaForCausalLM:
-    """Linear sizes are multiples of 128, so that 128x128 blocks of FP8 weights fit them."""
+    """The untrained model. The sizes of its linear layers are multiples of 128, for 128x128 blocks of FP8 weights."""
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=VOCABULARY_SIZE,
@@ -87,7 +85,7 @@ def make_model() -> LlamaForCausalLM:
 
 
 def batches(tokenizer: PreTrainedTokenizerFast, progress: list[float]) -> Iterator[Any]:
-    """Endless batches of (token ids, mask of the answers' positions), the stories' lengths by the curriculum."""
+    """Endless batches of (token ids, mask of the answers' tokens); `progress[0]`, from 0 to 1, limits the stories."""
     form, words = random.Random(f"{TRAINING_SEED}/form"), random.Random(f"{TRAINING_SEED}/words")
     while True:
         longest = next((n for share, n in CURRICULUM if progress[0] < share), len(texts.SENTENCE_COUNT_WEIGHTS))
@@ -128,7 +126,7 @@ def train(output: Path, minutes: float, seed: int) -> None:
     progress = [0.0]
     start = time.monotonic()
     core = torch.compile(model.model, dynamic=True)
-    right: list[float] = []
+    correct: list[float] = []
     for step, (ids, mask) in enumerate(batches(tokenizer, progress), start=1):
         progress[0] = (time.monotonic() - start) / (S_PER_MIN * minutes)
         if progress[0] >= 1:
@@ -145,14 +143,14 @@ def train(output: Path, minutes: float, seed: int) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        right.append((logits.argmax(-1) == target).float().mean().item())
+        correct.append((logits.argmax(-1) == target).float().mean().item())
         if step % 100 == 0:
             seconds = (time.monotonic() - start) / step
             print(
-                f"step {step} {progress[0]:.1%} tokens right {sum(right) / len(right):.3f}, {seconds:.2f} s/step",
+                f"step {step} {progress[0]:.1%} tokens correct {sum(correct) / len(correct):.3f}, {seconds:.2f} s/step",
                 flush=True,
             )
-            right.clear()
+            correct.clear()
         if step % 500 == 0:
             _save(model, tokenizer, output)
     _save(model, tokenizer, output)

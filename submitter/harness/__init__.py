@@ -1,1 +1,1 @@
-"""The harness: LoadGen against an engine, in a child process that the parent watches and ends."""
+"""The harness: runs LoadGen against an engine, in a child process that the parent supervises."""

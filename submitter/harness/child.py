@@ -1,8 +1,8 @@
 """The process that owns LoadGen and the engine: `python -m submitter.harness.child PLAN.json EVENTS_FD`.
 
-It loads the engine once and makes the runs one after the other. What it has to say goes as lines of JSON to the file
-descriptor it was given; what the engine prints goes wherever its output was sent. When the parent dies, so does it,
-with everything it started: an engine's worker processes would otherwise live on and hold the device.
+It loads the engine once and makes the runs one after the other. It reports events as lines of JSON to the file
+descriptor EVENTS_FD; whatever the engine prints goes to standard output and error, which the parent sends to a log.
+When the parent dies, the child kills its process group: engine workers would otherwise live on and hold the device.
 """
 
 from __future__ import annotations
@@ -34,52 +34,53 @@ _REPORT_EVERY_S = 1.0
 
 
 class EngineSession:
-    """One engine and its runs. Everything but LoadGen itself happens on the event loop."""
+    """One engine and its runs. Everything except LoadGen itself runs on the event loop."""
 
     def __init__(self, plan: SessionPlan, events: int) -> None:
         self._plan = plan
         self._events = events
         self._failing = False
-        self._orders: asyncio.Queue[RunPlan | None] = asyncio.Queue()
+        self._next_runs: asyncio.Queue[RunPlan | None] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         plan = self._plan
         self._loop = asyncio.get_running_loop()
-        dataset = Dataset.open(plan.dataset)
-        dataset.verify()  # and so it is in memory before the clock runs
-        if plan.sample_limit is not None:
-            dataset = dataset.subset(plan.sample_limit)
+        dataset = _verified_dataset(plan)
         plan.engine.binding.require_cores()
         began_s = time.perf_counter()
-        self._say("loading", engine=plan.engine.engine)
+        self._emit("loading", engine=plan.engine.engine)
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
             plan.engine.binding.apply(engine.process_ids())
             await self._warm_up(engine, dataset)
-            # What lives now lives to the end: the collector need not look at it.
+            # These objects live to the end of the process: the garbage collector need not walk them.
             gc.collect()
             gc.freeze()
-            self._say("ready", seconds=round(time.perf_counter() - began_s, 1))
-            sut = Sut(
-                engine,
-                dataset,
-                loadgen.Responses(),
-                eos_token_id=plan.engine_plan.eos_token_id,
-                max_new_tokens=plan.engine_plan.max_new_tokens,
-                in_flight=plan.engine.in_flight,
-                sort_offline=plan.engine.offline_order == "longest_first",
-                on_failure=self.fail,
-            )
+            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1))
+            sut = self._sut(engine, dataset)
             number = 0
             for number, run in enumerate(plan.runs, start=1):
                 await self._one_run(number - 1, run, sut, len(dataset))
-            while plan.goes_on and (ordered := await self._orders.get()) is not None:
-                await self._one_run(number, ordered, sut, len(dataset))
+            while plan.goes_on and (next_run := await self._next_runs.get()) is not None:
+                await self._one_run(number, next_run, sut, len(dataset))
                 number += 1
         finally:
             await engine.stop()
+
+    def _sut(self, engine: engines.Engine, dataset: Dataset) -> Sut:
+        plan = self._plan
+        return Sut(
+            engine,
+            dataset,
+            loadgen.Responses(),
+            eos_token_id=plan.engine_plan.eos_token_id,
+            max_new_tokens=plan.engine_plan.max_new_tokens,
+            in_flight=plan.engine.in_flight,
+            sort_offline=plan.engine.offline_order == "longest_first",
+            on_failure=self.fail,
+        )
 
     async def _warm_up(self, engine: engines.Engine, dataset: Dataset) -> None:
         async def one(number: int, prompt: list[int]) -> None:
@@ -90,7 +91,7 @@ class EngineSession:
         await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
     async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
-        self._say("run", number=number)
+        self._emit("run", number=number)
         sut.begin(stream=run.scenario is not Scenario.OFFLINE)
         reporter = asyncio.create_task(self._report(number, sut))
         began_s = time.perf_counter()
@@ -116,41 +117,50 @@ class EngineSession:
         await sut.end()
         if run.keep_latencies:
             _write_latencies(run.folder / LATENCIES, sut.progress)
-        self._say("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
+        self._emit("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
 
     async def _report(self, number: int, sut: Sut) -> None:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
-            self._say("progress", number=number, **_summary(sut.progress))
+            self._emit("progress", number=number, **_summary(sut.progress))
 
-    def _say(self, event: str, **facts: Any) -> None:
+    def _emit(self, event: str, **facts: Any) -> None:
         os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())
 
-    def order(self, line: bytes) -> None:
-        """Take the next run, or the empty line that ends the session; from any thread, once the session runs."""
+    def queue_run(self, line: bytes) -> None:
+        """Queue the run that a line of JSON describes; an empty line ends the session.
+
+        May be called from any thread, once the session runs.
+        """
         run = RunPlan.model_validate_json(line) if line else None
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._orders.put_nowait, run)
+            self._loop.call_soon_threadsafe(self._next_runs.put_nowait, run)
 
     def fail(self, error: BaseException) -> None:
-        """Say what went wrong and end the process: LoadGen waits for answers that will never come."""
+        """Report the error and end the process: LoadGen would wait for answers that will never come."""
         if self._failing:
             return
         self._failing = True
         if isinstance(error, SubmitterError):
-            self._say("error", message=error.message, hint=error.hint, exit_code=error.exit_code)
+            self._emit("error", message=error.message, hint=error.hint, exit_code=error.exit_code)
         else:
-            self._say("error", message=f"the engine failed: {type(error).__name__}: {error}", hint="", exit_code=4)
+            self._emit("error", message=f"the engine failed: {type(error).__name__}: {error}", hint="", exit_code=4)
         os._exit(4)
+
+
+def _verified_dataset(plan: SessionPlan) -> Dataset:
+    dataset = Dataset.open(plan.dataset)
+    dataset.verify()  # this also reads it into memory, before any timed window
+    return dataset if plan.sample_limit is None else dataset.subset(plan.sample_limit)
 
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No garbage collection inside: it walks every request in flight, again and again.
+    """Turn garbage collection off inside the block: it walks every request in flight, again and again.
 
-    With 12,000 samples in flight it took a third of this process's time, and stopped it for 90 ms at a time, which a
-    first token must not wait for. Nothing is lost: reference counting frees what a request leaves (640 requests to vLLM
-    0.32 left not one cycle), and what is cyclic goes after the run.
+    With 12,000 samples in flight it took a third of this process's time and stopped it for 90 ms at a time, which would
+    delay first tokens. Memory does not leak: reference counting frees what a request leaves behind (640 requests to
+    vLLM 0.32 left no cycle), and cycles are collected after the run.
     """
     gc.disable()
     try:
@@ -185,13 +195,13 @@ def _write_latencies(path: Path, progress: Progress) -> None:
     numpy.save(path, table.astype("<f4"))
 
 
-def _obey_parent(session: EngineSession) -> None:
-    """Take orders from standard input, which only the parent holds open; at its end, take the whole group along."""
+def _read_next_runs(session: EngineSession) -> None:
+    """Read the next runs from standard input, which only the parent holds open; kill the process group at its end."""
     pending = b""
     while chunk := os.read(0, 65536):
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
-            session.order(line)
+            session.queue_run(line)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -201,12 +211,12 @@ def main() -> None:
     plan = SessionPlan.model_validate_json(Path(plan_file).read_bytes())
     os.environ.update(plan.engine.env)
     session = EngineSession(plan, events)
-    threading.Thread(target=_obey_parent, args=(session,), daemon=True).start()
+    threading.Thread(target=_read_next_runs, args=(session,), daemon=True).start()
     try:
         asyncio.run(session.run())
     except (SubmitterError, OSError) as error:
         session.fail(error)
-    except Exception as error:  # whatever it was, the parent must hear of it; the log has the traceback
+    except Exception as error:  # the parent must learn of any error; the log has the traceback
         import traceback
 
         traceback.print_exc()

@@ -1,14 +1,14 @@
-"""A tokenised data set: one file of prompts as token ids, read by index, held to its checksum.
+"""A tokenised data set: one file of prompts as token ids, read by index and verified by its checksum.
 
-The file is a safetensors file, so other tools can read it too. It holds three arrays:
+The file is a safetensors file, so that other tools can read it too. It holds three arrays:
 
-- `tokens`: int32, all prompts' token ids one after another;
-- `offsets`: int64, sample count + 1 positions, so that prompt `i` is `tokens[offsets[i]:offsets[i + 1]]`;
-- `references`: the bytes of a JSON list of the reference answers as text. Only scoring reads them, a run never does.
+- `tokens`: int32, the token ids of all prompts, one prompt after another;
+- `offsets`: int64, sample count + 1 positions; prompt `i` is `tokens[offsets[i]:offsets[i + 1]]`;
+- `references`: the reference answers, as the bytes of a JSON list of strings. Scoring reads them, a run does not.
 
-What the data set is stands in the file's own metadata, under `dataset`: name, sample count, checksum, longest prompt,
-and the checksum of the file that it was made from. The arrays are mapped, not read: a data set of any size opens in
-milliseconds, and `verify` reads it once.
+The file's own metadata describe the data set under the key `dataset`: name, sample count, checksum, longest prompt, and
+the checksum of the file that it was made from. The arrays are mapped into memory, not read: a data set of any size
+opens in milliseconds, and `verify` reads it once.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ except ImportError:
     raise NotInstalledError("numpy is not installed", "make runs with: pip install 'submitter[loadgen]'") from None
 
 SUFFIX = ".safetensors"
-MAKE_IT_AGAIN = "make the data set again"
-_CONVERT = "make one with: submitter dataset convert"
+_CREATE_AGAIN = "create the data set again"
+_CONVERT = "create one with: submitter dataset convert"
 _KEY = "dataset"
 _HEADER_MAX_BYTES = BYTES_PER_MIB
-# Each array of the file: safetensors' name of its type, and numpy's.
+# The arrays of the file, each with its data type in safetensors' and in numpy's notation.
 _ARRAYS = {"offsets": ("I64", "<i8"), "tokens": ("I32", "<i4"), "references": ("U8", "|u1")}
 
 
 class DatasetHeader(StrictRecord):
-    """What the file says of itself. `source` and `source_sha256` are of the file it was converted from, if any."""
+    """How the file describes its data set. `source` and `source_sha256` name the file it was converted from, if any."""
 
     version: int = Field(default=2, ge=2, le=2)
     name: str
@@ -69,24 +69,24 @@ class Dataset:
 
     @classmethod
     def open(cls, path: Path) -> Dataset:
-        """Map the data set of a file. InputError if it is none, or is cut off; what it holds, only `verify` reads."""
+        """Map a data set file. InputError if it is not one, or is cut off. Only `verify` reads the contents."""
         header, arrays = _map(path)
         dataset = cls(header, arrays["tokens"], arrays["offsets"], arrays["references"])
         if len(dataset) != header.sample_count:
-            raise InputError(f"{path} has {len(dataset)} prompts, its header says {header.sample_count}", MAKE_IT_AGAIN)
+            raise InputError(f"{path} has {len(dataset)} prompts, its header says {header.sample_count}", _CREATE_AGAIN)
         offsets = dataset.offsets
         if offsets[0] != 0 or offsets[-1] != len(dataset.tokens) or np.any(np.diff(offsets) <= 0):
-            raise InputError(f"{path}: offsets do not cut tokens into prompts", MAKE_IT_AGAIN)
+            raise InputError(f"{path}: its offsets do not divide its tokens into prompts", _CREATE_AGAIN)
         return dataset
 
     def verify(self) -> None:
-        """Read everything; InputError if the references are not one a sample, or the checksum is not the header's."""
+        """Read everything. InputError if the checksum is not the header's, or there is not one reference per sample."""
         found = _checksum(self.tokens, self.offsets, self.reference_bytes)
         if found != self.sha256:
-            raise InputError(f"data set {self.name} has checksum {found}, its header says {self.sha256}", MAKE_IT_AGAIN)
+            raise InputError(f"data set {self.name} has checksum {found}, its header says {self.sha256}", _CREATE_AGAIN)
         if len(self.references()) != len(self):
             raise InputError(
-                f"data set {self.name} has {len(self.references())} references for {len(self)} samples", MAKE_IT_AGAIN
+                f"data set {self.name} has {len(self.references())} references for {len(self)} samples", _CREATE_AGAIN
             )
 
     def __len__(self) -> int:
@@ -108,23 +108,26 @@ class Dataset:
         return ids
 
     def prompt_lengths(self) -> npt.NDArray[np.int64]:
-        """How many tokens each prompt has."""
+        """The number of tokens in each prompt."""
         return np.diff(self.offsets)
 
     def references(self) -> list[str]:
-        """The reference answers in the order of the samples; InputError if they are not a JSON list of texts."""
+        """The reference answers in the order of the samples; InputError if they are not a JSON list of strings."""
         try:
             texts = json.loads(self.reference_bytes.tobytes())
         except (ValueError, RecursionError) as error:
-            raise InputError(f"data set {self.name}: its references are no JSON: {error}", MAKE_IT_AGAIN) from None
+            raise InputError(f"data set {self.name}: its references are not JSON: {error}", _CREATE_AGAIN) from None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise InputError(f"data set {self.name}: its references are not a list of texts", MAKE_IT_AGAIN)
+            raise InputError(f"data set {self.name}: its references are not a list of strings", _CREATE_AGAIN)
         return texts
 
     def subset(self, count: int) -> Dataset:
         """The first `count` samples as a data set with its own name and checksum, for short runs."""
         if not 0 < count <= len(self):
-            raise InputError(f"a subset of {count} samples of data set {self.name}", f"it has 1 to {len(self)}")
+            raise InputError(
+                f"cannot take {count} samples of data set {self.name}, which has {len(self)}",
+                f"take 1 to {len(self)} samples",
+            )
         if count == len(self):
             return self
         offsets = self.offsets[: count + 1]
@@ -147,33 +150,34 @@ def write_dataset(
     source: str = "",
     source_sha256: str = "",
 ) -> DatasetHeader:
-    """Write a data set whole or not at all, in place of what lies at `path`.
+    """Write a data set to `path` atomically, over any file that is already there.
 
-    `prompts` are token ids, one sequence a sample; `references` one text a sample. InputError if the counts differ, a
-    prompt is empty or an id is no int32 of 0 or more.
+    `prompts` has one sequence of token ids per sample, `references` one text per sample. InputError if the counts
+    differ, a prompt is empty, or an id is not an int32 of 0 or more.
     """
-    lengths: list[int] = []
-    pieces: list[npt.NDArray[np.int32]] = []
-    for prompt in prompts:
-        where = f"prompt {len(lengths)} of data set {name}"
-        if not len(prompt):
-            raise InputError(f"{where} has no token", "leave the sample out")
-        try:
-            pieces.append(np.asarray(prompt, dtype="<i4"))
-        except (OverflowError, ValueError, TypeError):
-            raise InputError(f"{where} is not a list of token ids") from None
-        if pieces[-1].ndim != 1 or pieces[-1].min() < 0:
-            raise InputError(f"{where} is not a list of token ids")
-        lengths.append(len(prompt))
-    if not lengths or len(lengths) != len(references):
-        raise InputError(f"data set {name} has {len(lengths)} prompts and {len(references)} references", MAKE_IT_AGAIN)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("<i8")
+    ids = [_token_ids(prompt, f"prompt {index} of data set {name}") for index, prompt in enumerate(prompts)]
+    if not ids or len(ids) != len(references):
+        raise InputError(f"data set {name} has {len(ids)} prompts and {len(references)} references", _CREATE_AGAIN)
+    offsets = np.concatenate([[0], np.cumsum([len(each) for each in ids])]).astype("<i8")
     origin = {"tokenizer_sha256": tokenizer_sha256, "source": source, "source_sha256": source_sha256}
-    dataset = _dataset(name, np.concatenate(pieces), offsets, references, origin)
+    dataset = _dataset(name, np.concatenate(ids), offsets, references, origin)
     arrays = {"offsets": offsets, "tokens": dataset.tokens, "references": dataset.reference_bytes}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, _file_bytes(dataset.header, arrays))
     return dataset.header
+
+
+def _token_ids(prompt: Sequence[int], where: str) -> npt.NDArray[np.int32]:
+    """The token ids of one prompt as an array; InputError, which says `where`, if they are not token ids."""
+    if not len(prompt):
+        raise InputError(f"{where} has no tokens", "leave the sample out")
+    try:
+        ids: npt.NDArray[np.int32] = np.asarray(prompt, dtype="<i4")
+    except (OverflowError, ValueError, TypeError):
+        raise InputError(f"{where} is not a list of token ids") from None
+    if ids.ndim != 1 or ids.min() < 0:
+        raise InputError(f"{where} is not a list of token ids")
+    return ids
 
 
 def _dataset(
@@ -205,15 +209,17 @@ def _checksum(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], ref
 
 
 def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The file: 8 bytes with the length of the JSON, the JSON, the arrays; each of these begins at a multiple of 8
-    or of its own items' size."""
-    places: dict[str, Any] = {tensor_file.METADATA: {_KEY: header.model_dump_json()}}
+    """The contents of the file: 8 bytes with the length of the JSON, the JSON, the arrays.
+
+    Each array begins at a multiple of the size of its items.
+    """
+    entries: dict[str, Any] = {tensor_file.METADATA: {_KEY: header.model_dump_json()}}
     start = 0
     for name, (kind, _) in _ARRAYS.items():
         array = arrays[name]
-        places[name] = {"dtype": kind, "shape": [len(array)], "data_offsets": [start, start + array.nbytes]}
+        entries[name] = {"dtype": kind, "shape": [len(array)], "data_offsets": [start, start + array.nbytes]}
         start += array.nbytes
-    text = json.dumps(places).encode()
+    text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
     return b"".join(
         [len(text).to_bytes(tensor_file.LENGTH_BYTES, "little"), text, *(arrays[name].tobytes() for name in _ARRAYS)]
@@ -222,7 +228,7 @@ def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -
 
 def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
     """The header and the arrays of a file, as views of its mapped memory."""
-    no_dataset = f"{path} is no data set"
+    no_dataset = f"{path} is not a data set"
     try:
         file_header = tensor_file.read_header(path, _HEADER_MAX_BYTES)
         with path.open("rb") as file:
@@ -231,7 +237,7 @@ def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
         raise InputError(f"there is no data set {path}", _CONVERT) from None
     except HeaderError as error:
         raise InputError(f"{no_dataset}: it {error}", _CONVERT) from None
-    except (OSError, ValueError) as error:  # a folder; a file that somebody has just emptied
+    except (OSError, ValueError) as error:  # a folder, or a file that has just been emptied
         raise InputError(f"{no_dataset}: {error}", _CONVERT) from None
     if _KEY not in file_header.metadata:
         raise InputError(f"{no_dataset}: its metadata do not describe one", _CONVERT)
@@ -241,23 +247,23 @@ def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its header"
-        raise InputError(f"{path}: {where}: {first['msg']}", MAKE_IT_AGAIN) from None
+        raise InputError(f"{path}: {where}: {first['msg']}", _CREATE_AGAIN) from None
     except ValueError as error:
-        raise InputError(f"{no_dataset}: {error}", MAKE_IT_AGAIN) from None
+        raise InputError(f"{no_dataset}: {error}", _CREATE_AGAIN) from None
     return header, views
 
 
 def _view(memory: mmap.mmap, header: Header, name: str) -> npt.NDArray[Any]:
-    """The array of one of the file's tensors; ValueError if it is not one that the file holds."""
+    """The array of the file's tensor `name`; ValueError if the file does not hold such an array."""
     kind, dtype = _ARRAYS[name]
-    if (place := header.tensors.get(name)) is None:
+    if (tensor := header.tensors.get(name)) is None:
         raise ValueError(f"it has no array {name}")
-    if place.dtype != kind:
-        raise ValueError(f"an array of {place.dtype}, not {kind}")
-    if len(place.shape) != 1:
-        raise ValueError(f"an array of shape {list(place.shape)}, not of one length")
-    (count,) = place.shape
-    start = header.data_start + place.begin
-    if count < 1 or place.byte_count != count * np.dtype(dtype).itemsize or start + place.byte_count > len(memory):
-        raise ValueError("the file is cut off, or its header does not fit it")
+    if tensor.dtype != kind:
+        raise ValueError(f"array {name} is of type {tensor.dtype}, not {kind}")
+    if len(tensor.shape) != 1:
+        raise ValueError(f"array {name} has shape {list(tensor.shape)}, required one dimension")
+    (count,) = tensor.shape
+    start = header.data_start + tensor.begin
+    if count < 1 or tensor.byte_count != count * np.dtype(dtype).itemsize or start + tensor.byte_count > len(memory):
+        raise ValueError("the file is cut off, or does not match its header")
     return np.frombuffer(memory, dtype=dtype, count=count, offset=start)

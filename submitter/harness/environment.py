@@ -1,4 +1,4 @@
-"""The environment of a run, for its record: what shapes the engine's speed, with secrets masked."""
+"""The environment variables that a run's record keeps: those that affect the engine's speed, with secrets masked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 MASK = "***"
-# What the engine, its libraries and the drivers below it listen to.
+# Variables that the engine, its libraries and the drivers read.
 _PREFIXES = (
     "VLLM_", "CUDA_", "NVIDIA_", "NCCL_", "HIP_", "HSA_", "ROCR_", "ROCM_", "RCCL_", "MIOPEN_", "AMD_", "GPU_",
     "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "TORCH", "PYTORCH_", "TRITON_", "HF_", "TRANSFORMERS_",
@@ -15,24 +15,24 @@ _PREFIXES = (
 _SECRET_NAME = re.compile(r"TOKEN(?!IZER)|KEY|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(^|_)AUTH(_|$)", re.IGNORECASE)
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _SECRET_PARAMETER = re.compile(r"([?&;][\w.-]*(?:token|key|secret|passw|signature|sig)[\w.-]*=)[^&;\s]+", re.IGNORECASE)
-# What gives itself away by its form: Hugging Face, GitHub, OpenAI and its likes, AWS, JSON web tokens.
+# Secrets recognized by their form: those of Hugging Face, GitHub, OpenAI and similar services, AWS, JSON web tokens.
 _SECRET_VALUE = re.compile(
     r"\b(?:hf_\w{16,}|gh[a-z]_\w{16,}|github_pat_\w+|sk-[\w-]{16,}|AKIA\w{12,}|eyJ[\w-]{16,}\.[\w.-]+)"
 )
 
 
 def captured(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that matter to an engine, sorted by name, as they may be published."""
+    """The variables that affect an engine, sorted by name, with secrets masked so that they may be published."""
     return {name: masked(name, environment[name]) for name in sorted(environment) if name.startswith(_PREFIXES)}
 
 
 def is_secret(name: str) -> bool:
-    """Whether a variable or setting of this name holds a secret, as far as a name can tell."""
+    """Whether the name of a variable or setting suggests that it holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def masked(name: str, value: str) -> str:
-    """The value with whatever is secret about it replaced: all of it, or the credentials inside."""
+    """The value with its secrets replaced: all of it if the name suggests a secret, else the credentials inside it."""
     if is_secret(name):
         return MASK if value else value
     value = _USER_OF_URL.sub(MASK, value)

@@ -1,8 +1,8 @@
-"""LoadGen: settings, the query sample library, one test run. The only importer of `mlperf_loadgen`.
+"""LoadGen: its settings, the QSL, one test run. The only importer of `mlperf_loadgen`.
 
-LoadGen's `FromConfig(path, model, scenario)` applies the built-in configuration only on its first call in a
-process; later runs silently lose seeds and limits. Loading the built-in configuration by its own type (0), and then
-`user.conf` by type 2, gives every run of a process the settings a fresh process has
+LoadGen's `FromConfig(path, model, scenario)` applies the built-in configuration only on its first call in a process;
+later runs silently lose seeds and limits. Loading the built-in configuration by its own type (0), and then `user.conf`
+by type 2, gives every run of a process the same settings as the first run of a fresh process
 (loadgen/test_settings_internal.cc; a test compares the two).
 """
 
@@ -39,7 +39,7 @@ def _module() -> Any:
 
 
 def version() -> str:
-    """The version of the installed LoadGen; NotInstalledError if there is none."""
+    """The version of the installed LoadGen; NotInstalledError if it is not installed."""
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
@@ -50,7 +50,7 @@ def version() -> str:
 
 @cache
 def build_sha256() -> str:
-    """One hash for the installed LoadGen: over the names and contents of its package's files; empty if it has none."""
+    """One hash for the installed LoadGen, over the names and contents of its package's files; empty if it has none."""
     files = sorted(metadata.files(DISTRIBUTION) or (), key=str)
     built = [(file, Path(str(file.locate()))) for file in files if ".dist-info" not in str(file)]
     digest = hashlib.sha256()
@@ -64,9 +64,9 @@ def build_sha256() -> str:
 class EffectiveSettings:
     """What LoadGen will do for one run, read back from its own settings object. Latencies are in ns.
 
-    `target_qps` are samples a second: the rate of Server and Interactive, and what is expected of Offline.
-    `performance_sample_count` is the size of a copy of the data set, 0 for the whole of it.
-    With `sample_concatenate_permutation` whole copies of it are issued, each in an order of its own.
+    `target_qps` is in samples per second: the rate for Server and Interactive, the expected throughput for Offline.
+    `performance_sample_count` is the number of samples in one copy of the data set; 0 means the whole data set.
+    With `sample_concatenate_permutation` LoadGen issues whole copies of the data set, each in a different order.
     """
 
     qsl_rng_seed: int
@@ -89,7 +89,7 @@ class EffectiveSettings:
         if scenario is Scenario.OFFLINE:
             count = max(self.min_query_count, int(1.1 * seconds * self.target_qps))
         else:
-            # The schedule is Poisson: its mean is the best prediction there is without its random numbers.
+            # The arrivals are a Poisson process, so its mean is the best prediction without its random numbers.
             count = max(self.min_query_count, math.ceil(seconds * self.target_qps))
         if self.sample_concatenate_permutation:
             copy = self.performance_sample_count or dataset_size
@@ -97,19 +97,22 @@ class EffectiveSettings:
         return count
 
     def expected_seconds(self, scenario: Scenario, mode: Mode, dataset_size: int) -> float:
-        """How long the run lasts if the system keeps the target rate."""
+        """How long the run lasts if the SUT reaches the target rate."""
         return self.expected_samples(scenario, mode, dataset_size) / self.target_qps if self.target_qps else 0.0
 
 
 def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: str | None = None) -> EffectiveSettings:
-    """The settings a run will have. `model` is its benchmark in LoadGen's built-in configuration, `audit` the text of
-    its audit file if it is a compliance test."""
+    """The settings that LoadGen will use for a run.
+
+    `model` is the benchmark's name in LoadGen's built-in configuration, `audit` the text of the audit file of a
+    compliance run.
+    """
     settings = _settings(model, scenario, user_conf)
     if audit is not None:
         with tempfile.NamedTemporaryFile("w", suffix=f"-{layout.AUDIT_CONFIG}") as file:
             file.write(audit)
             file.flush()
-            # As LoadGen itself does in StartTest (loadgen.cc), with '*' for the model.
+            # LoadGen itself does the same in StartTest (loadgen.cc), with '*' for the model.
             settings.FromConfig(file.name, "*", scenario.loadgen_name, _USER_CONF)
     offline = scenario is Scenario.OFFLINE
     return EffectiveSettings(
@@ -130,19 +133,19 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
 def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     loadgen = _module()
     if not user_conf.is_file():
-        raise InputError(f"{user_conf} is missing", "every scenario needs its user.conf; see measurements/README.md")
+        raise InputError(f"{user_conf} is missing", "write a user.conf for every scenario; see measurements/README.md")
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
     if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
-        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "each line is 'model.scenario.key = value'")
+        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "write lines as 'model.scenario.key = value'")
     return settings
 
 
 class Responses:
-    """Hands tokens back to LoadGen, which reads the buffers before these calls return (loadgen.cc, SampleComplete).
+    """Passes tokens to LoadGen, which reads the buffers before these calls return (loadgen.cc, SampleComplete).
 
-    The arrays are locals of the calls, so they live exactly as long as LoadGen needs them.
+    So the arrays are local variables of the calls: they live as long as LoadGen needs them.
     """
 
     def __init__(self) -> None:
@@ -156,7 +159,7 @@ class Responses:
         self._first([self._response(response_id, buffer.buffer_info()[0], buffer.itemsize)])
 
     def complete(self, response_id: int, tokens: Sequence[int]) -> None:
-        """All tokens of the answer, the first one included, as int32."""
+        """Report all tokens of the answer, including the first one, as int32."""
         buffer = array("i", tokens)
         address, count = buffer.buffer_info()
         self._complete([self._response(response_id, address, count * buffer.itemsize, count)])
@@ -173,9 +176,9 @@ def run_test(
     output: Path,
     issue: Callable[[list[tuple[int, int]]], None],
 ) -> None:
-    """Run one LoadGen test; returns when LoadGen has all answers and has written its logs into `output`.
+    """Run one LoadGen test. Returns when LoadGen has all answers and has written its logs to `output`.
 
-    `issue` gets (response id, sample index) pairs, on LoadGen's thread, and must return at once.
+    `issue` gets (response id, sample index) pairs on LoadGen's thread and must return immediately.
     """
     loadgen = _module()
     settings = _settings(model, scenario, user_conf)
@@ -184,15 +187,16 @@ def run_test(
     logs.enable_trace = False
     logs.log_output.outdir = str(output)
     logs.log_output.copy_summary_to_stdout = False
-    # An explicit path even when there is no audit: LoadGen would otherwise look into the working folder.
+    # Pass a path even without an audit: LoadGen would otherwise look for an audit file in the working folder.
     audit_path = audit if audit is not None else output / f"no-{layout.AUDIT_CONFIG}"
     if mode.is_compliance != audit_path.exists():
-        raise RunError(f"{mode} run and audit file {audit_path} do not fit", "this is a mistake of ours: report it")
+        there = "exists" if audit_path.exists() else "does not exist"
+        raise RunError(f"audit file {audit_path} {there} for a {mode} run", "this is a bug in submitter: report it")
     performance_count = settings.performance_sample_count_override or sample_count
     if performance_count > sample_count:
         raise InputError(
-            f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count}",
-            f"set it to {sample_count} or fewer",
+            f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count} samples",
+            f"set it to {sample_count} or less",
         )
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
     qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)

@@ -1,4 +1,4 @@
-"""What the child process is told: one engine, and the LoadGen runs to make on it. It travels as one JSON file."""
+"""The plan that the child process gets as a JSON file: one engine, and the LoadGen runs to make on it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LATENCIES = "latencies.npy"
 class EngineSettings(StrictRecord):
     """`engine.toml`. `settings` are the engine's own keys; `env` is set before the engine's library is imported.
 
-    `in_flight` bounds the samples the engine has at once; `warm_up_prompts` random prompts are served before
-    the first run, outside any timed window.
+    `in_flight` is the most samples that the engine has at once. `warm_up_prompts` is how many random prompts the engine
+    serves before the first run, outside any timed window.
     """
 
     engine: str
@@ -44,10 +44,10 @@ class EngineSettings(StrictRecord):
 
 
 class RunPlan(StrictRecord):
-    """One LoadGen run; `folder` is where its logs go, and `audit` the settings of its audit file, if it is an audit.
+    """One LoadGen run. Its logs go to `folder`; `audit` has the settings of the audit file of a compliance run.
 
-    `keep_latencies` leaves `LATENCIES` beside the logs, a row a sample: when it was issued, in s from the first one on;
-    and in ms its time to the first token, per further token, and to its end.
+    `keep_latencies` writes `LATENCIES` next to the logs, with one row per sample: its issue time in s after the first
+    sample's, and its TTFT, TPOT and total latency in ms.
     """
 
     scenario: Scenario
@@ -68,7 +68,7 @@ class RunPlan(StrictRecord):
 class SessionPlan(StrictRecord):
     """All runs of one engine. `sample_limit` cuts the data set for a smoke run.
 
-    A session that `goes_on` makes the runs that it is told of on standard input after these.
+    A session that `goes_on` then makes the runs that it reads from standard input.
     """
 
     engine: EngineSettings
@@ -79,7 +79,7 @@ class SessionPlan(StrictRecord):
     goes_on: bool = False
 
     def fingerprint(self, run: RunPlan, dataset_sha256: str, model_sha256: str) -> str:
-        """Equal for two runs that would measure the same thing: what decides whether a finished run is kept."""
+        """Equal for two runs that would measure the same thing; it decides whether a finished run is kept."""
         parts = [
             self.engine.model_dump_json(),
             self.engine_plan.model_dump_json(exclude={"model"}),

@@ -1,7 +1,7 @@
-"""`[sampling]` of engine.toml: how the next token is chosen. The language models' rules ask for greedy decoding.
+"""`[sampling]` of engine.toml: how the next token is chosen.
 
-So all keys are for the open division; `campaign/closed.py` has the clauses that forbid them in the closed one. An
-engine refuses those that it lacks.
+The rules for language models require greedy decoding, so all keys are for the open division; `campaign/closed.py` has
+the clauses that forbid them in the closed division. An engine refuses the keys that it does not support.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from submitter.strict_record import StrictRecord
 
 
 class Sampling(StrictRecord):
-    """A key that is not set leaves the engine greedy. Beams and their penalties are named as in transformers."""
+    """Without any key decoding is greedy. The keys for beams and their penalties have transformers' names."""
 
     temperature: float | None = Field(default=None, ge=0)
     top_k: int | None = Field(default=None, ge=0)

@@ -1,7 +1,7 @@
-"""The parent's side of a session: start the child, follow its events, end it in time, and write the records.
+"""The parent's side of a session: starts the child, follows its events, limits its time, and verifies its runs.
 
-A run's logs are written to `<folder>.partial`; when the run has ended and its log agrees with what was asked, the
-record is written and the folder gets its name. Whatever goes wrong before leaves no record, so no verdict.
+A run's logs are written to `<folder>.partial`. When the run has ended and its log shows that it is the requested run,
+`on_finished` gets it, writes the record and gives the folder its name. A run that fails has no record, so no verdict.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from submitter.model import Mode
 
 PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
+_DISK_HINT = "check whether the disk is full"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that ended: its folder, still under its `.partial` name, and what the child counted.
+    """A run that has ended: its folder, which still has its `.partial` name, and what the child counted.
 
-    `duration_s` is from LoadGen's start to its return; `token_count` is of the answers alone, not of the prompts.
+    `duration_s` is the time from LoadGen's start to its return; `token_count` counts the answers' tokens only.
     """
 
     run: RunPlan
@@ -57,7 +58,7 @@ class Finished:
 
 
 class Watcher(Protocol):
-    """Told what goes on; the command line draws it."""
+    """Receives the events of a session, for example to display them."""
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None: ...
 
@@ -70,13 +71,13 @@ def run_session(
     on_finished: Callable[[Finished], None],
     next_run: Callable[[], RunPlan | None] | None = None,
 ) -> None:
-    """Make all runs of the plan; `on_finished` gets each as it ends. RunError if one fails; the finished ones stay.
+    """Make all runs of the plan; `on_finished` gets each as it ends. RunError if a run fails; finished runs are kept.
 
-    With `next_run` the session goes on, on the same loaded engine, with the run it returns, until it returns None.
+    With `next_run` the session goes on with the runs that it returns, on the same loaded engine, until it returns None.
     """
     runs: list[RunPlan] = []
     inner = plan.model_copy(
-        update={"runs": tuple(_begun(run, runs) for run in plan.runs), "goes_on": next_run is not None}
+        update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
     )
     work.mkdir(parents=True, exist_ok=True)
     try:
@@ -96,8 +97,8 @@ def run_session(
             shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
 
 
-def _begun(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
-    """Make the folder that a run's logs are written to and note the run; returns it as the child is told of it."""
+def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
+    """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
     partial = partial_folder(run.folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -112,7 +113,7 @@ def partial_folder(folder: Path) -> Path:
 
 @contextmanager
 def _child(plan: SessionPlan, work: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A child in a process group of its own, which is gone when the block is left, however it is left."""
+    """A child in its own process group, which is killed when the block ends, however it ends."""
     with tempfile.TemporaryDirectory(prefix="submitter-") as scratch:
         plan_file = Path(scratch, "plan.json")
         plan_file.write_text(plan.model_dump_json())
@@ -141,14 +142,14 @@ def _child(plan: SessionPlan, work: Path) -> Iterator[tuple[subprocess.Popen[byt
 
 
 def _environment(plan: SessionPlan) -> dict[str, str]:
-    """Ours, with the engine's, and the package found even where it is not installed but lies in the working folder."""
+    """Our environment and the engine's variables, with a PYTHONPATH that finds this package even if not installed."""
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": path, **plan.engine.env}
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child's whole process group: an engine's workers outlive their parent otherwise, deaf to SIGTERM."""
+    """Kill the child's whole process group: an engine's workers would otherwise outlive it, and they ignore SIGTERM."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -166,14 +167,14 @@ def _follow(
     next_run: Callable[[], RunPlan | None] | None,
 ) -> None:
     """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
-    clock = _Deadline(limits.start_s)
+    deadline = _Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
     started_utc = ""
     done = 0
-    for facts in _events(events, clock):
+    for facts in _events(events, deadline):
         if facts is None:
-            raise RunError(f"ended the run after waiting in vain for {waiting_for}", _log_hint(engine_log))
+            raise RunError(f"timed out waiting for {waiting_for}", _log_hint(engine_log))
         kind = facts.pop("event")
         run = runs[facts.pop("number")] if "number" in facts else None
         if kind == "error":
@@ -182,29 +183,31 @@ def _follow(
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         if kind != "progress" or facts["done"] > done_before:
             done_before = facts["done"] if kind == "progress" else -1
-            clock.set(limits.stall_s)
+            deadline.set(limits.stall_s)
             waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
             done += 1
             on_finished(_checked(run, facts, started_utc))
         if next_run is not None and done == len(runs) and kind in ("ready", "finished"):
-            _order(process, next_run(), runs)
+            _send_next_run(process, next_run(), runs)
     if done < len(runs):
         code = process.wait()
-        raise RunError(f"the engine's process ended in the middle of its work (status {code})", _log_hint(engine_log))
+        raise RunError(
+            f"the engine's process ended before all runs were finished (status {code})", _log_hint(engine_log)
+        )
 
 
-def _order(process: subprocess.Popen[bytes], run: RunPlan | None, runs: list[RunPlan]) -> None:
-    """Tell the child of the next run, by a line to its standard input; an empty one is the end."""
-    line = b"" if run is None else _begun(run, runs).model_dump_json().encode()
+def _send_next_run(process: subprocess.Popen[bytes], run: RunPlan | None, runs: list[RunPlan]) -> None:
+    """Write the next run as a line to the child's standard input; an empty line ends the session."""
+    line = b"" if run is None else _prepared(run, runs).model_dump_json().encode()
     if process.stdin:
         process.stdin.write(line + b"\n")
         process.stdin.flush()
 
 
 class _Deadline:
-    """A time in the future that can be moved."""
+    """A deadline that can be moved."""
 
     def __init__(self, seconds: float) -> None:
         self.set(seconds)
@@ -212,17 +215,17 @@ class _Deadline:
     def set(self, seconds: float) -> None:
         self._at_s = time.monotonic() + seconds
 
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         return max(0.0, self._at_s - time.monotonic())
 
 
 def _events(descriptor: int, deadline: _Deadline) -> Iterator[dict[str, Any] | None]:
-    """The child's events until it closes its end; None once the time is up."""
+    """The child's events until it closes its end of the pipe; None when the deadline has passed."""
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while True:
-            if not selector.select(deadline.left_s()):
+            if not selector.select(deadline.remaining_s()):
                 yield None
                 return
             chunk = os.read(descriptor, 65536)
@@ -239,7 +242,7 @@ def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
 
 
 def _log_hint(engine_log: Path) -> str:
-    """Where the engine's own words are, and the last of them."""
+    """A hint that names the engine's log and quotes its last line."""
     try:
         lines = [line for line in engine_log.read_text(errors="replace").splitlines() if line.strip()]
     except OSError:
@@ -248,8 +251,8 @@ def _log_hint(engine_log: Path) -> str:
     return f"the engine's log is {engine_log}{last}"
 
 
-def _is_whole(accuracy_log: Path) -> bool:
-    """Whether LoadGen wrote the log to its end, a closing bracket: it does not notice a full disk itself."""
+def _is_complete(accuracy_log: Path) -> bool:
+    """Whether the log ends with LoadGen's closing bracket: LoadGen itself does not report a full disk."""
     try:
         with accuracy_log.open("rb") as file:
             file.seek(max(0, accuracy_log.stat().st_size - 8))
@@ -259,25 +262,28 @@ def _is_whole(accuracy_log: Path) -> bool:
 
 
 def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
-    """Believe a run only if its own log says that it was the run we asked for, and that it ended."""
+    """Accept a run only if its own log shows that it is the requested run and that it ended; else RunError."""
     folder = partial_folder(run.folder)
     path = folder / layout.DETAIL_LOG
     try:
         log = read_detail(path)
     except (OSError, LogFormatError) as error:
-        raise RunError(f"{run.label}: LoadGen left no readable log: {error}", "is the disk full?") from None
+        raise RunError(f"{run.label}: LoadGen left no readable log: {error}", _DISK_HINT) from None
     if not mode_is(log, run.mode):
-        raise RunError(f"{run.label}: the log is of another mode: {log['effective_test_mode']}", "report this")
+        raise RunError(
+            f"{run.label}: the log is of another mode: {log['effective_test_mode']}",
+            "this is a bug in submitter: report it",
+        )
     audited = compliance.was_audited(log) if run.audit is None else not compliance.not_in_force(log, run.audit)
     if audited != run.mode.is_compliance:
         raise RunError(
             f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
-            f"is there a stray {layout.AUDIT_CONFIG}?",
+            f"remove any {layout.AUDIT_CONFIG} that is not part of this run",
         )
     if run.mode is not Mode.ACCURACY and "result_validity" not in log:
-        raise RunError(f"{run.label}: the log ends before its result", "is the disk full?")
-    if not _is_whole(folder / layout.ACCURACY_LOG):
-        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", "is the disk full?")
+        raise RunError(f"{run.label}: the log ends before its result", _DISK_HINT)
+    if not _is_complete(folder / layout.ACCURACY_LOG):
+        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", _DISK_HINT)
     return Finished(
         run=run,
         folder=folder,
@@ -290,6 +296,6 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
 
 
 def mode_is(log: DetailLog, mode: Mode) -> bool:
-    """Whether the log is of a run of this mode, by LoadGen's own word."""
+    """Whether LoadGen's log is of a run of this mode."""
     expected = "AccuracyOnly" if mode is Mode.ACCURACY else "PerformanceOnly"
     return bool(log["effective_test_mode"] == expected)

@@ -1,8 +1,8 @@
-"""The system under test: takes LoadGen's samples, feeds the engine, hands tokens back, on one event loop.
+"""The SUT: takes LoadGen's samples, feeds them to the engine and returns its tokens, on one event loop.
 
-The contract with LoadGen, which `tests/harness/test_sut.py` holds point by point: int32 token ids; the first
-token reported once; then all tokens, the first included; never fewer than two, because LoadGen divides by the number of
-tokens less one (loadgen/logging.cc); at most one EOS, and it is the last.
+The contract with LoadGen, which `tests/harness/test_sut.py` tests point by point: token ids are int32; the first token
+is reported once; then all tokens are reported, including the first; there are at least two, because LoadGen divides by
+the number of tokens minus one (loadgen/logging.cc); there is at most one EOS token, and it is the last.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from submitter.errors import RunError
 from submitter.harness.engines import Engine
 from submitter.units import MS_PER_S
 
-# How many samples one task serves before it lets the others run, where an engine never really waits.
+# A task lets the others run after this many samples, in case the engine never waits for anything.
 _SAMPLES_BEFORE_YIELD = 64
 
 
 class AnswerReceiver(Protocol):
-    """What takes a run's answers, sample by sample: LoadGen, by way of `loadgen.Responses`."""
+    """Receives a run's answers, sample by sample. In a run it is `loadgen.Responses`, which passes them to LoadGen."""
 
     def first_token(self, response_id: int, token: int) -> None: ...
 
@@ -30,7 +30,7 @@ class AnswerReceiver(Protocol):
 
 
 class Prompts(Protocol):
-    """A data set as the timed path sees it: token ids by index."""
+    """The part of a data set that the timed path uses: token ids by index."""
 
     def __len__(self) -> int: ...
 
@@ -38,7 +38,7 @@ class Prompts(Protocol):
 
 
 class Progress:
-    """What one run has done so far. The lists grow by one a finished sample; `issued_s` is of the clock's seconds."""
+    """The progress of one run. The arrays have one item per finished sample; `issued_s` is `time.perf_counter`'s."""
 
     def __init__(self) -> None:
         self.issued = 0
@@ -59,25 +59,25 @@ class Progress:
 
 
 def finished_answer(tokens: list[int], eos_token_id: int, max_new_tokens: int) -> list[int]:
-    """The answer as LoadGen must get it. RunError if the engine broke its contract: no run may hide that.
+    """The answer in the form that LoadGen requires. RunError if the engine broke its contract: no run may hide that.
 
-    An engine that strips the EOS of an answer of one token gets it back, as LoadGen counts at least two tokens.
+    An answer of one token gets an EOS token, which some engines strip, because LoadGen requires at least two tokens.
     """
     if len(tokens) > max_new_tokens:
         raise RunError(
-            f"the engine gave {len(tokens)} tokens, the limit is {max_new_tokens}", "pass max_tokens on to it"
+            f"the engine returned {len(tokens)} tokens, the limit is {max_new_tokens}", "pass max_tokens to the engine"
         )
     if not tokens or tokens[0] == eos_token_id:
-        raise RunError("the engine gave an empty answer", "the rules ask for at least one token: set min_tokens to 1")
+        raise RunError("the engine returned an empty answer", "set min_tokens to 1: the rules require a token")
     if eos_token_id in tokens[:-1]:
-        raise RunError("the engine went on after the EOS token", "let it stop at the model's EOS")
+        raise RunError("the engine continued after the EOS token", "stop at the model's EOS token")
     return [*tokens, eos_token_id] if len(tokens) == 1 else tokens
 
 
 def longest_first(pairs: list[tuple[int, int]], prompts: Prompts) -> list[tuple[int, int]]:
-    """Sort an Offline query by prompt length, but only inside each copy of the data set.
+    """Sort an Offline query by prompt length, longest first, but only within each copy of the data set.
 
-    Sorting beyond one copy is forbidden for language models (inference_rules.adoc, 152 and 805 at ac93e89).
+    For language models the rules forbid sorting across copies (inference_rules.adoc, 152 and 805 at ac93e89).
     """
     copy = len(prompts)
     ordered: list[tuple[int, int]] = []
@@ -87,10 +87,10 @@ def longest_first(pairs: list[tuple[int, int]], prompts: Prompts) -> list[tuple[
 
 
 class Sut:
-    """Serves one LoadGen run at a time on an engine that outlives it.
+    """Serves one LoadGen run at a time, on an engine that serves several runs.
 
-    `in_flight` bounds how many samples the engine has at once: a task for each of a whole Offline query costs more
-    than it gains.
+    `in_flight` is the most samples that the engine has at once: a task for every sample of an Offline query would cost
+    more than it gains.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Sut:
         self.progress = Progress()
 
     def begin(self, *, stream: bool) -> None:
-        """Start serving a run; on the event loop. `stream` asks the engine for the first token early."""
+        """Start serving a run; on the event loop. With `stream` the engine yields the first token early."""
         self.progress = Progress()
         self._tasks = [asyncio.create_task(self._serve(f"{worker}", stream)) for worker in range(self._in_flight)]
 
@@ -147,7 +147,7 @@ class Sut:
             response_id, index, issued_s = await self._queue.get()
             try:
                 await self._answer(f"{worker}-{response_id}-{served}", response_id, index, issued_s, stream)
-            except Exception as error:  # an engine may raise anything, and LoadGen would wait for ever
+            except Exception as error:  # an engine may raise anything, and LoadGen would wait forever
                 self._on_failure(error)
                 return
             served += 1

@@ -182,7 +182,7 @@ def _early_stopping(log: DetailLog) -> Condition:
 
 
 def _over_limit_text(limit: Limit, over: OverLimit, queries: int, allowed: int | None) -> str:
-    may = "too few queries even with none over the limit" if allowed is None else f"{allowed:,} may be"
+    may = "too few queries even with none over the limit" if allowed is None else f"{allowed:,} allowed"
     source = "" if over.exact else " (the log has only percentiles)"
     return f"{limit.kind.name}: {over} of {queries:,} queries over {limit.limit_ns / NS_PER_MS:,.1f} ms{source}; {may}"
 

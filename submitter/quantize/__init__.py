@@ -1,8 +1,8 @@
-"""`submitter quantize`: a bf16, fp16 or fp32 checkpoint into a narrow one that vLLM serves as it is.
+"""`submitter quantize`: turns a bf16, fp16 or fp32 checkpoint into a narrow one that vLLM serves unchanged.
 
-A scheme without calibration is our own work (`block.py`), one with calibration is llm-compressor's (`calibrated.py`).
-Either way: everything that headers tell is checked before the first weight is read, the target folder appears only
-when it is complete and all its scales are there, and in it lies `calibration.md`, which says what was done.
+Schemes without calibration are computed here (`block.py`), schemes with calibration by llm-compressor
+(`calibrated.py`). In both cases everything that the headers show is checked before the first weight is read. The target
+folder appears only when it is complete and has all its scales, and its `calibration.md` describes what was done.
 """
 
 from __future__ import annotations
@@ -21,9 +21,18 @@ from submitter.quantize.scheme import DEFAULT, Scheme, load_scheme
 from submitter.quantize.source import WideCheckpoint
 from submitter.record import write_atomically
 
-__all__ = ["Calibration", "Made", "Quantized", "check_scales", "inspect", "load_scheme", "quantize", "summarised"]
+__all__ = [
+    "Calibration",
+    "QuantizeResult",
+    "Quantized",
+    "check_scales",
+    "inspect",
+    "load_scheme",
+    "quantize",
+    "summarised",
+]
 
-# Besides the weights, what serving needs: the tokenizer's files, the generation defaults, the chat template.
+# What serving needs besides the weights: the tokenizer's files, the generation defaults, the chat template.
 COPIED_PATTERNS = (
     "tokenizer*",
     "special_tokens_map.json",
@@ -35,8 +44,8 @@ COPIED_PATTERNS = (
 
 
 @dataclass(frozen=True)
-class Made:
-    """A checkpoint that was made: what it is, and the bytes of the weights it was made from."""
+class QuantizeResult:
+    """The new checkpoint, and the size of the weights that it was made from."""
 
     checkpoint: Quantized
     source_bytes: int
@@ -48,16 +57,17 @@ def quantize(
     scheme_name: str = DEFAULT,
     calibration: Calibration | None = None,
     command: str = "submitter quantize SOURCE TARGET",
-) -> Made:
-    """Write the narrow form of the checkpoint in folder `source` to the new folder `target`.
+) -> QuantizeResult:
+    """Quantise the checkpoint in folder `source` into the new folder `target`.
 
-    `calibration` is for the schemes that need samples; `command` is what the document gives to repeat it.
-    InputError if `target` exists or has no room, or `source` is no whole checkpoint, is quantised already, or holds a
-    tensor that does not fit the scheme. NotInstalledError without the libraries. RunError if llm-compressor fails.
+    `calibration` is for the schemes that need samples; `command` is the command that the document tells readers to
+    repeat. InputError if `target` exists or its disk is too small, or if `source` is not a complete checkpoint, is
+    already quantised, or has a tensor that does not fit the scheme. NotInstalledError if a library is missing. RunError
+    if llm-compressor fails.
     """
     scheme = load_scheme(scheme_name)
     if target.exists():
-        raise InputError(f"{target} exists already", "name a new folder, or remove it first")
+        raise InputError(f"{target} already exists", "name a new folder, or remove this one first")
     checkpoint = WideCheckpoint.open(source)
     _require(scheme, checkpoint, calibration)
     checkpoint.require_room(target)
@@ -71,9 +81,9 @@ def quantize(
         for pattern in COPIED_PATTERNS:
             for file in sorted(source.glob(pattern)):
                 shutil.copyfile(file, temporary / file.name)
-        made = inspect(temporary)
+        quantized = inspect(temporary)
         text = calibration_document(
-            checkpoint, made, name=target.name, scheme=scheme, calibration=calibration, command=command
+            checkpoint, quantized, name=target.name, scheme=scheme, calibration=calibration, command=command
         )
         write_atomically(temporary / CALIBRATION_FILE, text.encode())
         temporary.replace(target)
@@ -81,23 +91,23 @@ def quantize(
         raise InputError(f"{target} cannot be written: {error.strerror or error}", block.WRITE_ELSEWHERE) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Made(replace(made, folder=target), checkpoint.byte_count)
+    return QuantizeResult(replace(quantized, folder=target), checkpoint.byte_count)
 
 
 def _require(scheme: Scheme, checkpoint: WideCheckpoint, calibration: Calibration | None) -> None:
-    """InputError or NotInstalledError for what would fail later."""
+    """InputError or NotInstalledError for anything that would fail later."""
     if not scheme.is_calibrated:
         if calibration is not None:
-            raise InputError(f"scheme {scheme.name} needs no calibration samples", "leave --calibration out")
+            raise InputError(f"scheme {scheme.name} does not use calibration samples", "remove --calibration")
         block.require_blocks(checkpoint)
         try:
             import safetensors  # noqa: F401
             import torch  # noqa: F401
         except ImportError as error:
-            raise NotInstalledError(f"{error.name} is not installed", "quantize needs torch and safetensors") from None
+            raise NotInstalledError(f"{error.name} is not installed", "install torch and safetensors") from None
         return
     if calibration is None:
-        hint = "give --calibration FILE, which submitter dataset convert made of the benchmark's calibration set"
+        hint = "give --calibration FILE; submitter dataset convert makes it from the benchmark's calibration set"
         raise InputError(f"scheme {scheme.name} needs calibration samples", hint)
     calibration.require_vocabulary(checkpoint.config.get("vocab_size"))
     calibrated.require_installed()

@@ -1,7 +1,7 @@
-"""Quantisation with llm-compressor, from calibration samples: the only importer of llm-compressor.
+"""Quantisation by llm-compressor with calibration samples. The only importer of llm-compressor.
 
-Its pins exclude vLLM's (compressed-tensors 0.19 against 0.17), so it runs in an environment of its own, made from
-`requirements/calibrate.txt`; docs/quantize.md has the commands.
+Its pinned versions conflict with vLLM's (compressed-tensors 0.19 and 0.17), so it runs in a separate environment, made
+from `requirements/calibrate.txt`; docs/quantize.md has the commands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from submitter.quantize.source import WideCheckpoint
 
 PACKAGES = ("llmcompressor", "compressed-tensors", "transformers", "torch")
 _INSTALL = (
-    "an environment of its own: python -m venv calibrate; calibrate/bin/pip install . -r requirements/calibrate.txt"
+    "use a separate environment: python -m venv calibrate; calibrate/bin/pip install . -r requirements/calibrate.txt"
 )
 
 
@@ -29,9 +29,10 @@ _INSTALL = (
 class Calibration:
     """The samples that are used, as token ids, in order, and where they come from.
 
-    `name` is the data set's, which has `available` samples, and `sha256` its own checksum; `source` and `source_sha256`
-    name the file that it was made from, and `published_as` is what MLCommons calls that file, empty if it is none of
-    theirs.
+    name, sha256: the name and checksum of the data set.
+    available: how many samples the data set has.
+    source, source_sha256: the name and checksum of the file that the data set was made from.
+    published_as: the name under which MLCommons publishes that file; empty if it does not.
     """
 
     samples: Sequence[Sequence[int]]
@@ -43,28 +44,28 @@ class Calibration:
     published_as: str = ""
 
     def require_vocabulary(self, size: object) -> None:
-        """InputError if a token is none of the model's, or there is no sample: it is another model's data set."""
+        """InputError if there are no samples, or a token is not in the model's vocabulary of `size` tokens."""
         if not self.samples:
-            raise InputError(f"{self.name} gives no calibration sample", "ask for at least one")
+            raise InputError(f"{self.name} gives no calibration samples", "use at least one sample")
         largest = max(max(sample) for sample in self.samples)
         if isinstance(size, int) and largest >= size:
             raise InputError(
-                f"{self.name} has token {largest}, the model's vocabulary has {size}",
-                "take the calibration set of this model's benchmark",
+                f"{self.name} has token {largest}, the model's vocabulary has {size} tokens",
+                "use the calibration set of this model's benchmark",
             )
 
 
 def require_installed() -> None:
-    """NotInstalledError without llm-compressor."""
+    """NotInstalledError if llm-compressor is not installed."""
     try:
         metadata.version("llmcompressor")
     except metadata.PackageNotFoundError:
-        raise NotInstalledError("llm-compressor is not installed here", _INSTALL) from None
+        raise NotInstalledError("llm-compressor is not installed", _INSTALL) from None
 
 
 def write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, calibration: Calibration) -> None:
-    """Calibrate, quantise and write the model into the folder `target`. RunError with llm-compressor's own words."""
-    with redirect_stdout(sys.stderr):  # llm-compressor logs to stdout, which is for our report
+    """Calibrate, quantise and write the model to the folder `target`. RunError with llm-compressor's message."""
+    with redirect_stdout(sys.stderr):  # llm-compressor logs to stdout, which is for our output
         _write_checkpoint(source, target, scheme, calibration)
 
 
@@ -77,7 +78,7 @@ def _write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, cali
     samples = [list(sample) for sample in calibration.samples]
     data = Dataset.from_dict({"input_ids": samples, "attention_mask": [[1] * len(sample) for sample in samples]})
     try:
-        torch.manual_seed(0)  # nothing that we ask for is random; for what a modifier might shuffle
+        torch.manual_seed(0)  # our recipes are not random, but a modifier might shuffle
         model = AutoModelForCausalLM.from_pretrained(source.folder, dtype="auto", local_files_only=True)
         oneshot(
             model=model,
@@ -90,13 +91,15 @@ def _write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, cali
         model.save_pretrained(target, save_compressed=True)
     except OSError:
         raise
-    except Exception as error:  # torch, transformers and llm-compressor raise whatever they like
+    except Exception as error:  # torch, transformers and llm-compressor raise many types
         first = (str(error).strip().splitlines() or [""])[0]
-        raise RunError(f"llm-compressor failed: {type(error).__name__}: {first}", "--debug shows the whole") from error
+        raise RunError(
+            f"llm-compressor failed: {type(error).__name__}: {first}", "run it again with --debug for the traceback"
+        ) from error
 
 
 def recipe_text(scheme: Scheme) -> str:
-    """The recipe in llm-compressor's YAML, of which JSON is a part."""
+    """The recipe for llm-compressor, which reads YAML; JSON is a subset of it."""
     modifiers: dict[str, Any] = {}
     for step in scheme.recipe:
         arguments = dict(step)

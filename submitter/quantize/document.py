@@ -1,4 +1,4 @@
-"""`calibration.md`, which a submission needs: written into the checkpoint's folder, from what was really done."""
+"""`calibration.md`, which a submission needs: written into the checkpoint's folder, from what was actually done."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def calibration_document(
     calibration: Calibration | None,
     command: str,
 ) -> str:
-    """The document for a checkpoint `made` from `source` by `command`, under the folder name `name`."""
+    """The document for the checkpoint `made` from `source` by `command`, in the folder `name`."""
     return documents.rendered(
         _TEMPLATE,
         {
@@ -40,7 +40,7 @@ def calibration_document(
             "title": scheme.title,
             "weights": made.weights,
             "activations": made.activations,
-            "kv_cache": made.kv_cache or "no scales in the checkpoint; its format is the engine's setting",
+            "kv_cache": made.kv_cache or "no scales in the checkpoint; the engine's settings choose its format",
             "quantized": f"{len(made.quantized)} linear layers: {', '.join(summarised(made.quantized))}",
             "kept": f"{', '.join(summarised(made.kept)) or 'no matrix'}; all norms and biases",
             "target_size": f"{made.byte_count:,} bytes of weights",
@@ -57,7 +57,7 @@ def _recipe(scheme: Scheme) -> str:
     if not scheme.is_calibrated:
         return ""
     text = "\n".join(f"    {line}" for line in calibrated.recipe_text(scheme).splitlines())
-    return f"\nThe recipe as llm-compressor got it:\n\n{text}\n"
+    return f"\nThe recipe that llm-compressor used:\n\n{text}\n"
 
 
 def _data(calibration: Calibration) -> str:
@@ -70,11 +70,11 @@ def _data(calibration: Calibration) -> str:
     known = (
         f"That file is MLCommons' published `{calibration.published_as}`."
         if calibration.published_as
-        else "It is no file known to be published by MLCommons."
+        else "That file is not known to be published by MLCommons."
     )
     return (
         f"`{calibration.name}`, {part}, in the file's order, as token ids: {sum(lengths):,} tokens, {lengths[0]} to "
-        f"{lengths[-1]} a sample, none cut off.\nSHA-256 of the data set `{calibration.sha256}`"
+        f"{lengths[-1]} per sample, none cut off.\nSHA-256 of the data set `{calibration.sha256}`"
         + (f"; {origin}" if origin else "")
         + f".\n{known}"
     )

@@ -1,8 +1,8 @@
-"""Quantised checkpoints as vLLM reads them: what each says of itself, and whether it holds the scales it needs.
+"""Quantised checkpoints as vLLM reads them: how they are quantised, and whether they have the scales they need.
 
 `quantization_config` of `config.json` names the method: `fp8` (our block weights, DeepSeek's, and AutoFP8's),
-`compressed-tensors` (llm-compressor), `quark` (AMD Quark). A weight without its scale loads without a word in some
-versions of vLLM and gives nonsense; so each scale that the configuration calls for must be there. Needs no torch.
+`compressed-tensors` (llm-compressor), `quark` (AMD Quark). Some versions of vLLM silently load a weight without its
+scale and compute nonsense; so each scale that the configuration requires must be there. Does not need torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from submitter.tensor_file import Tensor
 SCALE_SUFFIX = "_scale_inv"
 _NARROW = ("F8_E4M3", "F8_E5M2", "I8", "U8")  # U8: two values of 4 bits
 _WIDE = ("BF16", "F16", "F32")
-_MAKE_AGAIN = "quantise it again: without its scales a weight means nothing"
+_MAKE_AGAIN = "quantise it again: weights are useless without their scales"
 _ATTENTION = "self_attn"
 
 
@@ -29,9 +29,10 @@ _ATTENTION = "self_attn"
 class Quantized:
     """A quantised checkpoint.
 
-    `method` is vLLM's name of it; `weights`, `activations` and `kv_cache` say in words what is stored, `kv_cache` empty
-    where there are no scales for it. `quantized` and `kept` name the modules with narrow and with wide weights, and
-    `byte_count` is of all tensors.
+    method: vLLM's name for the quantisation method.
+    weights, activations, kv_cache: their formats in words; `kv_cache` is empty if there are no scales for it.
+    quantized, kept: the names of the modules with narrow weights, and with wide ones.
+    byte_count: the size of all tensors.
     """
 
     folder: Path
@@ -46,11 +47,12 @@ class Quantized:
 
 @dataclass(frozen=True, kw_only=True)
 class _Stated:
-    """What a configuration states: texts for people, and the scales that follow from it.
+    """What a configuration states: texts for people, and the scales that it requires.
 
-    `weight_scale` and `input_scale` are endings of a module's name, None where none is stored; `caches` finds the
-    alternatives of each scale of the KV cache among the quantised modules, any one of which will do. `block` is the
-    size of a block of weights that shares a scale, (rows, columns).
+    weight_scale, input_scale: what follows a module's name in the name of its scale; None if no scale is stored.
+    caches: gets the names of the quantised modules and yields, for each scale of the KV cache, its possible names, of
+        which one must exist.
+    block: the size of the blocks of weights that share a scale, (rows, columns).
     """
 
     weights: str
@@ -63,14 +65,14 @@ class _Stated:
 
 
 def inspect(folder: Path) -> Quantized:
-    """Look at a quantised checkpoint's headers. InputError if it is none, is not whole, or lacks a scale."""
+    """Read a quantised checkpoint's headers. InputError if it is not quantised, is incomplete, or lacks a scale."""
     config = weights.read_config(folder)
     stated_by = config.get("quantization_config")
     if not isinstance(stated_by, dict):
-        raise InputError(f"{folder} is not quantised", "submitter quantize SOURCE TARGET makes a quantised one of it")
+        raise InputError(f"{folder} is not quantised", "quantise it with: submitter quantize SOURCE TARGET")
     method = stated_by.get("quant_method")
     if not isinstance(method, str) or method not in METHODS:
-        raise InputError(f"{folder} is quantised by {method!r}", f"known: {', '.join(METHODS)}")
+        raise InputError(f"{folder} is quantised by {method!r}, an unknown method", f"known: {', '.join(METHODS)}")
     headers = weights.read_headers(folder)
     weights.require_layers(folder, config, headers)
     tensors = {name: tensor for file in headers.values() for name, tensor in file.items()}
@@ -101,14 +103,14 @@ def inspect(folder: Path) -> Quantized:
 
 
 def check_scales(folder: Path) -> None:
-    """`inspect` where the checkpoint is quantised by a known method; any other is the engine's business."""
+    """`inspect` a checkpoint that is quantised by a known method; any other is left to the engine."""
     stated = weights.read_config(folder).get("quantization_config")
     if isinstance(stated, dict) and stated.get("quant_method") in list(METHODS):
         inspect(folder)
 
 
 def summarised(modules: tuple[str, ...]) -> list[str]:
-    """Names of modules with `*` for the layer's number, each once, with how many it stands for if it is several."""
+    """The modules' names with `*` for the layer's number, each once, with the number of modules if it is not 1."""
     counts: dict[str, int] = {}
     for module in modules:
         pattern = re.sub(r"\.\d+(?=\.|$)", ".*", module)
@@ -132,14 +134,15 @@ def _require_scales(folder: Path, tensors: dict[str, Tensor], module: str, state
             raise InputError(f"{folder}: {module}.{suffix} is empty", _MAKE_AGAIN)
     if stated.block and stated.weight_scale:
         shape = tensors[f"{module}.weight"].shape
-        wanted = tuple(-(-size // block) for size, block in zip(shape, stated.block, strict=True))
+        required = tuple(-(-size // block) for size, block in zip(shape, stated.block, strict=True))
         found = tensors[f"{module}.{stated.weight_scale}"].shape
-        if found != wanted:
-            raise InputError(f"{folder}: {module}.{stated.weight_scale} is {found}, not {wanted}", _MAKE_AGAIN)
+        if found != required:
+            scale_name = f"{module}.{stated.weight_scale}"
+            raise InputError(f"{folder}: {scale_name} has shape {found}, required {required}", _MAKE_AGAIN)
 
 
 def _self_attention_scales(modules: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """`k_scale` and `v_scale` of each attention, which is where llm-compressor and vLLM's own names have them."""
+    """The names that llm-compressor and vLLM use for the scales of keys and values, for each attention."""
     for attention in sorted({module.rpartition(".")[0] for module in modules if f".{_ATTENTION}." in module}):
         for letter in "kv":
             yield (
@@ -157,11 +160,9 @@ def _fp8(stated: dict[str, Any]) -> _Stated:
         raise ValueError(f"weight_block_size {block}")
     cache = stated.get("kv_cache_scheme")
     return _Stated(
-        weights=f"FP8 (e4m3), one scale a block of {block[0]}x{block[1]}"
-        if block
-        else "FP8 (e4m3), one scale a tensor",
-        activations="FP8, one calibrated scale a tensor" if static else "FP8, scales computed at run time",
-        kv_cache="FP8, one calibrated scale a layer" if cache else "",
+        weights=f"FP8 (e4m3), one scale per {f'block of {block[0]}x{block[1]}' if block else 'tensor'}",
+        activations="FP8, one calibrated scale per tensor" if static else "FP8, scales computed at run time",
+        kv_cache="FP8, one calibrated scale per layer" if cache else "",
         weight_scale="weight" + SCALE_SUFFIX if block else "weight_scale",
         input_scale="input_scale" if static else None,
         caches=_self_attention_scales if cache else lambda modules: iter(()),
@@ -174,23 +175,23 @@ def _compressed_tensors(stated: dict[str, Any]) -> _Stated:
     activations = [group.get("input_activations") for group in groups]
     cache = stated.get("kv_cache_scheme")
     return _Stated(
-        weights=", ".join(_of_arguments(group["weights"]) for group in groups),
-        activations=", ".join(_of_arguments(each) for each in activations if each) or "16 bits",
-        kv_cache=_of_arguments(cache) if cache else "",
+        weights=", ".join(_arguments_text(group["weights"]) for group in groups),
+        activations=", ".join(_arguments_text(each) for each in activations if each) or "16 bits",
+        kv_cache=_arguments_text(cache) if cache else "",
         weight_scale="weight_scale",
         input_scale="input_scale" if any(each and not each["dynamic"] for each in activations) else None,
         caches=_self_attention_scales if cache and not cache["dynamic"] else lambda modules: iter(()),
     )
 
 
-def _of_arguments(arguments: dict[str, Any]) -> str:
-    """compressed-tensors' arguments of one quantisation, in words."""
+def _arguments_text(arguments: dict[str, Any]) -> str:
+    """compressed-tensors' arguments of one quantisation in words."""
     kind = {("float", 8): "FP8 (e4m3)", ("int", 8): "INT8"}.get(
         (arguments["type"], arguments["num_bits"]), f"{arguments['type']}{arguments['num_bits']}"
     )
     if arguments["dynamic"]:
-        return f"{kind}, a scale each {arguments['strategy']}, computed at run time"
-    return f"{kind}, one scale a {arguments['strategy']}"
+        return f"{kind}, one scale per {arguments['strategy']}, computed at run time"
+    return f"{kind}, one scale per {arguments['strategy']}"
 
 
 def _quark(stated: dict[str, Any]) -> _Stated:
@@ -207,9 +208,9 @@ def _quark(stated: dict[str, Any]) -> _Stated:
                 yield f"{module}.output_scale", f"{attention}.{letter}_scale", f"{module}.{letter}_scale"
 
     return _Stated(
-        weights=_of_spec(weight),
-        activations=_of_spec(inputs) if inputs else "16 bits",
-        kv_cache=next((_of_spec(each) for each in cache if each), "") if patterns else "",
+        weights=_spec_text(weight),
+        activations=_spec_text(inputs) if inputs else "16 bits",
+        kv_cache=next((_spec_text(each) for each in cache if each), "") if patterns else "",
         weight_scale="weight_scale",
         input_scale="input_scale" if inputs and not inputs["is_dynamic"] else None,
         caches=caches,
@@ -217,12 +218,12 @@ def _quark(stated: dict[str, Any]) -> _Stated:
 
 
 def _first(spec: Any) -> dict[str, Any]:
-    """Quark's specification of a tensor; one in stages is a list."""
+    """Quark's specification of a tensor; where it is a list of stages, the first one."""
     spec = spec[0] if isinstance(spec, list) else spec
     return dict(spec) if spec else {}
 
 
-def _of_spec(spec: dict[str, Any]) -> str:
+def _spec_text(spec: dict[str, Any]) -> str:
     when = ", computed at run time" if spec["is_dynamic"] else ""
     return f"{spec['dtype']}, scales {str(spec['qscheme']).replace('_', ' ')}{when}"
 

@@ -1,4 +1,4 @@
-"""The ways to quantise: one TOML file each in `schemes/`, whose name is the scheme's name."""
+"""The quantisation schemes: one TOML file each in `schemes/`; the file's name is the scheme's name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE, _SUFFIX = "submitter.quantize.schemes", ".toml"
 
 
 class Scheme(StrictRecord):
-    """What is done. `recipe` are llm-compressor's modifiers with their arguments; without one it is our own work."""
+    """A scheme. `recipe` has llm-compressor's modifiers and their arguments; without one, `block.py` does the work."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ def names() -> list[str]:
 
 
 def load_scheme(name: str) -> Scheme:
-    """InputError with the nearest known name if there is no such scheme."""
+    """The scheme `name`; InputError with the nearest known name if there is no such scheme."""
     plugins.require(name, names(), "scheme")
     text = (plugins.folder(_PACKAGE) / f"{name}{_SUFFIX}").read_text("utf-8")
     return Scheme.model_validate({"name": name, **tomllib.loads(text)})

@@ -1,8 +1,8 @@
-"""The system description: what the host shows of itself, what only a person knows, and whether it is complete.
+"""The system description: what the host shows, what only a person knows, and whether it is complete.
 
-`host.py` and `accelerators.py` collect, `description.py` puts the published fields together and holds them to
-`schemas/system.schema.json`. A fact that the host does not show stays out, so that `missing` lists it for a person; it
-is never guessed and never an empty text.
+`host.py` and `accelerators.py` collect facts; `description.py` combines the published fields and validates them against
+`schemas/system.schema.json`. A fact that the host does not show is left out, so that `missing` lists it for a person to
+add. Facts are never guessed and never empty texts.
 """
 
 from __future__ import annotations

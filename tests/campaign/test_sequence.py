@@ -166,7 +166,7 @@ def test_a_preflight_error_carries_all_problems_and_nothing_is_run(tmp_path: Pat
 def test_a_run_that_fails_is_an_error_of_its_own(tmp_path: Path) -> None:
     campaign = echo_campaign.make_campaign(tmp_path)
     campaign.edit(campaign.measurement("Server", "engine.toml"), "[settings]", "[settings]\nfail_after = 100")
-    with pytest.raises(RunError, match="told to fail after 100 requests"):
+    with pytest.raises(RunError, match="set to fail after 100 requests"):
         c.run_all(campaign.file)
     assert {path.parent.parent.name for path in campaign.output.rglob("record.json")} == {"Offline"}
     assert not campaign.tree.exists()

@@ -58,7 +58,7 @@ def test_a_failing_check_reads_like_this(tmp_path: Path) -> None:
 def test_colour_comes_only_when_asked(tree: Tree) -> None:
     report = tree.check()
     assert "\033" not in text.render(report, colour=False)
-    assert "\033[32;1mPASS\033[0m" in text.render(report, colour=True)
+    assert "\033[1;32mPASS\033[0m" in text.render(report, colour=True)
 
 
 def test_the_same_finding_in_many_files_is_said_once(tree: Tree) -> None:

@@ -144,7 +144,7 @@ def test_conversion_of_json(tmp_path: Path) -> None:
     assert [dataset.prompt(index) for index in range(20)] == [one["tok_input"] for one in rows]
     assert dataset.references() == [one["output"] for one in rows]
     assert header.name == "articles"
-    assert wrong(tmp_path / "out.safetensors")[0].endswith("which is no published file")
+    assert wrong(tmp_path / "out.safetensors")[0].endswith("which is not a published file")
 
 
 def test_another_file_of_a_published_name_is_not_converted(tmp_path: Path) -> None:
@@ -188,11 +188,11 @@ def sample(**changes: Any) -> dict[str, Any]:
 
 
 NO_SOURCES = {
-    "no JSON": ("x.json", "tok_input,output", "is no JSON list"),
-    "one object": ("x.json", "{}", "is no JSON list"),
-    "a list of numbers": ("x.json", "[1]", "is no JSON list"),
-    "no sample": ("x.json", "[]", "holds no sample"),
-    "deeply nested": ("x.json", "[" * 100_000, "is no JSON list"),
+    "no JSON": ("x.json", "tok_input,output", "is not a JSON list"),
+    "one object": ("x.json", "{}", "is not a JSON list"),
+    "a list of numbers": ("x.json", "[1]", "is not a JSON list"),
+    "no sample": ("x.json", "[]", "has no samples"),
+    "deeply nested": ("x.json", "[" * 100_000, "is not a JSON list"),
     "no prompts": ("x.json", json.dumps([{"output": "x", "text": "y"}]), "has no column 'tok_input'"),
     "no references": ("x.json", json.dumps([{"tok_input": [1]}]), "has no column 'output'"),
     "a row that lacks its reference": ("x.json", json.dumps([sample(), {"tok_input": [1]}]), "has no column 'output'"),
@@ -203,7 +203,7 @@ NO_SOURCES = {
     "a negative token": ("x.json", json.dumps([sample(tok_input=[-1])]), "row 0: 'tok_input' is not"),
     "a reference that is no text": ("x.json", json.dumps([sample(output=None)]), "row 0: 'output' is not a text"),
     "a compressed file": ("x.pkl.gz", "\x1f", "is compressed"),
-    "a pickle by name only": ("x.pkl", "hello", "is no pickle of a data frame"),
+    "a pickle by name only": ("x.pkl", "hello", "is not a pickle of a data frame"),
 }
 
 

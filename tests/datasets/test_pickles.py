@@ -111,7 +111,7 @@ def test_the_classes_that_stand_for_pandas_cannot_be_changed(tmp_path: Path) -> 
     """BUILD on a class would set its attributes, and so change what the next file's names do."""
     data = b"\x80\x04\x8c\x11pandas.core.frame\x8c\tDataFrame\x93}\x8c\x08__call__\x8c\x01x\x73\x62."
     (tmp_path / "bad.pkl").write_bytes(data)
-    with pytest.raises(InputError, match="no pickle of a data frame"):
+    with pytest.raises(InputError, match="not a pickle of a data frame"):
         read_frame(tmp_path / "bad.pkl", WANTED)
 
 
@@ -127,7 +127,7 @@ GREEDY = {
 @pytest.mark.parametrize("case", GREEDY)
 def test_memory_out_of_all_proportion_is_not_given(case: str, tmp_path: Path) -> None:
     (tmp_path / "bad.pkl").write_bytes(GREEDY[case])
-    with pytest.raises(InputError, match=r"bad\.pkl is (refused: it asks for far more memory|no pickle)"):
+    with pytest.raises(InputError, match=r"bad\.pkl is (refused: it requires far more memory|not a pickle)"):
         read_frame(tmp_path / "bad.pkl", WANTED)
 
 
@@ -190,7 +190,7 @@ def test_a_frame_that_contradicts_itself_is_refused_in_no_time(case: str, monkey
     frame = remembered()
     CONTRARY[case](frame)
     monkeypatch.setattr(pickles._Unpickler, "load", lambda self: frame)
-    with pytest.raises(InputError, match="holds no data frame that can be read here"):
+    with pytest.raises(InputError, match="does not hold a data frame that can be read"):
         read_frame(PICKLES[0], WANTED)
 
 
@@ -208,7 +208,7 @@ NO_FRAMES = {
 @pytest.mark.parametrize("case", NO_FRAMES)
 def test_what_is_no_frame_is_said_to_be_none(case: str, tmp_path: Path) -> None:
     (tmp_path / "bad.pkl").write_bytes(NO_FRAMES[case])
-    with pytest.raises(InputError, match=r"no pickle of a data frame|holds no data frame"):
+    with pytest.raises(InputError, match=r"not a pickle of a data frame|does not hold a data frame"):
         read_frame(tmp_path / "bad.pkl", WANTED)
 
 

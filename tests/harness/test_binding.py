@@ -37,12 +37,12 @@ def test_what_is_no_list_of_cores(text: str) -> None:
 
 def test_a_core_that_is_not_there() -> None:
     Binding(harness=str(ALLOWED[0])).require_cores()
-    with pytest.raises(InputError, match=r"names core 65000, this process has"):
+    with pytest.raises(InputError, match=r"names core 65000, but this process may use only cores"):
         Binding(engines=("0", "65000")).require_cores()
 
 
 def test_as_many_sets_as_processes() -> None:
-    with pytest.raises(InputError, match="names 2 sets of cores, the engine has 1 processes"):
+    with pytest.raises(InputError, match="has 2 lists of cores, but the engine has 1 processes"):
         Binding(engines=("0", "1")).apply([os.getpid()])
 
 

@@ -66,7 +66,7 @@ def test_recorded_prompts_get_their_answers_and_others_an_echo(recorded: dict[st
 
 
 def test_a_recording_needs_both_and_as_many(recorded: dict[str, str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="go together"):
+    with pytest.raises(InputError, match="must be set together"):
         check_settings("echo", {"replay_prompts": recorded["replay_prompts"]})
     write_dataset(tmp_path / "answers.safetensors", "answers", [[4, EOS]], [""])
     with pytest.raises(InputError, match="2 prompts and 1 answers"):

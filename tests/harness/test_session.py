@@ -103,7 +103,7 @@ def test_a_log_says_its_mode(run_echo: RunEcho, mode: Mode, says: str) -> None:
 
 def test_an_engine_that_fails_ends_the_run_and_leaves_nothing(run_echo: RunEcho, tmp_path: Path) -> None:
     began_s = time.monotonic()
-    with pytest.raises(RunError, match="told to fail after 30"):
+    with pytest.raises(RunError, match="set to fail after 30"):
         run_echo([(Scenario.SERVER, Mode.PERFORMANCE)], fail_after=30)
     assert time.monotonic() - began_s < 20
     assert list((tmp_path / "runs/Server").iterdir()) == []
@@ -131,7 +131,7 @@ def test_an_engine_that_hangs_is_ended_in_time(run_echo: RunEcho, tmp_path: Path
 
 
 def test_an_engine_that_cannot_start_is_an_error_with_its_own_words(run_echo: RunEcho) -> None:
-    with pytest.raises(RunError, match="told to fail at its start"):
+    with pytest.raises(RunError, match="set to fail at its start"):
         run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], fail_at_start=True)
 
 
@@ -142,7 +142,7 @@ def test_a_killed_child_is_an_error_that_names_its_log(run_echo: RunEcho) -> Non
             if kind == "run":
                 threading.Timer(0.2, lambda: os.kill(_child_of_ours(), signal.SIGKILL)).start()
 
-    with pytest.raises(RunError, match=r"ended in the middle of its work \(status -9\)") as caught:
+    with pytest.raises(RunError, match=r"ended before all runs were finished \(status -9\)") as caught:
         run_echo([(Scenario.SERVER, Mode.PERFORMANCE)], watched=Killer(), first_token_ms=2000)
     assert "engine.log" in caught.value.hint
 
@@ -200,5 +200,5 @@ def test_a_disk_that_fills_up_in_a_run_leaves_no_verdict(run_echo: RunEcho, smal
     with pytest.raises((RunError, OSError)) as caught:
         run_echo([(Scenario.OFFLINE, mode)], watched=watched, output_tokens=60)
     assert watched.finished == []
-    assert isinstance(caught.value, OSError) or "is the disk full?" in caught.value.hint
+    assert isinstance(caught.value, OSError) or "whether the disk is full" in caught.value.hint
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["filler"]

@@ -90,6 +90,6 @@ def test_a_session_without_any_run_ends(go_on: Session) -> None:
 
 
 def test_an_engine_that_fails_in_a_later_run_ends_the_session(go_on: Session, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="told to fail after 300 requests"):
+    with pytest.raises(RunError, match="set to fail after 300 requests"):
         go_on([300.0, 500.0], fail_after=300)
     assert not list(tmp_path.glob("probe*"))

@@ -131,8 +131,8 @@ def test_an_unsorted_query_reaches_the_engine_as_it_was_issued() -> None:
     [
         ([], "empty answer"),
         ([EOS], "empty answer"),
-        ([5, EOS, 6], "went on after the EOS"),
-        ([5, EOS, EOS], "went on after the EOS"),
+        ([5, EOS, 6], "continued after the EOS"),
+        ([5, EOS, EOS], "continued after the EOS"),
         ([5] * 33, "33 tokens, the limit is 32"),
     ],
 )

@@ -102,16 +102,16 @@ def _config(source: Path, **changes: object) -> None:
 
 WRONG = {
     "no config": (lambda s: (s / "config.json").unlink(), "config.json is missing"),
-    "config is no JSON": (lambda s: (s / "config.json").write_text("{"), "config.json is no JSON"),
+    "config is no JSON": (lambda s: (s / "config.json").write_text("{"), "config.json is not a JSON file"),
     "no weights": (lambda s: (s / "model.safetensors").unlink(), "holds no *.safetensors file"),
     "weights cut short": (_cut, "it was cut off"),
-    "weights are text": (lambda s: (s / "model.safetensors").write_text("x" * 99), "no safetensors file"),
+    "weights are text": (lambda s: (s / "model.safetensors").write_text("x" * 99), "not a safetensors file"),
     "a layer is not there": (lambda s: _config(s, num_hidden_layers=3), "lacks 1 of the 3 layers"),
-    "quantised already": (lambda s: _config(s, quantization_config={"quant_method": "awq"}), "already (awq)"),
+    "quantised already": (lambda s: _config(s, quantization_config={"quant_method": "awq"}), "already quantised (awq)"),
     "size no multiple of 128": (_spoil_tensor(LINEAR, torch.ones(256, 100)), f"tensor {LINEAR} has shape (256, 100)"),
     "integers with a fraction": (_spoil_tensor(LINEAR, torch.ones(128, 128).to(torch.float8_e4m3fn)), "is F8_E4M3"),
     "doubles": (_spoil_tensor(LINEAR, torch.ones(128, 128, dtype=torch.float64)), "is F64"),
-    "fused experts": (_spoil_tensor("model.layers.0.mlp.experts.up_proj", torch.ones(2, 128, 128)), "no linear layer"),
+    "fused experts": (_spoil_tensor("model.layers.0.mlp.experts.up_proj", torch.ones(2, 128, 128)), "not a linear"),
     "not a number": (_spoil_tensor(LINEAR, torch.full((128, 128), float("nan"))), "not finite"),
 }
 
@@ -147,7 +147,7 @@ def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_document_tells_what_was_done(tmp_path: Path) -> None:
     quantize(write(tmp_path / "bf16", sharded=True), tmp_path / "fp8", command="submitter quantize bf16 fp8")
     text = (tmp_path / "fp8" / "calibration.md").read_text()
-    assert "FP8 (e4m3), one scale a block of 128x128" in text
+    assert "FP8 (e4m3), one scale per block of 128x128" in text
     assert "2 linear layers: model.layers.*.mlp.down_proj, model.layers.*.self_attn.q_proj" in text
     assert "lm_head, model.embed_tokens, model.layers.*.mlp.gate; all norms and biases" in text
     assert "None was used" in text
@@ -160,7 +160,7 @@ def test_the_document_tells_what_was_done(tmp_path: Path) -> None:
 
 def test_calibration_samples_are_refused_where_none_are_used(tmp_path: Path) -> None:
     calibration = Calibration(samples=[[1]], name="set", available=1, sha256="0")
-    with pytest.raises(InputError, match="needs no calibration samples"):
+    with pytest.raises(InputError, match="does not use calibration samples"):
         quantize(write(tmp_path / "bf16"), tmp_path / "fp8", calibration=calibration)
 
 
@@ -179,7 +179,7 @@ def test_a_missing_shard_and_a_missing_tensor(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"lacks tensor {LINEAR}"):
         quantize(source, tmp_path / "fp8")
     shard.unlink()
-    with pytest.raises(InputError, match="lacks 1 of 2 weight files, model-00002-of-00002"):
+    with pytest.raises(InputError, match="lacks 1 of 2 weight files, such as model-00002-of-00002"):
         quantize(source, tmp_path / "fp8")
 
 
@@ -187,7 +187,7 @@ def test_an_index_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     source = write(tmp_path / "bf16", sharded=True)
     index = {"weight_map": {LINEAR: "../other/model.safetensors"}}
     (source / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(InputError, match="no weight file's name"):
+    with pytest.raises(InputError, match="not a weight file's name"):
         quantize(source, tmp_path / "fp8")
 
 
@@ -195,7 +195,7 @@ def test_an_existing_target_is_never_touched(tmp_path: Path) -> None:
     source, target = write(tmp_path / "bf16"), tmp_path / "fp8"
     target.mkdir()
     (target / "mine.txt").write_text("keep")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         quantize(source, target)
     assert (target / "mine.txt").read_text() == "keep"
 

@@ -79,8 +79,8 @@ def embedded_bf16(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("scheme", "dtype", "weights", "kv_cache"),
     [
-        ("fp8-static", torch.float8_e4m3fn, "FP8 (e4m3), one scale a tensor", "FP8 (e4m3), one scale a tensor"),
-        ("int8", torch.int8, "INT8, one scale a channel", ""),
+        ("fp8-static", torch.float8_e4m3fn, "FP8 (e4m3), one scale per tensor", "FP8 (e4m3), one scale per tensor"),
+        ("int8", torch.int8, "INT8, one scale per channel", ""),
     ],
 )
 def test_the_embedded_model_for_real(

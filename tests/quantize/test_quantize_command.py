@@ -23,7 +23,7 @@ def test_it_makes_a_checkpoint_and_says_what_it_is(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == f"{tmp_path / 'fp8'}: whole, every scale is there"
-    assert "  weights      FP8 (e4m3), one scale a block of 128x128" in lines
+    assert "  weights      FP8 (e4m3), one scale per block of 128x128" in lines
     assert lines[-1].endswith("MB now")
     assert "calibration.md" in done.stderr
     assert json.loads((tmp_path / "fp8" / "config.json").read_text())["quantization_config"]["quant_method"] == "fp8"

@@ -62,12 +62,12 @@ def test_the_persons_word_counts_over_the_hosts():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colling": "air"}, r"colling is no known field \(did you mean 'cooling'\?\)"),
-        ({"zzz": "air"}, "zzz is no known field$"),
+        ({"colling": "air"}, r"colling is not a known field \(did you mean 'cooling'\?\)"),
+        ({"zzz": "air"}, "zzz is not a known field$"),
         ({"status": "Available"}, 'status is "Available", not one of available, preview, rdi'),
-        ({"accelerators_per_node": 0}, "accelerators_per_node is 0, which says nothing"),
-        ({"framework": " "}, 'framework is " ", which says nothing'),
-        ({"cooling": ["air"]}, "cooling is no string or integer"),
+        ({"accelerators_per_node": 0}, "accelerators_per_node is 0, which is not a meaningful value"),
+        ({"framework": " "}, 'framework is " ", which is not a meaningful value'),
+        ({"cooling": ["air"]}, "cooling is not of type string or integer"),
         ({"division": {"a": {"b": "c" * 500}}}, "division is .*not one of"),
     ],
 )
@@ -87,17 +87,17 @@ def test_every_missing_field_is_named_once():
 
 @pytest.mark.parametrize("document", [None, [], "text", 3])
 def test_what_is_no_object_is_refused(document):
-    with pytest.raises(InputError, match="the document is no object"):
+    with pytest.raises(InputError, match="the document is not of type object"):
         system.validate(document)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "is no JSON file"),
-        (b"\xff\x00", "is no JSON file"),
-        (b"[" * 100_000, "is no JSON file"),
-        (b"[]", "is no JSON object"),
+        (b"{", "is not a JSON file"),
+        (b"\xff\x00", "is not a JSON file"),
+        (b"[" * 100_000, "is not a JSON file"),
+        (b"[]", "is not a JSON object"),
         (b'{"statsu": "available"}', "did you mean 'status'"),
         (b'{"status": "ready"}', "not one of available"),
     ],

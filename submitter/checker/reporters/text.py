@@ -27,7 +27,6 @@ from submitter.checker.reporters._shared import (
 from submitter.quoting import printable
 from submitter.units import S_PER_H, S_PER_MIN
 
-_STYLES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 _VERDICT = {"valid": ("✓", "green"), "invalid": ("✗", "red"), "preview": ("~", "yellow")}
 _PAD = " " * 13
@@ -69,7 +68,9 @@ class _Text:
     def style(self, text: str, *names: str) -> str:
         if not self.colour or not text:
             return text
-        return f"\033[{';'.join(_STYLES[name] for name in names)}m{text}\033[0m"
+        from rich.style import Style  # takes 30 ms to import, and only terminals need it
+
+        return Style.parse(" ".join(names)).render(text)
 
     def report(self) -> str:
         lines = self.banner() if self.whole.smoke else []

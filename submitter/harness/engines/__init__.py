@@ -1,8 +1,8 @@
-"""Engines: one file each, named as in `engine.toml`. An engine turns prompts into tokens and knows no LoadGen.
+"""Engines, one file each, under the name that `engine.toml` uses. An engine turns prompts into tokens.
 
-An engine module holds `check(settings)` and `check_sampling(sampling)` for the tables `[settings]` and `[sampling]` of
-`engine.toml`, `serves_a_model(settings)`, `create(settings, plan, sampling) -> Engine`, and `versions()`. It imports
-its library inside them, so that looking at a campaign costs nothing.
+It does not know LoadGen. An engine module has `check(settings)` and `check_sampling(sampling)` for the tables
+`[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `create(settings, plan, sampling)`, which
+returns an Engine, and `versions()`. It imports its library inside them, so that reading a campaign does not load it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from submitter.strict_record import StrictRecord
 
 
 class EnginePlan(StrictRecord):
-    """What every engine must be told: where the model lies and how long answers may be. All counts are tokens."""
+    """What every engine needs: the model's folder, the length limits of an answer in tokens, and the EOS token."""
 
     model: str
     max_new_tokens: int
@@ -25,33 +25,33 @@ class EnginePlan(StrictRecord):
 
 
 class Engine(Protocol):
-    """Called from one event loop only."""
+    """A loaded engine. Its methods are called from one event loop only."""
 
     async def start(self) -> None:
         """Load the model. RunError if it cannot be loaded."""
 
     def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
-        """Yield new token ids: with `stream` the first as soon as it is there, else all at once is enough.
+        """Yield new token ids. With `stream` the first token comes as soon as it is ready, else all may come at once.
 
-        An answer ends with its EOS, or where `max_new_tokens` are reached. Any exception ends the run.
+        An answer ends with the EOS token, or when it has `max_new_tokens`. Any exception ends the run.
         """
 
     def process_ids(self) -> list[int]:
-        """After `start`: the engine's own processes, one for each data-parallel rank, in order; none if it has none."""
+        """After `start`: the engine's own processes, one for each data-parallel rank, in order; may be empty."""
 
     async def stop(self) -> None:
         """Release everything; safe to call after a failure."""
 
 
 def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GREEDY) -> None:
-    """InputError if the engine lacks a setting or a way of sampling; NotInstalledError if it cannot be loaded here."""
+    """InputError for a setting or sampling key that the engine lacks; NotInstalledError if it is not installed."""
     engine = plugins.load(__name__, name, "engine")
     engine.check(settings)
     engine.check_sampling(sampling)
 
 
 def serves_a_model(name: str, settings: dict[str, Any]) -> bool:
-    """Whether an engine's answers are a model's: a submission may have no other."""
+    """Whether the engine's answers come from a real model, as a submission requires."""
     found: bool = plugins.load(__name__, name, "engine").serves_a_model(settings)
     return found
 

@@ -1,4 +1,4 @@
-"""What is said of a value in `[settings]` of engine.toml that an engine does not take: one line, the same for all."""
+"""The error for a value in `[settings]` of engine.toml that an engine does not accept: one wording for all engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_CHARACTERS = 120
 def wrong_value(
     engine: str, key: str, value: object, problems: Iterable[ErrorDetails], choices: Iterable[str] = ()
 ) -> InputError:
-    """The error for `key`, with what was found and what pydantic says is expected; `choices` gives the nearest one."""
+    """The error for `key`: the value found and what pydantic expects. With `choices` it names the nearest one."""
     expected = dict.fromkeys(each["msg"].removeprefix("Input should be ") for each in problems)
     nearest = plugins.did_you_mean(str(value), choices) if choices else ""
     return InputError(

@@ -1,8 +1,8 @@
-"""An engine without a model, for tests and rehearsals: it answers after a settable time, or fails as told.
+"""An engine without a model, for tests and rehearsals: it answers after a configured time, or fails on request.
 
-It repeats the prompt's own tokens, or replays recorded answers. With `tokens_per_s` it has a capacity: requests are
-served in turn by something that makes so many tokens a second, so that they wait for each other the longer the nearer
-the load comes to it. Its clock is computed, not slept, so that the capacity is exact on a busy machine, too.
+It repeats the prompt's own tokens, or replays recorded answers. With `tokens_per_s` it has a capacity: it serves
+requests one after another at that rate, so that they wait longer the nearer the load comes to the capacity. It computes
+the times instead of adding up sleeps, so that the capacity is exact even on a busy machine.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from submitter.units import MS_PER_S
 
 
 class Settings(BaseModel):
-    """`output_tokens` counts the EOS; `fail_after` and `hang_after` count requests, the warm-up's included.
+    """`output_tokens` includes the EOS token; `fail_after` and `hang_after` count requests, including the warm-up's.
 
-    `replay_prompts` and `replay_answers` are files of data sets: sample i of the one is answered by sample i of the
-    other, and any other prompt as without them.
+    `replay_prompts` and `replay_answers` are data set files: the answer to sample i of the first is sample i of the
+    second. Any other prompt is answered as without them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class Settings(BaseModel):
 
 
 def check(settings: dict[str, Any]) -> Settings:
-    """InputError for a setting that this engine does not have, or a value that it does not take."""
+    """InputError for a setting that this engine does not have, or a value that it does not accept."""
     try:
         checked = Settings.model_validate(settings)
     except ValidationError as error:
@@ -60,12 +60,12 @@ def check(settings: dict[str, Any]) -> Settings:
         of_key = [problem for problem in problems if problem["loc"][0] == key]
         raise wrong_value("the echo engine", key, settings[key], of_key) from None
     if (checked.replay_prompts is None) != (checked.replay_answers is None):
-        raise InputError("engine.toml: replay_prompts and replay_answers go together", "set both, or none")
+        raise InputError("engine.toml: replay_prompts and replay_answers must be set together", "set both, or neither")
     return checked
 
 
 def check_sampling(sampling: Sampling) -> None:
-    """Any: there is no model to sample from."""
+    """Accepts any sampling, because there is no model to sample from."""
 
 
 def serves_a_model(settings: dict[str, Any]) -> bool:
@@ -91,40 +91,43 @@ class EchoEngine:
 
     async def start(self) -> None:
         if self._settings.fail_at_start:
-            raise RunError("the echo engine was told to fail at its start", "remove fail_at_start from engine.toml")
+            raise RunError("the echo engine is set to fail at its start", "remove fail_at_start from engine.toml")
         if self._settings.replay_prompts and self._settings.replay_answers:
             prompts = Dataset.open(Path(self._settings.replay_prompts))
             self._answers = Dataset.open(Path(self._settings.replay_answers))
             if len(prompts) != len(self._answers):
-                raise InputError(f"{len(prompts)} prompts and {len(self._answers)} answers to replay", "record anew")
+                raise InputError(
+                    f"there are {len(prompts)} prompts and {len(self._answers)} answers to replay",
+                    "record the answers again",
+                )
             self._recorded = {_key(prompts.prompt(index)): index for index in range(len(prompts))}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         settings = self._settings
         self._requests += 1
         if settings.fail_after is not None and self._requests > settings.fail_after:
-            raise RuntimeError(f"the echo engine was told to fail after {settings.fail_after} requests")
+            raise RuntimeError(f"the echo engine is set to fail after {settings.fail_after} requests")
         if settings.hang_after is not None and self._requests > settings.hang_after:
             await asyncio.Event().wait()
         answer = self._answer(prompt)
-        first_s = self._turn_s(len(answer)) + settings.first_token_ms / MS_PER_S
-        await _until(first_s)
+        first_s = self._service_start_s(len(answer)) + settings.first_token_ms / MS_PER_S
+        await _sleep_until(first_s)
         if stream:
             yield answer[:1]
-        await _until(first_s + settings.per_token_ms * (len(answer) - 1) / MS_PER_S)
+        await _sleep_until(first_s + settings.per_token_ms * (len(answer) - 1) / MS_PER_S)
         yield answer[1:] if stream else answer
 
-    def _turn_s(self, tokens: int) -> float:
-        """The time at which the request's turn comes; whoever comes next waits for its tokens, too."""
+    def _service_start_s(self, tokens: int) -> float:
+        """When the request is served, on the event loop's clock; the next request also waits for its tokens."""
         now_s = asyncio.get_running_loop().time()
         if self._settings.tokens_per_s is None:
             return now_s
-        turn_s = max(now_s, self._free_at_s)
-        self._free_at_s = turn_s + tokens / self._settings.tokens_per_s
-        return turn_s
+        start_s = max(now_s, self._free_at_s)
+        self._free_at_s = start_s + tokens / self._settings.tokens_per_s
+        return start_s
 
     def _answer(self, prompt: Sequence[int]) -> list[int]:
-        """A length that depends on the prompt alone, so that two runs give the same answers."""
+        """The answer to a prompt. Its length depends on the prompt alone, so that two runs give the same answers."""
         index = self._recorded.get(_key(prompt)) if self._recorded else None
         if self._answers is not None and index is not None:
             return self._answers.prompt(index)[: self._plan.max_new_tokens]
@@ -145,8 +148,8 @@ class EchoEngine:
         return None
 
 
-async def _until(at_s: float) -> None:
-    """Sleep until the event loop's clock shows it; a time that has come costs nothing."""
+async def _sleep_until(at_s: float) -> None:
+    """Sleep until `at_s` on the event loop's clock; returns at once if that time has passed."""
     left_s = at_s - asyncio.get_running_loop().time()
     if left_s > 0:
         await asyncio.sleep(left_s)

