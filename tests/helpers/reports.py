@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from submitter.checker.finding import Finding, Origin, Report, ResultVerdict, Severity
+from submission_tree import Tree
+
+from submitter.checker.finding import Finding, Origin, Report, ResultVerdict, Severity, Waived
 from submitter.model import Metric, ResultKey
+from submitter.quoting import printable
 
 SCENARIOS = ("Offline", "Server", "Interactive")
 # Everything that means something to a terminal, a spreadsheet, XML, HTML, Markdown or a workflow's runner.
@@ -70,3 +74,30 @@ def round_report(
                     )
                     findings.append(found)
     return report_of(results, findings, **changed)
+
+
+def failing(tree: Tree) -> Report:
+    """Of a tree with a wrong seed in one log and a wrong field in the system's description."""
+    tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
+    tree.edit_json(tree.system_json(), status="sold")
+    report = tree.check()
+    assert report.verdict == "fail"
+    return report
+
+
+def waived(report: Report) -> Report:
+    """The report with a waived finding of MEA004."""
+    findings = (finding("MEA004"),)
+    entry = Waived(rule="MEA004", title="title", why="agreed in issue 12", findings=findings)
+    return dataclasses.replace(report, waived=(entry,))
+
+
+def hostile(**changed: Any) -> Report:
+    """A report in which every text that a stranger may have written is hostile."""
+    system = printable(HOSTILE)
+    result = verdict_of(HOSTILE, HOSTILE, "Offline", "invalid", row={"Organization": HOSTILE, "notes": "@SUM(A1)"})
+    words = {name: system for name in ("message", "found", "required", "hint", "path")}
+    findings = [finding(scope=result.path, **words), finding("SYS001", scope="closed/Acme", **words)]
+    waivers = (Waived(rule="MEA004", title=system, why=HOSTILE, findings=(finding("MEA004", **words),)),)
+    valid = verdict_of(HOSTILE, HOSTILE, HOSTILE, row={"Organization": HOSTILE, "notes": "-1+cmd|'/C calc'!A0"})
+    return report_of([result, valid], findings, waived=waivers, **changed)

@@ -17,7 +17,6 @@ from submitter.model import Scenario
 from submitter.rulebook import load_rulebook
 from submitter.submission import Result, Unavailable, open_submission
 from submitter.submission.files import Unreadable
-from submitter.submission.node import Node
 from submitter.submission.tree import SubmitterDir, System
 
 
@@ -27,54 +26,6 @@ def acme(tree: Tree) -> SubmitterDir:
 
 def result(tree: Tree, scenario: str = "Offline") -> Result:
     return next(found for found in open_submission(tree.root, BOOK).results if found.key.scenario == scenario)
-
-
-# An object
-
-
-def test_what_was_read_is_remembered_and_so_is_why_it_could_not(tree: Tree) -> None:
-    opened = open_submission(tree.root, BOOK)
-    node = Node(opened.context, opened.submission.path)
-    asked: list[str] = []
-
-    def read(answer: object) -> Any:
-        asked.append("read")
-        if isinstance(answer, Unavailable):
-            raise answer
-        return answer
-
-    assert node.load("a", lambda: read(None)) is None
-    assert node.load("a", lambda: read(5)) is None
-    for _ in range(2):
-        with pytest.raises(Unavailable, match="why"):
-            node.load("b", lambda: read(Unavailable("x", "why")))
-    assert node.load("c", lambda: read(7)) == 7
-    assert len(asked) == 3
-
-
-def test_an_error_of_ours_is_not_remembered(tree: Tree) -> None:
-    node = open_submission(tree.root, BOOK).submission
-    with pytest.raises(ZeroDivisionError):
-        node.load("a", lambda: 1 / 0)
-    assert node.load("a", lambda: 5) == 5
-
-
-def test_a_node_knows_all_that_holds_it(tree: Tree) -> None:
-    run = result(tree).performance
-    assert [type(node).__name__ for node in run.lineage] == [
-        "PerformanceRun",
-        "Result",
-        "BenchmarkDir",
-        "System",
-        "SubmitterDir",
-        "DivisionDir",
-        "Submission",
-    ]
-    assert all(node.context is run.context for node in run.lineage)
-    assert Node(run.context, run.path).readers() == Node(run.context, run.path).own_readers() == []
-
-
-# Divisions, submitters
 
 
 def test_only_the_three_divisions_count_and_come_in_their_order(tree: Tree) -> None:

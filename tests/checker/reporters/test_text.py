@@ -1,24 +1,17 @@
-"""What a reader sees: the text and the JSON report."""
+"""The text report: what a reader sees."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
-import jsonschema
-import pytest
 from manifest_tree import COMMAND, write_manifest
 from reports import report_of, round_report, verdict_of
 from submission_tree import Tree, write_tree
 
 from submitter.checker.finding import Partial
-from submitter.checker.reporters import json as json_report
 from submitter.checker.reporters import text
 from submitter.model import Metric, Scenario
-
-REPOSITORY = Path(__file__).parents[2]
-SCHEMA = json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text())
 
 FAILING = """\
 closed/Acme/results/2xH200/llama2-70b-99.9
@@ -79,65 +72,6 @@ def test_a_smoke_run_says_so_first(tmp_path: Path) -> None:
     assert f"{COMMAND}   (about 45 min)" in lines[3]
     assert any(line.split()[:3] == ["PRF006", "1", "×"] for line in lines)
     assert lines[-1].startswith("PREVIEW  0 errors")
-
-
-@pytest.mark.parametrize("broken", [False, True])
-def test_the_json_report_follows_its_schema(tree: Tree, broken: bool) -> None:
-    if broken:
-        tree.set(tree.performance_log(), effective_qsl_rng_seed=1, result_tokens_per_second=None)
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    document = json.loads(json_report.render(tree.check(), colour=False))
-    jsonschema.validate(document, SCHEMA)
-    assert document["verdict"] == ("fail" if broken else "pass")
-    offline, server = document["results"]
-    assert offline["path"] == "closed/Acme/results/2xH200/llama2-70b-99.9/Offline"
-    assert offline["metric"] == (None if broken else {"value": 61980.25, "unit": "Tokens/s"})
-    assert server["verdict"] == "valid"
-
-
-def test_the_json_report_of_a_smoke_run_follows_its_schema(tmp_path: Path) -> None:
-    tree = write_tree(tmp_path, "open")
-    tree.set(tree.performance_log(), effective_min_duration_ms=2000)
-    write_manifest(tree, smoke=True)
-    document = json.loads(json_report.render(tree.check(), colour=False))
-    jsonschema.validate(document, SCHEMA)
-    assert document["verdict"] == "preview"
-    assert [waived["rule"] for waived in document["waived"]] == ["MEA004", "PRF006"]
-
-
-@pytest.mark.parametrize("profile", ["full", "official"])
-def test_the_json_report_tells_the_profile_the_waivers_and_what_is_missing(tree: Tree, profile: str) -> None:
-    tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
-    broken = {finding.rule for finding in tree.check(profile=profile).findings if finding.severity == "error"}
-    assert len(broken) == 1
-    waive = dict.fromkeys(broken, "last round's seed, by agreement")
-    document = json.loads(json_report.render(tree.check(profile=profile, waive=waive, partial=True), colour=False))
-    jsonschema.validate(document, SCHEMA)
-    assert document["profile"] == profile
-    assert {waived["rule"]: waived["why"] for waived in document["waived"]} == waive
-    assert document["waived"][0]["findings"][0]["found"].endswith("1")
-    assert document["summary"]["waived"] == 1
-    assert list(document["partial"]) == ["right", "wrong", "missing"]
-    assert document["partial"]["right"]
-
-
-def test_the_schema_is_strict(tree: Tree) -> None:
-    document = json.loads(json_report.render(tree.check(), colour=False))
-    jsonschema.validate(document, SCHEMA)
-    for spoil in (
-        lambda d: d.update(version=2),
-        lambda d: d.update(more=1),
-        lambda d: d.pop("profile"),
-        lambda d: d["results"][0].update(verdict="fail"),
-        lambda d: d["results"][0].pop("inferred"),
-        lambda d: d["findings"][0].update(line=0),
-        lambda d: d["summary"].update(errors="none"),
-        lambda d: d.update(partial={"right": []}),
-    ):
-        spoiled = json.loads(json.dumps(document))
-        spoil(spoiled)
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(spoiled, SCHEMA)
 
 
 def test_a_whole_round_stays_readable() -> None:

@@ -1,0 +1,55 @@
+"""JUnit: a suite a benchmark, a case a result."""
+
+from __future__ import annotations
+
+from read_reports import suites
+from reports import HOSTILE, hostile, report_of, verdict_of, waived
+from submission_tree import SYSTEM, Tree
+
+from submitter.checker.finding import Severity
+from submitter.quoting import printable
+
+
+def test_junit_has_a_suite_a_benchmark_and_a_case_a_result(tree: Tree) -> None:
+    tree.set(tree.performance_log(), effective_qsl_rng_seed=1, effective_schedule_rng_seed=2)
+    report = tree.check()
+    found = suites(report)
+    cases = found[f"closed/Acme/results/{SYSTEM}/llama2-70b-99.9"]
+    assert set(cases) == {"Offline", "Server"}
+    failure = cases["Offline"].find("failure")
+    assert failure is not None
+    errors = [f for f in report.findings if f.severity is Severity.ERROR]
+    assert len(errors) == 2
+    assert all(f"at {f.path}:{f.line}" in (failure.text or "") for f in errors)
+    assert all(f.hint in (failure.text or "") for f in errors)
+    assert cases["Server"].find("failure") is None
+    assert "58520.5 Tokens/s" in (cases["Server"].findtext("system-out") or "")
+    around = found["around the results"]["closed/Acme"]
+    assert around.find("failure") is None
+    assert "PRV001" in (around.findtext("system-out") or "")
+
+
+def test_junit_fails_the_results_below_a_folder_that_is_refused(tree: Tree) -> None:
+    tree.edit_json(tree.system_json(), status="sold")
+    report = tree.check()
+    assert {result.verdict for result in report.results} == {"invalid"}
+    found = suites(report)
+    for case in found[f"closed/Acme/results/{SYSTEM}/llama2-70b-99.9"].values():
+        told = case.findtext("failure") or ""
+        assert "invalid because of errors in the folders above it" in told
+        assert "sold" in told
+    assert any(case.find("failure") is not None for case in found["around the results"].values())
+
+
+def test_junit_skips_what_is_waived_and_what_is_no_result() -> None:
+    found = suites(waived(report_of([verdict_of(verdict="preview")], [])))
+    skipped = found["waived"]["MEA004: title"].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "agreed in issue 12"
+    assert found["closed/Acme/results/s/b"]["Offline"].find("skipped") is not None
+
+
+def test_strangers_text_is_text_in_xml() -> None:
+    found = suites(hostile())
+    case = found[printable(f"closed/Acme/results/{HOSTILE}/{HOSTILE}")]["Offline"]
+    assert printable(HOSTILE) in (case.findtext("failure") or "")

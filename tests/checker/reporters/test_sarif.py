@@ -1,0 +1,83 @@
+"""SARIF: each finding with its rule, its place and its line, for code scanning services."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from read_reports import check_sarif
+from reports import failing, finding, report_of, verdict_of, waived
+from submission_tree import Tree
+
+from submitter.checker.finding import Finding, Severity
+from submitter.checker.registry import all_rules
+from submitter.checker.reporters import github, sarif
+
+
+def test_sarif_has_each_finding_with_its_rule_place_and_line(tree: Tree) -> None:
+    report = failing(tree)
+    document = json.loads(sarif.render(report, colour=False))
+    results = list(check_sarif(document))
+    told = {(r["ruleId"], r["level"], _uri(r), _line(r)) for r in results}
+    assert told == {(f.rule, f.severity.value, f.path, f.line) for f in report.findings}
+    assert any(line for *_, line in told)
+    titles = {rule.id: rule.title for rule in all_rules()}
+    for rule in document["runs"][0]["tool"]["driver"]["rules"]:
+        assert rule["shortDescription"]["text"] == titles[rule["id"]]
+
+
+def _uri(result: dict[str, Any]) -> str:
+    return unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+
+
+def _line(result: dict[str, Any]) -> int | None:
+    line: int | None = result["locations"][0]["physicalLocation"].get("region", {}).get("startLine")
+    return line
+
+
+def test_sarif_suppresses_what_is_waived_and_says_why() -> None:
+    document = sarif.document(waived(report_of([verdict_of()], [finding()])))
+    results = {result["ruleId"]: result for result in check_sarif(document)}
+    assert "suppressions" not in results["PRF013"]
+    assert results["MEA004"]["suppressions"] == [
+        {"kind": "external", "status": "accepted", "justification": "agreed in issue 12"}
+    ]
+
+
+def test_a_fingerprint_outlives_figures_lines_and_neighbours() -> None:
+    def prints(*findings: Finding) -> list[str]:
+        document = sarif.document(report_of([verdict_of()], list(findings)))
+        return [result["partialFingerprints"]["primaryLocationLineHash"] for result in check_sarif(document)]
+
+    (before,) = prints(finding())
+    assert prints(finding("ACC002"), finding(line=99, found="7 ms"))[1] == before
+    assert prints(finding(path="closed/Other")) != [before]
+    assert len(set(prints(finding(line=1), finding(line=2)))) == 2
+
+
+def test_sarif_says_that_a_rule_crashed() -> None:
+    document = sarif.document(report_of([], [finding("INT001")], crashed=("PRF004",)))
+    list(check_sarif(document))
+    (invocation,) = document["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert any("PRF004" in note["message"]["text"] for note in invocation["toolExecutionNotifications"])
+
+
+def test_sarif_keeps_to_what_a_service_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "_MAX_RESULTS", 3)
+    findings = [finding("MEA004", Severity.WARNING, line=line) for line in range(1, 6)] + [finding()]
+    document = sarif.document(report_of([verdict_of()], findings))
+    assert [result["level"] for result in check_sarif(document)] == ["error", "warning", "warning"]
+    assert "3 findings are left out" in json.dumps(document["runs"][0]["invocations"])
+
+
+def test_paths_are_told_as_the_working_directory_sees_them(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree.root.parent)
+    report = failing(tree)
+    root = tree.root.name
+    assert all(_uri(result).startswith(f"{root}/closed/") for result in sarif.document(report)["runs"][0]["results"])
+    assert f"file={root}/closed/" in github.render(report, colour=False)
+    monkeypatch.chdir(tree.root)
+    assert all(_uri(result).startswith("closed/") for result in sarif.document(tree.check())["runs"][0]["results"])
