@@ -66,15 +66,15 @@ def test_m9_an_empty_folder_is_an_input_error(tmp_path: Path) -> None:
 def test_the_table_in_the_docs_is_this_one() -> None:
     text = (REPOSITORY / "docs" / "validity.md").read_text("utf-8")
     lines = re.findall(r"^\| (M\d+\w?) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
-    told = {row_id: (what, official, ours, rules) for row_id, what, official, ours, rules in lines}
+    reported = {row_id: (what, official, ours, rules) for row_id, what, official, ours, rules in lines}
     for row in ROWS:
-        what, official, ours, rules = told[row.id]
+        what, official, ours, rules = reported[row.id]
         assert (what, official) == (row.what, row.official)
         assert ours == (
             row.severity.value if row.costs or row.severity is not Severity.ERROR else "error, results stand"
         )
         assert tuple(rules.split(", ")) == row.rules
-    assert told.keys() == {row.id for row in ROWS} | {"M8", "M9"}
+    assert reported.keys() == {row.id for row in ROWS} | {"M8", "M9"}
 
 
 @pytest.mark.skipif(not CHECKOUT, reason="MLCOMMONS_INFERENCE names no checkout of mlcommons/inference")
@@ -101,14 +101,14 @@ def test_the_official_checker_says_what_the_table_says(tmp_path: Path) -> None:
         check=True,
     )
     said = json.loads(done.stdout)
-    verdicts = {name: _official_verdict(told) for name, told in said.items()}
+    verdicts = {name: _official_verdict(reported) for name, reported in said.items()}
     assert verdicts == {"M0": PASSES} | {row.id: row.official for row in ROWS}
 
 
-def _official_verdict(told: dict[str, object]) -> str:
-    results = told["results"]
+def _official_verdict(reported: dict[str, object]) -> str:
+    results = reported["results"]
     assert isinstance(results, dict)
-    if told["crash"]:
+    if reported["crash"]:
         return TRACEBACK
     there = {path.rpartition("/")[2] for path, metric in results.items() if metric}
     return PASSES if there >= set(BOTH) else REFUSES

@@ -43,13 +43,13 @@ def test_the_list_has_every_rule_with_its_origin_in_the_round(show: Show, name: 
     lines = {line.split()[0]: line for line in shown.splitlines() if re.match(r"  [A-Z]{3}\d{3} ", line)}
     assert lines.keys() == {rule.id for rule in all_rules()}
     for rule in all_rules():
-        told = lines[rule.id].split(maxsplit=3)
-        assert told == [rule.id, rule.severity.value, origin_in(rule, load_rulebook(name)), rule.title]
+        reported = lines[rule.id].split(maxsplit=3)
+        assert reported == [rule.id, rule.severity.value, origin_in(rule, load_rulebook(name)), rule.title]
     headings = [line for line in shown.splitlines()[1:] if line and not line.startswith(" ")]
     assert headings == [f"{prefix}: {title}" for prefix, title in FAMILIES.items()]
 
 
-def test_the_list_is_the_newest_round_s_unless_another_is_asked_for(show: Show) -> None:
+def test_the_list_is_the_newest_rounds_unless_another_is_given(show: Show) -> None:
     assert show() == show("--round", round_names()[-1])
     assert show() != show("--round", round_names()[0])
 
@@ -80,7 +80,7 @@ def test_every_rule_can_be_shown_with_its_rounds_where_they_differ(show: Show, r
     }
     assert shown.startswith(f"{rule.id}: {rule.title}\n")
     # Where no round is otherwise there is nothing to list; the heading says what holds.
-    differ = any(told != by_round[round_names()[0]] for told in by_round.values())
+    differ = any(reported != by_round[round_names()[0]] for reported in by_round.values())
     assert ("by round:" in shown) is differ
     for name, (origin, entries) in by_round.items():
         assert (f" {name} {origin}" in flat) is differ
@@ -116,9 +116,9 @@ def test_two_rounds_are_compared(show: Show) -> None:
     ],
 )
 def test_what_is_misspelt_gets_the_nearest_known(show: Show, arguments: list[str], complaint: str, hint: str) -> None:
-    told = show(*arguments, exit_code=2)
-    assert complaint in told
-    assert hint in told
+    reported = show(*arguments, exit_code=2)
+    assert complaint in reported
+    assert hint in reported
 
 
 def test_the_list_of_rules_in_the_docs_is_fresh() -> None:

@@ -1,4 +1,4 @@
-"""A check as a whole, and what it can be told: a part of a tree, selected rules, a profile, waivers, a threshold."""
+"""A check as a whole, and its options: a part of a tree, selected rules, a profile, waivers, a threshold."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_a_rounds_checker_does_not_enforce_is_of_the_written_rules(tree: Tr
     assert finding.origin == "policy"
 
 
-def test_a_waived_rule_is_told_apart_with_its_reason(tree: Tree) -> None:
+def test_a_waived_rule_is_reported_apart_with_its_reason(tree: Tree) -> None:
     (tree.result("Server") / "README.md").unlink()
     assert tree.check().verdict == "fail"
     report = tree.check(waive={"MEA002": "follows on Friday"})

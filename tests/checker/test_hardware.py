@@ -62,7 +62,7 @@ def test_a_benchmark_whose_size_is_not_known_has_no_bound() -> None:
     assert token_bound(H200, "resnet") is None
 
 
-def test_a_bound_reads_as_its_arithmetic() -> None:
+def test_a_bound_shows_its_arithmetic() -> None:
     bound = TokenBound(count=2, peak_tflops=1000.5, gflop_per_token=2.0, source="a data sheet")
     assert bound.tokens_per_s == 2 * 1000.5 * 1e3 / 2
     assert str(bound).endswith("2 x 1,000.5 TFLOPS / 2 GFLOP per token")

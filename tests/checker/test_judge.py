@@ -106,7 +106,7 @@ def test_a_crashing_rule_is_our_fault_and_costs_nothing_else(tree: Tree, replace
     assert "PRF010" in messages
 
 
-def test_what_a_crashed_rule_was_asked_of_is_not_valid(tree: Tree, replace_rule: Replace) -> None:
+def test_what_a_crashed_rule_was_applied_to_is_not_valid(tree: Tree, replace_rule: Replace) -> None:
     def boom(run: PerformanceRun, _: Rulebook) -> Iterator[Problem]:
         if "Server" in run.path.parts:
             raise KeyError("boom")
@@ -131,7 +131,7 @@ def test_what_could_not_be_judged_never_passes(tree: Tree, replace_rule: Replace
     assert {skip.rule for skip in report.skipped} >= {"PRF017"}
 
 
-def test_an_absence_that_another_error_explains_is_not_said_twice(tree: Tree, replace_rule: Replace) -> None:
+def test_an_absence_that_another_error_explains_is_not_reported_twice(tree: Tree, replace_rule: Replace) -> None:
     replace_rule("PRF017", _needs_what_nobody_reads)
     for scenario in ("Offline", "Server"):
         tree.set(tree.performance_log(scenario), result_validity="INVALID")

@@ -58,13 +58,13 @@ def test_a_round_is_no_different_from_itself(name: str) -> None:
     assert sections(load_rulebook(name), load_rulebook(name)) == ("  no difference",) * 3
 
 
-def test_another_order_of_a_list_is_no_news() -> None:
+def test_another_order_of_a_list_is_not_a_change() -> None:
     statuses = tuple(reversed(BOOK.system.statuses))
     assert statuses != BOOK.system.statuses
     assert sections(BOOK, replaced("system", statuses=statuses))[1] == "  no difference"
 
 
-def test_of_a_long_list_only_what_changed_is_told() -> None:
+def test_of_a_long_list_only_what_changed_is_shown() -> None:
     fields = BOOK.system.required_fields
     _, values, _ = sections(BOOK, replaced("system", required_fields=(*fields[1:], "new_field")))
     assert values == f"  system\n    required_fields: -{fields[0]}, +new_field"
@@ -78,7 +78,7 @@ def test_what_is_off_or_not_set_has_a_word() -> None:
     assert "    metric.Offline: none -> " in values
 
 
-def test_a_rule_that_the_new_round_no_longer_enforces_is_told_with_its_title() -> None:
+def test_a_rule_that_the_new_round_no_longer_enforces_is_shown_with_its_title() -> None:
     lenient = replaced("checker", not_enforced={**BOOK.checker.not_enforced, "PRF004": "why"})
     (rule,) = (rule for rule in all_rules() if rule.id == "PRF004")
     assert sections(BOOK, lenient)[2] == f"  PRF004  official -> policy: {rule.title}"

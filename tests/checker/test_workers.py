@@ -120,6 +120,6 @@ def test_a_process_that_is_killed_is_one_clear_error(many: Tree, monkeypatch: py
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
-def test_no_process_is_no_number_of_processes(tree: Tree, jobs: int) -> None:
+def test_a_check_needs_at_least_one_process(tree: Tree, jobs: int) -> None:
     with pytest.raises(InputError, match=f"{jobs} jobs"):
         tree.check(jobs=jobs)

@@ -14,7 +14,7 @@ Damage = Callable[[Tree], object]
 
 
 def performance(scenario: str, **changed: object) -> Damage:
-    """Other entries in a performance run's detail log, spelled as for `Tree.set`."""
+    """Other entries in a performance run's detail log, named as for `Tree.set`."""
     return lambda tree: tree.set(tree.performance_log(scenario), **changed)
 
 

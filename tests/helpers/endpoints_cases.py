@@ -1,5 +1,5 @@
 """Small results of mlcommons/endpoints of each kind, and edits of them: what breaks a rule, what is harmless, what is
-hostile. The official checker is asked the same ones, where it is there.
+hostile. The official checker judges the same ones, where it is there.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ DATASET = 24576
 
 
 def line(key: str, value: Any, *, error: bool = False, warning: bool = False) -> str:
-    """One line of a detail log, spelled as LoadGen 6.0.17 spells it."""
+    """One line of a detail log, as LoadGen 6.0.17 writes it."""
     metadata = {"is_error": error, "is_warning": warning, "file": "loadgen.cc", "line_no": 278, "pid": 7, "tid": 7}
     entry = {"key": key, "value": value, "time_ms": 0.031399, "namespace": "mlperf::logging"}
     return f":::MLLOG {json.dumps(entry | {'event_type': 'POINT_IN_TIME', 'metadata': metadata})}"

@@ -96,7 +96,7 @@ def test_a_run_far_over_its_limit_needs_less_load(runs: Runs) -> None:
     assert why.startswith("TTFT: an estimate: latency is assumed")
 
 
-def test_a_system_that_cannot_keep_up_is_told_what_it_completed(runs: Runs) -> None:
+def test_a_system_that_cannot_keep_up_gets_the_rate_that_it_completed(runs: Runs) -> None:
     log = read_detail(runs["far over"] / "mlperf_log_detail.txt")
     entries = {key: log[key] for key in log}
     entries["result_first_token_50.00_percentile_latency_ns"] = near_limit.LIMIT_NS * 2
@@ -157,7 +157,7 @@ def test_the_command_on_a_result_has_the_rounds_limits(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "reported"),
     [
         ({}, "has no verdict"),
         ({"effective_test_mode": "AccuracyOnly"}, "accuracy run"),
@@ -166,13 +166,13 @@ def test_the_command_on_a_result_has_the_rounds_limits(tree: Tree) -> None:
         ({"result_validity": "VALID"}, "scenario"),
     ],
 )
-def test_a_log_without_a_verdict_cannot_be_explained(entries: dict[str, Any], told: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_log_without_a_verdict_cannot_be_explained(entries: dict[str, Any], reported: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=reported):
         explain(detail_log(**entries))
     (tmp_path / "mlperf_log_detail.txt").write_text(log_text({"sut_name": "SUT"} | entries))
     done = cli_explain(str(tmp_path))
     assert isinstance(done.exception, InputError)
-    assert told in done.exception.message
+    assert reported in done.exception.message
     assert str(tmp_path) in done.exception.message
 
 

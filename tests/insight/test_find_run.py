@@ -80,7 +80,7 @@ def test_a_record_tells_of_a_run_of_the_harness(tree: Tree, tmp_path: Path) -> N
         find_run(folder)
 
 
-def test_several_results_must_be_told_apart(tree: Tree) -> None:
+def test_of_several_results_one_must_be_named(tree: Tree) -> None:
     with pytest.raises(InputError, match="holds 2 results: Offline, Server") as error:
         find_run(tree.base)
     assert error.value.hint
@@ -89,7 +89,7 @@ def test_several_results_must_be_told_apart(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("nothing", "does not exist"),
         ("a file", "folder"),
@@ -99,14 +99,14 @@ def test_several_results_must_be_told_apart(tree: Tree) -> None:
         ("folder", "is a folder"),
     ],
 )
-def test_bad_input_gets_one_clear_line(name: str, told: str, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(name: str, reported: str, tmp_path: Path) -> None:
     (tmp_path / "a file").write_text("x")
     for folder in ("empty", "noise", "link", "folder"):
         (tmp_path / folder).mkdir()
     (tmp_path / "noise" / LOG).write_text("\0\xff")
     (tmp_path / "link" / LOG).symlink_to("/etc/hostname")
     (tmp_path / "folder" / LOG).mkdir()
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=reported) as error:
         find_run(tmp_path / name)
     assert str(tmp_path / name) in error.value.message
     assert "\n" not in error.value.message

@@ -56,7 +56,7 @@ def test_margins_are_printed_and_nothing_is_wrong(tree: Tree) -> None:
         ("tokens_per_sample", "330.0", "at most 323.895: 1.88 % OVER IT"),
     ],
 )
-def test_a_missed_target_is_said_and_exits_1(tree: Tree, metric: str, value: str, said: str) -> None:
+def test_a_missed_target_is_shown_and_exits_1(tree: Tree, metric: str, value: str, said: str) -> None:
     tree.replace(tree.accuracy() / "accuracy.txt", f"'{metric}': ", f"'{metric}': {value} # ")
     done = score(tree.base)
     assert done.exit_code == 1

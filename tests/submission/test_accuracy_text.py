@@ -12,7 +12,7 @@ TARGETS = {"a": Target(reference=10, factor=0.9), "b": Target(reference=5, facto
 
 
 @pytest.mark.parametrize(
-    ("text", "spelled", "stated"),
+    ("text", "found", "stated"),
     [
         ("{'a': 9.0, 'b': 5.0}\nhash=x\n'a': 1\n", ["9.0", "5.0"], "x"),
         ("hash=x\n{'a': 9.0, 'b': 4.9}\n'b': 6\n'a': 1\n", ["9.0", "4.9", "6"], "x"),
@@ -24,9 +24,9 @@ TARGETS = {"a": Target(reference=10, factor=0.9), "b": Target(reference=5, facto
         ("", [], None),
     ],
 )
-def test_a_score_is_read_until_every_target_is_reached(text: str, spelled: list[str], stated: str | None) -> None:
+def test_a_score_is_read_until_every_target_is_reached(text: str, found: list[str], stated: str | None) -> None:
     score = read_score(text, TARGETS, PATTERNS)
-    assert [reading.text for reading in score.readings] == spelled
+    assert [reading.text for reading in score.readings] == found
     assert score.hash == stated
 
 

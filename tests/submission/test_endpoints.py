@@ -152,7 +152,7 @@ def test_a_configuration_is_plain_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "kind"), [("- 1\n", "list"), ("", "NoneType"), ("5", "int"), ("text", "str")])
-def test_what_is_no_mapping_is_no_configuration(tmp_path: Path, text: str, kind: str) -> None:
+def test_what_is_not_a_mapping_is_not_a_configuration(tmp_path: Path, text: str, kind: str) -> None:
     with pytest.raises(Unreadable, match=kind):
         endpoints.read_config(*written(tmp_path, text))
 
@@ -162,7 +162,7 @@ READABLE = {"alias bomb", "nothing", "recursive", "own"}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_is_plain_data_or_unreadable_and_soon(tmp_path: Path, name: str) -> None:
+def test_hostile_text_is_plain_data_or_unreadable_and_read_quickly(tmp_path: Path, name: str) -> None:
     started_s = time.monotonic()
     if name in READABLE:
         assert isinstance(endpoints.read_yaml(*written(tmp_path, HOSTILE[name])), (dict, NoneType))
@@ -186,7 +186,7 @@ def test_hostile_text_is_plain_data_or_unreadable_and_soon(tmp_path: Path, name:
         (b"a: b\n" * 100_000, "too large"),
     ],
 )
-def test_the_reason_is_said(tmp_path: Path, text: bytes, reason: str) -> None:
+def test_the_reason_is_given(tmp_path: Path, text: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         endpoints.read_yaml(*written(tmp_path, text))
 

@@ -120,7 +120,7 @@ READERS: dict[str, Callable[[Files, PurePosixPath], object]] = {
         ("loop", Unreadable, "leads nowhere"),
     ],
 )
-def test_what_is_no_file_of_the_tree_is_not_read(
+def test_what_is_not_a_file_of_the_tree_is_not_read(
     files: Files, read: Callable[[Files, PurePosixPath], object], name: str, error: type[Unavailable], reason: str
 ) -> None:
     with pytest.raises(Unavailable, match=reason) as caught:
@@ -169,7 +169,7 @@ def test_a_file_over_the_limit_is_not(files: Files, root: Path) -> None:
         (b"9" * 5000, "is not JSON"),
     ],
 )
-def test_what_is_no_json_says_why(files: Files, root: Path, content: bytes, reason: str) -> None:
+def test_what_is_not_json_says_why(files: Files, root: Path, content: bytes, reason: str) -> None:
     (root / "some.json").write_bytes(content)
     with pytest.raises(Unreadable, match=reason):
         files.json(path("some.json"), 10 * LIMIT)
@@ -182,7 +182,7 @@ def test_json_nested_beyond_pythons_depth_is_unreadable(files: Files, root: Path
 
 
 @pytest.mark.parametrize(("text", "kind"), [("[1]", "list"), ("null", "NoneType"), ("5", "int"), ('"x"', "str")])
-def test_other_json_is_no_object(files: Files, root: Path, text: str, kind: str) -> None:
+def test_other_json_is_not_an_object(files: Files, root: Path, text: str, kind: str) -> None:
     (root / "some.json").write_text(text)
     assert files.json(path("some.json"), LIMIT) != {}
     with pytest.raises(Unreadable, match=f"JSON object but a {kind}"):

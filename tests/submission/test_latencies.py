@@ -28,7 +28,7 @@ def test_a_number_may_be_whole_negative_or_absent() -> None:
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, 0, -1, 1.0, 10**12])
-def test_what_is_no_count_of_queries(value: Any) -> None:
+def test_what_is_not_a_count_of_queries(value: Any) -> None:
     assert latencies.queries_of(detail_log(result_query_count=value)) is None
 
 
@@ -132,24 +132,24 @@ def test_loadgens_own_count_of_slow_queries_is_exact(counted: Any, exact: bool) 
 def test_the_number_of_missing_queries_tells_how_many_were_over(over: int) -> None:
     """LoadGen: `Would need to run at least N more queries`, each query over the limit needing more of them."""
     queries = queries_needed(over, 0.99) - 5
-    told = " * TTFT Early stopping condition not met.\n * Would need to run at least 5 more queries."
-    log = detail_log(early_stopping_ttft_result=told, effective_target_latency_percentile=0.99)
+    reported = " * TTFT Early stopping condition not met.\n * Would need to run at least 5 more queries."
+    log = detail_log(early_stopping_ttft_result=reported, effective_target_latency_percentile=0.99)
     assert latencies.server_over_limit(log, Limit(TTFT, 5, "ttft_"), queries) == OverLimit(over, over)
     assert latencies.server_over_limit(log, Limit(TPOT, 5, "tpot_"), queries) == OverLimit(0, queries)
 
 
 def test_a_number_of_missing_queries_that_contradicts_the_percentiles_does_not_count() -> None:
-    told = "Would need to run at least 5 more queries."
-    entries = {"early_stopping_ttft_result": told, "effective_target_latency_percentile": 0.99}
+    reported = "Would need to run at least 5 more queries."
+    entries = {"early_stopping_ttft_result": reported, "effective_target_latency_percentile": 0.99}
     log = detail_log(**entries, result_first_token_max_latency_ns=4)
     assert latencies.server_over_limit(log, Limit(TTFT, 5, "ttft_"), queries_needed(3, 0.99) - 5) == OverLimit(0, 0)
 
 
 @pytest.mark.parametrize(
-    "told", [None, 5, "", "met", "at least x more queries", "at least " + "9" * 13 + " more queries"]
+    "reported", [None, 5, "", "met", "at least x more queries", "at least " + "9" * 13 + " more queries"]
 )
-def test_what_asks_for_no_more_queries(told: Any) -> None:
-    assert latencies.more_queries_needed(detail_log(early_stopping_result=told), Limit(LATENCY, 5, "")) is None
+def test_what_asks_for_no_more_queries(reported: Any) -> None:
+    assert latencies.more_queries_needed(detail_log(early_stopping_result=reported), Limit(LATENCY, 5, "")) is None
 
 
 @pytest.mark.parametrize(

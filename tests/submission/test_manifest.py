@@ -62,7 +62,7 @@ def test_without_one_there_is_neither_a_manifest_nor_a_problem(tied: Tree) -> No
         (b"[" * 100_000, "JSON"),
     ],
 )
-def test_what_is_no_manifest_says_why(tied: Tree, content: bytes, reason: str) -> None:
+def test_what_is_not_a_manifest_says_why(tied: Tree, content: bytes, reason: str) -> None:
     manifest_path(tied).write_bytes(content)
     acme = submitter(tied)
     assert manifest_of(acme) is None
@@ -89,5 +89,5 @@ def test_a_result_that_it_does_not_list_has_no_entry(tied: Tree) -> None:
     content = json.loads(manifest_path(tied).read_text())
     gone = content["results"].pop(0)["path"]
     manifest_path(tied).write_text(json.dumps(content))
-    told = {str(result.path): manifest_result(result) for result in open_submission(tied.root, BOOK).results}
-    assert [path for path, entry in told.items() if entry is None] == [gone]
+    reported = {str(result.path): manifest_result(result) for result in open_submission(tied.root, BOOK).results}
+    assert [path for path, entry in reported.items() if entry is None] == [gone]

@@ -52,7 +52,7 @@ def test_one_log_of_a_round_is_enough(tree: Tree) -> None:
     assert open_submission(tree.root).book.name == "v5.1"
 
 
-def test_one_wrong_seed_is_no_rounds(tree: Tree) -> None:
+def test_with_one_wrong_seed_no_round_is_recognized(tree: Tree) -> None:
     for scenario in ("Offline", "Server"):
         seeds = {f"effective_{k}": v for k, v in load_rulebook("v5.1").seeds}
         tree.set(tree.performance_log(scenario), **seeds | {"effective_qsl_rng_seed": 1})
@@ -129,7 +129,7 @@ def test_what_lies_in_the_part_or_holds_it_counts(two: Tree) -> None:
     assert not opened.is_selected(bolt)
 
 
-def test_a_name_that_begins_alike_is_no_part(tree: Tree) -> None:
+def test_a_name_that_begins_alike_is_not_a_part(tree: Tree) -> None:
     shutil.copytree(tree.submitter / "results" / "2xH200", tree.submitter / "results" / "2xH200-more")
     opened = open_submission(tree.submitter / "results" / "2xH200", BOOK)
     assert {result.key.system for result in opened.results} == {"2xH200"}
@@ -188,15 +188,15 @@ def test_by_another_book_it_is_laid_out_otherwise(tree: Tree) -> None:
 # Wrong input
 
 
-def test_what_is_no_submission_is_an_input_error(tree: Tree, tmp_path: Path) -> None:
+def test_what_is_not_a_submission_is_an_input_error(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, told in (
+    for path, reported in (
         (tmp_path / "nothing", "does not exist"),
         (tree.system_json(), "folder"),
         (tmp_path / "empty", "holds no submission"),
     ):
         for book in (None, BOOK):
-            with pytest.raises(InputError, match=told):
+            with pytest.raises(InputError, match=reported):
                 open_submission(path, book)
 
 

@@ -88,7 +88,7 @@ def test_a_value_of_another_type_is_malformed(session: PowerSession, kind: str, 
         getattr(session, kind)(*keys)
 
 
-def test_one_command_that_is_no_text_spoils_them_all() -> None:
+def test_one_command_that_is_not_a_text_spoils_them_all() -> None:
     session = PowerSession(PurePosixPath("x"), {"ptd_messages": [{"cmd": "Hello"}, {"cmd": 7}]})
     with pytest.raises(Malformed, match=r"ptd_messages\[1\].cmd"):
         _ = session.commands

@@ -62,7 +62,7 @@ def test_a_stamp_in_another_shape_is_read_as_python_does(stamp: str, usual: str)
         "x" * 10_000,
     ],
 )
-def test_what_is_no_time(stamp: str) -> None:
+def test_what_is_not_a_time(stamp: str) -> None:
     with pytest.raises(Malformed) as error:
         moment_us(stamp)
     assert len(str(error.value)) < 100
@@ -147,7 +147,7 @@ def test_a_sample_inside_without_power_is_malformed(row: str) -> None:
         samples.mean_watts(window(0, 3))
 
 
-def test_the_power_factor_is_asked_for_only_on_request() -> None:
+def test_the_power_factor_is_read_only_on_request() -> None:
     samples = read_samples([sample(1, 5, "none")])
     assert samples.mean_watts(window(0, 2)) == 5
     with pytest.raises(Malformed, match="column 10"):
@@ -176,7 +176,7 @@ def test_without_a_beginning_and_an_end_there_is_no_ranging(lines: list[str]) ->
     assert read_ptd_log(lines, "session").ranging is None
 
 
-def test_errors_and_warnings_are_told_once_with_their_line_and_time() -> None:
+def test_errors_and_warnings_come_once_with_their_line_and_time() -> None:
     error, warning = ptd(NOON, "ERROR: USB."), "WARNING: something "
     log = read_ptd_log([error, warning, error, ptd(AFTER, "ERROR: USB.")], "session")
     assert log.entries == (

@@ -55,12 +55,12 @@ def test_the_innermost_division_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("nothing", "does not exist"), ("a file", "folder"), ("empty", "holds no submission")]
+    ("name", "reported"), [("nothing", "does not exist"), ("a file", "folder"), ("empty", "holds no submission")]
 )
-def test_what_is_no_submission_gets_one_clear_line(tmp_path: Path, name: str, told: str) -> None:
+def test_what_is_not_a_submission_gets_one_clear_line(tmp_path: Path, name: str, reported: str) -> None:
     (tmp_path / "a file").write_text("x")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=reported) as error:
         find_root(tmp_path / name)
     assert str(tmp_path / name) in error.value.message
     assert error.value.hint

@@ -70,7 +70,7 @@ def test_an_entry_has_its_line(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff", b":::MLLOG {", b':::MLLOG {"key": 1}\n'])
-def test_what_is_no_log_is_unreadable(tree: Tree, content: bytes) -> None:
+def test_what_is_not_a_log_is_unreadable(tree: Tree, content: bytes) -> None:
     tree.performance_log("Server").write_bytes(content)
     run = server(tree).performance
     for _ in range(2):  # the reason is remembered

@@ -111,7 +111,7 @@ def test_audit_files(acme: Path) -> None:
     assert surveyed(acme).audit_configs == at("results/audit.config", "src/audit.conf")
 
 
-def test_links_are_told_by_where_they_lead(acme: Path, tmp_path: Path) -> None:
+def test_links_by_where_they_lead(acme: Path, tmp_path: Path) -> None:
     add(acme, "src/target", ".dotted/x")
     (tmp_path / "root_file").write_text("x")
     for name, target in {

@@ -99,7 +99,7 @@ def test_a_description_that_is_missing_or_none(tree: Tree) -> None:
         _ = system(tree).description
 
 
-def test_the_supplies_are_read_only_where_the_round_asks_it(tree: Tree) -> None:
+def test_the_supplies_are_read_only_where_the_round_needs_them(tree: Tree) -> None:
     newer, older = load_rulebook("v6.1"), load_rulebook("v6.0")
     counts = [len(next(iter(open_submission(tree.root, book).results)).system.readers()) for book in (newer, older)]
     assert counts == [2, 1]
@@ -120,7 +120,7 @@ def test_a_benchmark_is_the_rounds_or_what_the_mapping_makes_of_it(tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "scenario"), [("Server", "Server"), ("server", "Server"), ("INTERACTIVE", "Interactive")]
 )
-def test_a_scenario_may_be_spelled_in_any_case(tree: Tree, name: str, scenario: str) -> None:
+def test_a_scenario_may_be_in_any_case(tree: Tree, name: str, scenario: str) -> None:
     tree.result("Server").rename(tree.base / "spare")
     (tree.base / "spare").rename(tree.base / name)
     assert result(tree, name).scenario is Scenario(scenario)

@@ -87,8 +87,8 @@ def test_interactive_counts_as_inferred_as_the_official_checker_has_it(tmp_path:
 
 def test_measured_power_has_a_row_of_its_own() -> None:
     powered = verdict_of(power=Metric(4613.619383259915, "Watts"), row={"Organization": "Acme"})
-    told = [(row["Result"], row["Units"], row["has_power"]) for row in rows(report_of([powered], []))]
-    assert told == [("100.0", "Samples/s", "True"), ("4613.619383259915", "Watts", "True")]
+    reported = [(row["Result"], row["Units"], row["has_power"]) for row in rows(report_of([powered], []))]
+    assert reported == [("100.0", "Samples/s", "True"), ("4613.619383259915", "Watts", "True")]
     alone = dataclasses.replace(powered, row={"power_alone": "1"})
     assert [row["Units"] for row in rows(report_of([alone], []))] == ["Watts"]
 

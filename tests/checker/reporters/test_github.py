@@ -15,11 +15,11 @@ from submitter.quoting import printable
 
 def test_annotations_stand_at_files_and_lines(tree: Tree) -> None:
     report = failing(tree)
-    *told, (kind, properties, closing) = commands(github.render(report, colour=False))
+    *reported, (kind, properties, closing) = commands(github.render(report, colour=False))
     assert (kind, properties) == ("error", {"title": "submitter check"})
     assert closing.startswith("FAIL: ")
     level = {"error": "error", "warning": "warning", "notice": "note"}
-    assert {(level[kind], p["title"].split()[0], p["file"], p.get("line")) for kind, p, _ in told} == {
+    assert {(level[kind], p["title"].split()[0], p["file"], p.get("line")) for kind, p, _ in reported} == {
         (f.severity.value, f.rule, f.path, str(f.line) if f.line else None) for f in report.findings
     }
 
@@ -30,12 +30,12 @@ def test_annotations_are_no_more_than_github_shows_and_the_gravest() -> None:
     findings += [
         finding("ACC002", message="the same everywhere", path=f"closed/{n}", origin="policy") for n in range(40)
     ]
-    told = commands(github.render(report_of([], findings), colour=False))
-    kinds = [kind for kind, *_ in told]
+    reported = commands(github.render(report_of([], findings), colour=False))
+    kinds = [kind for kind, *_ in reported]
     assert (kinds.count("error"), kinds.count("warning"), kinds.count("notice")) == (10, 10, 0)
     assert kinds == [*sorted(kinds[:-1]), "error"]
-    assert [message.splitlines()[0].split(":")[0] for _, _, message in told[:2]] == ["error 0", "error 1"]
-    assert told[-1][2].startswith("FAIL: 70 errors, 30 warnings")
+    assert [message.splitlines()[0].split(":")[0] for _, _, message in reported[:2]] == ["error 0", "error 1"]
+    assert reported[-1][2].startswith("FAIL: 70 errors, 30 warnings")
     (one, _) = commands(github.render(report_of([], findings[-40:]), colour=False))
     assert one[2].endswith("and 34 more")
 
@@ -46,9 +46,9 @@ def test_a_passing_check_leaves_one_notice() -> None:
 
 def test_strangers_text_starts_no_workflow_command() -> None:
     rendered = github.render(hostile(), colour=False)
-    told = commands(rendered)
-    assert len(told) == 3
-    assert told[0][1]["file"] == printable(HOSTILE)
+    reported = commands(rendered)
+    assert len(reported) == 3
+    assert reported[0][1]["file"] == printable(HOSTILE)
     raw = dataclasses.replace(
         hostile(), findings=(finding(message="x\n::error::pwned", path="a,b:c%\n::error::pwned"),)
     )

@@ -35,13 +35,13 @@ def test_junit_fails_the_results_below_a_folder_that_is_refused(tree: Tree) -> N
     assert {result.verdict for result in report.results} == {"invalid"}
     found = suites(report)
     for case in found[f"closed/Acme/results/{SYSTEM}/llama2-70b-99.9"].values():
-        told = case.findtext("failure") or ""
-        assert "invalid because of errors in the folders above it" in told
-        assert "sold" in told
+        reported = case.findtext("failure") or ""
+        assert "invalid because of errors in the folders above it" in reported
+        assert "sold" in reported
     assert any(case.find("failure") is not None for case in found["around the results"].values())
 
 
-def test_junit_skips_what_is_waived_and_what_is_no_result() -> None:
+def test_junit_skips_what_is_waived_and_previews() -> None:
     found = suites(waived(report_of([verdict_of(verdict="preview")], [])))
     skipped = found["waived"]["MEA004: title"].find("skipped")
     assert skipped is not None

@@ -24,7 +24,7 @@ def test_the_job_summary_tells_verdict_results_and_findings(tree: Tree) -> None:
 
 
 def test_the_job_summary_fits_what_github_takes() -> None:
-    hint = "a long way to mend it " * 13
+    hint = "a long way to fix it " * 13
     report = round_report(systems=120, benchmarks=4, broken_systems=120)
     long = [
         dataclasses.replace(f, hint=hint + str(n), found="x" * 290, required="y" * 290)

@@ -20,9 +20,9 @@ def test_sarif_has_each_finding_with_its_rule_place_and_line(tree: Tree) -> None
     report = failing(tree)
     document = json.loads(sarif.render(report, colour=False))
     results = list(check_sarif(document))
-    told = {(r["ruleId"], r["level"], _uri(r), _line(r)) for r in results}
-    assert told == {(f.rule, f.severity.value, f.path, f.line) for f in report.findings}
-    assert any(line for *_, line in told)
+    reported = {(r["ruleId"], r["level"], _uri(r), _line(r)) for r in results}
+    assert reported == {(f.rule, f.severity.value, f.path, f.line) for f in report.findings}
+    assert any(line for *_, line in reported)
     titles = {rule.id: rule.title for rule in all_rules()}
     for rule in document["runs"][0]["tool"]["driver"]["rules"]:
         assert rule["shortDescription"]["text"] == titles[rule["id"]]
@@ -73,7 +73,7 @@ def test_sarif_keeps_to_what_a_service_takes(monkeypatch: pytest.MonkeyPatch) ->
     assert "3 findings are left out" in json.dumps(document["runs"][0]["invocations"])
 
 
-def test_paths_are_told_as_the_working_directory_sees_them(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_relative_to_the_working_directory(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree.root.parent)
     report = failing(tree)
     root = tree.root.name

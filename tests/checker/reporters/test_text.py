@@ -44,17 +44,17 @@ def test_a_failing_check_reads_like_this(tmp_path: Path) -> None:
     tree.set(tree.performance_log("Interactive"), result_first_token_99__00_percentile_latency_ns=1_019_241_339)
     report = tree.check()
     asked = {f.rule: f"{f.origin}: {f.source.removeprefix(f'{f.origin}: ')}" for f in report.findings}
-    shown = {rule: told if len(told) <= 110 else told[:107] + "..." for rule, told in asked.items()}
+    shown = {rule: reported if len(reported) <= 110 else reported[:107] + "..." for rule, reported in asked.items()}
     assert text.render(report, colour=False) == FAILING.format(rules=report.summary["rules"], **shown)
 
 
-def test_colour_comes_only_when_asked(tree: Tree) -> None:
+def test_colour_comes_only_on_request(tree: Tree) -> None:
     report = tree.check()
     assert "\033" not in text.render(report, colour=False)
     assert "\033[1;32mPASS\033[0m" in text.render(report, colour=True)
 
 
-def test_the_same_finding_in_many_files_is_said_once(tree: Tree) -> None:
+def test_the_same_finding_in_many_files_is_shown_once(tree: Tree) -> None:
     for scenario in ("Offline", "Server"):
         tree.set(tree.performance_log(scenario), effective_qsl_rng_seed=1, effective_schedule_rng_seed=2)
     rendered = text.render(tree.check(), colour=False)
@@ -84,7 +84,7 @@ def test_a_whole_round_stays_readable() -> None:
     clean = [line for line in lines if line.startswith("✓ ")]
     assert len(clean) == 117
     assert clean[0] == "✓ closed/Acme/results/system-003  12 results valid"
-    # Every broken result is named with what is wrong with it, and the warning of all is told once.
+    # Every broken result is named with what is wrong with it, and the warning of all is reported once.
     assert sum("✗ Offline" in line for line in lines) == 3 * 4
     assert sum("PRF013" in line for line in lines) == 3 * 4 + 1
     assert rendered.count("MEA004") == 1

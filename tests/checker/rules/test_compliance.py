@@ -103,7 +103,7 @@ def test_a_closed_result_must_show_the_test_that_it_claims(tmp_path: Path) -> No
     assert [finding.severity for finding in tree.found("CMP007")] == [Severity.ERROR]
 
 
-def test_a_submitter_is_told_once_of_missing_compliance_logs(tree: Tree) -> None:
+def test_missing_compliance_logs_are_reported_once_for_a_submitter(tree: Tree) -> None:
     for scenario in ("Offline", "Server"):
         tree.result(scenario).joinpath(*AUDIT_LOG).unlink()
     (finding,) = tree.found("CMP004")

@@ -118,7 +118,7 @@ def test_a_real_run_agrees_with_itself(run: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", ["Offline", "Server"])
-def test_an_hour_of_summer_time_is_no_contradiction(run: str, tmp_path: Path) -> None:
+def test_an_hour_of_summer_time_is_not_a_contradiction(run: str, tmp_path: Path) -> None:
     tree = RealRun(tmp_path, run)
     earlier = datetime.strptime(str(read_detail(tree.log)["power_begin"]), _CLOCK) - timedelta(hours=1)
     tree.set(tree.log, power_begin=earlier.strftime(_CLOCK)[:-3])

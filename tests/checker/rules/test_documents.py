@@ -123,7 +123,7 @@ def test_fields_of_another_type_crash_no_rule(tree: Tree) -> None:
     assert tree.check().crashed == ()
 
 
-def test_lines_and_what_is_asked_for() -> None:
+def test_unfilled_parts_by_line_and_what_they_ask_for() -> None:
     table = (
         f"| card | {documents.todo('its bandwidth')} |\n{json.dumps({'a': documents.todo('why')})}\n{documents.MARK}"
     )

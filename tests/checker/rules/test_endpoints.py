@@ -69,7 +69,7 @@ def test_figures_are_the_official_checkers(tmp_path: Path) -> None:
     }
 
 
-def test_latencies_are_told_in_the_results_unit(tmp_path: Path) -> None:
+def test_latencies_are_reported_in_the_results_unit(tmp_path: Path) -> None:
     values = [
         (result.metric.value, result.metric.unit)
         for kind in (EDGE, VIDEO)

@@ -66,7 +66,7 @@ def invalid(report: Report) -> set[str]:
 
 def refused(report: Report, book: Rulebook) -> set[str]:
     """The results that an error was found at, above or within, but for rules that are about a folder as a whole."""
-    spares = {rule.id for rule in all_rules() if (told := in_round(rule, book)) and told.spares_results}
+    spares = {rule.id for rule in all_rules() if (reported := in_round(rule, book)) and reported.spares_results}
     errors = [f for f in report.findings if f.severity is Severity.ERROR and f.rule not in spares]
     places = [PurePosixPath(finding.scope) for finding in errors]
     return {

@@ -137,11 +137,11 @@ def test_equal_issue_is_set_by_a_configuration_file(tmp_path: Path) -> None:
     assert configure(tree, "*.*.sample_concatenate_permutation = 2\n") == refused
 
 
-def test_equal_issue_is_asked_of_closed_results_alone(tmp_path: Path) -> None:
+def test_equal_issue_applies_to_closed_results_only(tmp_path: Path) -> None:
     assert configure(equal_issue(tmp_path, "open"), "# nothing\n") == set()
 
 
-def test_a_line_that_is_no_setting_costs_the_result(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_setting_costs_the_result(tmp_path: Path) -> None:
     tree = equal_issue(tmp_path)
     configure(tree, "target_qps\n*.*.sample_concatenate_permutation = 1\n")
     assert [result.verdict for result in tree.check(profile="official").results] == ["invalid"]

@@ -165,7 +165,7 @@ def test_a_rating_that_cannot_be_added_up_costs_the_result_with_power(text: str,
     assert [result.verdict for result in judge(power).results] == ["invalid", "valid"]
 
 
-def test_a_nameplate_that_is_no_yaml_costs_the_system(power: PowerTree) -> None:
+def test_a_nameplate_that_is_not_yaml_costs_the_system(power: PowerTree) -> None:
     """The official checker ends in a traceback, whether power was measured or not."""
     nameplate("a: [")(power)
     report = judge(power)

@@ -148,7 +148,7 @@ def test_what_the_official_checker_does_not_mind_passes(tmp_path: Path, edit: Ed
     assert tree.rules() == set()
 
 
-def test_a_file_of_ours_that_cannot_be_read_is_no_official_matter(tmp_path: Path) -> None:
+def test_an_unreadable_file_that_the_official_checker_does_not_read_is_ours_to_report(tmp_path: Path) -> None:
     tree = StructureTree(tmp_path, "v6.1")
     unreadable_user_conf(tree)
     assert tree.rules("full") == {"STR035"}

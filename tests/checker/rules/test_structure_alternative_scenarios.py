@@ -49,7 +49,7 @@ def test_a_server_run_that_does_not_hold_is_none(tmp_path: Path, name: str) -> N
     assert tree.refused() == (listed_last(tree) if name == "v5.1" else set())
 
 
-def test_without_the_required_scenario_it_is_not_asked(tmp_path: Path) -> None:
+def test_without_the_required_scenario_the_rule_does_not_apply(tmp_path: Path) -> None:
     tree = write_running_tree(tmp_path)
     drop("Server")(tree)
     tree.run_well(Scenario.OFFLINE, effective_min_duration_ms=1)

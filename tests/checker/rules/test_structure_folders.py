@@ -1,4 +1,4 @@
-"""STR: what lies about in a submitter's folders, and the documents that a division demands."""
+"""STR: what must not lie in a submitter's folders, and the documents that a division demands."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_secret_fails_the_submission_and_its_results_stand(tree: Tree) -> None
         (tree.submitter / "src" / name).unlink()
 
 
-def test_an_audit_file_is_told_of_where_loadgen_would_find_it(tree: Tree) -> None:
+def test_an_audit_file_is_reported_where_loadgen_would_find_it(tree: Tree) -> None:
     for place in (("src",), (RESULTS, "Server", "TEST06")):
         write(*place, "audit.config")(tree)
     assert tree.found("STR014") == []

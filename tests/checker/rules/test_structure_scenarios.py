@@ -67,7 +67,7 @@ def test_a_mapping_is_read_when_a_name_needs_it(tmp_path: Path, name: str) -> No
     assert tree.refused() == BOTH
 
 
-def test_a_misspelt_scenario_is_told_its_name(tmp_path: Path) -> None:
+def test_a_misspelt_scenario_gets_the_right_name(tmp_path: Path) -> None:
     tree = StructureTree(tmp_path, "v6.1")
     tree.add("Sever")
     (finding,) = (finding for finding in tree.check().findings if finding.rule == "STR005")
