@@ -94,6 +94,8 @@ def test_what_moved_with_v6_0(path: Path, old: str, new: str) -> None:
         (lambda layout: layout.nameplate("closed", "Acme", "S"), "closed/Acme/systems/S_power.yaml"),
         (lambda layout: layout.model_mapping("open", "Acme"), "open/Acme/model_mapping.json"),
         (lambda layout: layout.documentation("open", "Acme"), "open/Acme/documentation"),
+        (lambda layout: layout.manifest("open", "Acme"), "open/Acme/documentation/submitter_manifest.json"),
+        (lambda layout: layout.results("open", "Acme"), "open/Acme/results"),
     ],
 )
 def test_what_lies_at_the_same_place_in_all_rounds(path: Path, expected: str) -> None:

@@ -26,6 +26,9 @@ def test_nodes_multiply() -> None:
     bound = token_bound(H200 | {"number_of_nodes": 4}, BENCHMARK)
     assert bound is not None
     assert bound.count == 32
+    most = token_bound(H200 | {"number_of_nodes": 1, "accelerators_per_node": "999999"}, BENCHMARK)
+    assert most is not None
+    assert most.count == 999_999
 
 
 @pytest.mark.parametrize(

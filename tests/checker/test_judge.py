@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from manifest_tree import write_tied_tree
-from submission_tree import Tree, write_tree
+from submission_tree import BOOK, Tree, write_tree
 
-from submitter.checker import Report
+from submitter.checker import Report, registry
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.judge import CRASHED, NOT_JUDGED
 from submitter.checker.registry import RuleBody, all_rules
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 from submitter.submission.files import Unavailable
-from submitter.submission.runs import PerformanceRun
-from submitter.submission.tree import Submission
+from submitter.submission.runs import AccuracyRun, PerformanceRun
+from submitter.submission.tree import Result, Submission
 
 Replace = Callable[[str, RuleBody], None]
 
@@ -29,8 +30,8 @@ def replace_rule(monkeypatch: pytest.MonkeyPatch) -> Replace:
     """Give a rule another body, as if it had been written so."""
 
     def put(rule_id: str, body: RuleBody) -> None:
-        rules = tuple(replace(rule, body=body) if rule.id == rule_id else rule for rule in all_rules())
-        monkeypatch.setattr("submitter.checker.registry.all_rules", lambda: rules)
+        rules = tuple(replace(rule, body=body) if rule.id == rule_id else rule for rule in registry.all_rules())
+        monkeypatch.setattr(registry, "all_rules", lambda: rules)
 
     return put
 
@@ -52,7 +53,43 @@ def test_a_valid_tree_breaks_no_rule(tmp_path: Path, division: str, scenarios: t
 
 def test_one_wrong_result_leaves_the_other_valid(tree: Tree) -> None:
     tree.set(tree.performance_log("Server"), result_validity="INVALID")
-    assert verdicts(tree.check()) == {"Offline": "valid", "Server": "invalid"}
+    report = tree.check()
+    assert verdicts(report) == {"Offline": "valid", "Server": "invalid"}
+    assert {result.key.scenario: bool(result.row) for result in report.results} == {"Offline": True, "Server": False}
+
+
+def test_a_finding_has_its_own_hint_or_its_rules(tree: Tree) -> None:
+    tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
+    tree.result("Server").rename(tree.base / "Sever")
+    hints = {rule.id: rule.hint for rule in all_rules()}
+    assert hints["PRF004"]
+    assert [finding.hint for finding in tree.found("PRF004")] == [hints["PRF004"]]
+    assert ["Server" in finding.hint for finding in tree.found("STR005")] == [True]
+
+
+def skipped_for(report: Report, rule: str) -> set[str]:
+    return {skip.because for skip in report.skipped if skip.rule == rule}
+
+
+def test_a_rule_is_skipped_where_one_that_it_requires_failed_above_or_below(tree: Tree) -> None:
+    tree.system_json().write_text("[1]")  # STR002 of the system, above the runs
+    assert skipped_for(tree.check(), "PRF004") == {"STR002"}
+    write_tree(tree.root.with_name("other"))
+    tree.root = tree.root.with_name("other")
+    tree.performance_log().unlink()  # STR001 of a run, below its result
+    report = tree.check()
+    assert skipped_for(report, "MEA004") == {"STR001"}
+    assert [skip.path.rpartition("/")[2] for skip in report.skipped if skip.rule == "MEA004"] == ["Offline"]
+
+
+def test_what_the_rounds_checker_does_not_enforce_for_a_benchmark_is_of_the_written_rules(tree: Tree) -> None:
+    tree.set(tree.performance_log(), effective_min_duration_ms=1)
+    for benchmark, origin in ((tree.benchmark, "policy"), ("resnet", "official")):
+        checker = msgspec.structs.replace(BOOK.checker, not_enforced_for={"PRF006": (benchmark,)})
+        tree.book = msgspec.structs.replace(BOOK, checker=checker)
+        assert [finding.origin for finding in tree.found("PRF006")] == [origin]
+        official = {finding.rule for finding in tree.check(profile="official").findings}
+        assert ("PRF006" in official) == (origin == "official")
 
 
 def test_what_is_missing_is_reported_once_and_the_rest_is_skipped(tree: Tree) -> None:
@@ -122,13 +159,15 @@ def _needs_what_nobody_reads(run: PerformanceRun, _: Rulebook) -> Iterator[Probl
 
 
 def test_what_could_not_be_judged_never_passes(tree: Tree, replace_rule: Replace) -> None:
+    """Each reason is reported once, whichever rules it keeps from being applied."""
     replace_rule("PRF017", _needs_what_nobody_reads)
+    replace_rule("PRF003", _needs_what_nobody_reads)
     report = tree.check()
     findings = [finding for finding in report.findings if finding.severity is Severity.ERROR]
-    assert {finding.rule for finding in findings} == {NOT_JUDGED}
-    assert all(f.message.startswith("has no number under 'nothing', so PRF017 ") for f in findings)
+    assert [finding.rule for finding in findings] == [NOT_JUDGED] * 2
+    assert all(f.message.startswith("has no number under 'nothing', so PRF0") for f in findings)
     assert verdicts(report) == {"Offline": "invalid", "Server": "invalid"}
-    assert {skip.rule for skip in report.skipped} >= {"PRF017"}
+    assert {skip.rule for skip in report.skipped} >= {"PRF003", "PRF017"}
 
 
 def test_an_absence_that_another_error_explains_is_not_reported_twice(tree: Tree, replace_rule: Replace) -> None:
@@ -136,3 +175,28 @@ def test_an_absence_that_another_error_explains_is_not_reported_twice(tree: Tree
     for scenario in ("Offline", "Server"):
         tree.set(tree.performance_log(scenario), result_validity="INVALID")
     assert NOT_JUDGED not in {finding.rule for finding in tree.check().findings}
+
+
+def test_an_absence_in_a_file_that_an_error_names_is_not_reported_twice(tree: Tree, replace_rule: Replace) -> None:
+    """The accuracy run misses something in the performance log, which is refused already."""
+
+    def needs_the_other_run(run: AccuracyRun, _: Rulebook) -> Iterator[Problem]:
+        raise Unavailable(run.result.performance.detail_path, "has no number under 'nothing'")
+        yield
+
+    replace_rule("ACC010", needs_the_other_run)
+    assert len([finding for finding in tree.check().findings if finding.rule == NOT_JUDGED]) == 2
+    tree.set(tree.performance_log("Server"), result_validity="INVALID")
+    named = [finding.path for finding in tree.check().findings if finding.rule == NOT_JUDGED]
+    assert named == [tree.performance_log("Offline").relative_to(tree.root).as_posix()]
+
+
+def test_the_absence_of_what_a_warning_needs_costs_nothing(tree: Tree, replace_rule: Replace) -> None:
+    def needs_nothing(result: Result, _: Rulebook) -> Iterator[Problem]:
+        raise Unavailable(result.path, "has nothing")
+        yield
+
+    replace_rule("MEA004", needs_nothing)
+    report = tree.check()
+    assert {skip.because for skip in report.skipped if skip.rule == "MEA004"} != set()
+    assert set(verdicts(report).values()) == {"valid"}

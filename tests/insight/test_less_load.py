@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from submission_tree import detail_log
 
+from submitter.early_stopping import over_limit_allowed
 from submitter.insight.less_load import less_load
 
 MS = 1_000_000
@@ -44,10 +46,19 @@ def test_a_tail_over_the_limit_gives_an_estimate_on_a_straight_line() -> None:
     assert why.startswith("latency: an estimate: ")
     assert "the fastest query (10.0 ms)" in why
     tail_ms = float(why.partition("the tail's ")[2].partition(" ms")[0])
-    assert 190 < tail_ms < 400
+    allowed = over_limit_allowed(10_000, 0.99)
+    assert allowed is not None
+    # Linear in the logarithm of the share that is over.
+    part = math.log10(0.01 / (allowed / 10_000))
+    assert tail_ms == pytest.approx(190 + part * (400 - 190), abs=0.06)
     kept = (100 - 10) / (tail_ms - 10)
     assert less.startswith(f"or about {1 - kept:.0%} less target QPS: ")
     assert float(less.split(": ")[1].split(" ")[0]) == pytest.approx(1000 * kept, rel=1e-3)
+
+
+def test_where_the_tail_is_within_the_limit_the_next_logged_latency_over_it_counts() -> None:
+    _, why = advice(10, 20, 40, 60, 70, 80, 110, 500)
+    assert "to the tail's 110.0 ms" in why
 
 
 def test_the_worse_the_tail_the_less_load() -> None:

@@ -9,11 +9,11 @@ from types import NoneType
 from typing import Any
 
 import pytest
-from endpoints_cases import HOSTILE
+from endpoints_cases import EDGE, HOSTILE, REASONING, VIDEO
 from endpoints_tree import EndpointsTree, config, summary
 from submission_tree import BOOK
 
-from submitter.model import Metric
+from submitter.model import Metric, Scenario
 from submitter.submission import Result, Unavailable, endpoints, open_submission
 from submitter.submission.files import Files, Unreadable
 
@@ -228,6 +228,33 @@ def test_a_number_is_a_finite_one(tree: EndpointsTree, value: Any) -> None:
     run = result_of(tree, "Server").endpoints_performance
     assert run.number("result_completed_tokens_per_second") is None
     assert run.number("result_completed_samples_per_sec") == summary("llama3.1-8b", "Server")["qps"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scenario", "figure", "metric"),
+    [
+        (EDGE, "SingleStream", "latency/early_stopping_percentiles/90", Metric(0.625, "Latency (ms)")),
+        (VIDEO, "SingleStream", "latency/avg", Metric(0.000625, "Latency (s)")),
+        (REASONING, "Server", "tps", Metric(625_000.0, "Tokens/s")),
+        # Requests under the unit of tokens, as the official checker has it.
+        (REASONING, "Interactive", "qps", Metric(625_000.0, "Tokens/s")),
+    ],
+)
+def test_the_figure_of_a_scenario_is_in_its_unit(
+    tmp_path: Path, kind: dict[str, Any], scenario: str, figure: str, metric: Metric
+) -> None:
+    tree = EndpointsTree(tmp_path, **kind)
+    tree.set("summary", figure, 625_000.0, scenario)
+    assert result_of(tree, scenario).endpoints_performance.metric(BOOK) == metric
+
+
+def test_a_scenario_that_the_configuration_does_not_name_is_measured_by_the_rounds_metric(tmp_path: Path) -> None:
+    """Only where both name the scenario alike do the benchmark's own metric and its divisor hold."""
+    tree = EndpointsTree(tmp_path, **EDGE)
+    tree.set("config", "type", "Offline", "Offline")
+    assert result_of(tree, "Offline").endpoints_performance.metric_key(BOOK) != BOOK.endpoints.metric[Scenario.OFFLINE]
+    tree.set("config", "type", "offline", "Offline")
+    assert result_of(tree, "Offline").endpoints_performance.metric_key(BOOK) == BOOK.endpoints.metric[Scenario.OFFLINE]
 
 
 def test_a_result_without_its_figure_has_no_metric(tree: EndpointsTree) -> None:

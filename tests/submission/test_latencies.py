@@ -85,14 +85,18 @@ def test_two_out_of_order_are_named(kind: LatencyKind) -> None:
     assert len(set(keys)) == 8
     entries = {key.replace(".", "__"): rank for rank, key in enumerate(keys)}
     assert latencies.out_of_order(detail_log(**entries), kind) is None
+    assert latencies.out_of_order(detail_log(**dict.fromkeys(entries, 5)), kind) is None
     assert latencies.out_of_order(detail_log(**{**entries, keys[3].replace(".", "__"): 0}), kind) == (keys[2], keys[3])
+
+
+SHARES = (0, 0.5, 0.9, 0.95, 0.97, 0.99, 0.999, 1)
 
 
 def logged(kind: LatencyKind, all_ns: list[int]) -> dict[str, int]:
     """The percentiles as LoadGen logs them: of n in ascending order the one with the index int(n * share)."""
     ordered = sorted(all_ns)
-    last = len(ordered) - 1
-    return {key.replace(".", "__"): ordered[min(int(len(ordered) * share), last)] for key, share in kind.ranks}
+    chosen = [ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in SHARES]
+    return {key.replace(".", "__"): value for (key, _), value in zip(kind.ranks, chosen, strict=True)}
 
 
 @pytest.mark.parametrize("kind", [LATENCY, TTFT, TPOT, QUERY_LATENCY], ids=lambda kind: kind.name)
@@ -128,14 +132,22 @@ def test_loadgens_own_count_of_slow_queries_is_exact(counted: Any, exact: bool) 
     assert over == (OverLimit(counted, counted) if exact else OverLimit(0, 100))
 
 
-@pytest.mark.parametrize("over", [1, 3, 20])
-def test_the_number_of_missing_queries_tells_how_many_were_over(over: int) -> None:
+@pytest.mark.parametrize(("over", "more"), [(1, 5), (3, 5), (20, 5), (20, 1200)])
+def test_the_number_of_missing_queries_tells_how_many_were_over(over: int, more: int) -> None:
     """LoadGen: `Would need to run at least N more queries`, each query over the limit needing more of them."""
-    queries = queries_needed(over, 0.99) - 5
-    reported = " * TTFT Early stopping condition not met.\n * Would need to run at least 5 more queries."
+    queries = queries_needed(over, 0.99) - more
+    reported = f" * TTFT Early stopping condition not met.\n * Would need to run at least {more} more queries."
     log = detail_log(early_stopping_ttft_result=reported, effective_target_latency_percentile=0.99)
     assert latencies.server_over_limit(log, Limit(TTFT, 5, "ttft_"), queries) == OverLimit(over, over)
     assert latencies.server_over_limit(log, Limit(TPOT, 5, "tpot_"), queries) == OverLimit(0, queries)
+
+
+def test_a_number_of_missing_queries_at_the_bound_of_the_percentiles_is_exact() -> None:
+    """The longest latency is over the limit, so at least one is; and it is one."""
+    reported = "Would need to run at least 5 more queries."
+    entries = {"early_stopping_ttft_result": reported, "effective_target_latency_percentile": 0.99}
+    log = detail_log(**entries, result_first_token_max_latency_ns=6)
+    assert latencies.server_over_limit(log, Limit(TTFT, 5, "ttft_"), queries_needed(1, 0.99) - 5) == OverLimit(1, 1)
 
 
 def test_a_number_of_missing_queries_that_contradicts_the_percentiles_does_not_count() -> None:

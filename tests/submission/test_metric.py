@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from submission_tree import BOOK, Tree, write_tree
 
 from submitter.model import Metric, Scenario
+from submitter.rulebook import load_rulebook
 from submitter.submission import Result, Unavailable, open_submission
 from submitter.submission.metric import is_early_stopped, log_scenario, ran_scenario, result_metric, run_metric
 
@@ -117,15 +119,27 @@ def test_a_log_of_no_scenario_of_loadgens_has_no_figure(tree: Tree, name: Any) -
     assert result_metric(result, BOOK) == (None, False)
 
 
+def test_a_scenario_that_the_round_does_not_have_has_no_figure(tmp_path: Path) -> None:
+    write_tree(tmp_path, scenarios=(Scenario.INTERACTIVE,))
+    book = load_rulebook("v4.1")
+    assert Scenario.INTERACTIVE not in book.unit
+    (result,) = open_submission(tmp_path, book).results
+    with pytest.raises(Unavailable, match="Interactive"):
+        run_metric(result.performance, book)
+
+
 def test_a_folder_of_no_scenario_has_no_figure(tree: Tree) -> None:
     assert result_metric(in_scenario(tree, "Sever"), BOOK) == (None, False)
 
 
 def test_a_servers_run_in_an_interactive_folder_is_held_to_interactives_limits(tmp_path: Path) -> None:
     tree = write_tree(tmp_path, scenarios=(Scenario.OFFLINE, Scenario.INTERACTIVE))
-    for result in open_submission(tree.root, BOOK).results:
-        assert ran_scenario(result.performance) is Scenario(result.scenario.loadgen_name)
-        assert log_scenario(result.performance) is result.scenario
+    shutil.copytree(tree.result("Interactive"), tree.result("Server"))
+    results = {result.scenario: result.performance for result in open_submission(tree.root, BOOK).results}
+    assert results.keys() == {Scenario.OFFLINE, Scenario.SERVER, Scenario.INTERACTIVE}
+    for scenario, run in results.items():
+        assert ran_scenario(run) is Scenario(scenario.loadgen_name)
+        assert log_scenario(run) is scenario
 
 
 def test_early_stopping_is_for_all_but_offline() -> None:
