@@ -1,4 +1,4 @@
-"""The command that scores: a campaign's accuracy runs, or what a submission tree says and still can show."""
+"""`submitter score`: scores a campaign's accuracy runs, or compares the scores of a submission with their targets."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def score(
         Path, typer.Argument(metavar="CAMPAIGN.toml|FOLDER", help="A campaign, a submission, or a folder inside one.")
     ],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="Of a submission: its round; by default the one of its seeds.")
+        str | None,
+        typer.Option("--round", help="For a submission: its round. By default the round with the seeds of its logs."),
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="Of a submission: a converted data set, to score whole logs again.")
+        Path | None, typer.Option(help="For a submission: a converted data set, to score its complete logs again.")
     ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for that.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for scoring again.")] = None,
 ) -> None:
-    """Score a campaign's accuracy runs, or show how a submission's scores stand to their targets."""
+    """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
     if not path.is_dir():
         from submitter import campaign as c
         from submitter.cli.progress import show_score
@@ -39,7 +40,7 @@ def score(
 
 
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
-    """1 if a result of the closed division misses a target, or another score comes out than is stated; else 0."""
+    """The exit code: 1 if a closed result misses a target, or scoring again does not give the stated score; else 0."""
     from submitter.console import margins
     from submitter.insight.standings import standings
     from submitter.rulebook import load_rulebook
@@ -47,30 +48,30 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
 
     opened = open_submission(path, load_rulebook(round_name) if round_name else None)
     if round_name is None:
-        say(f"targets of round {opened.book.name} (--round names another)")
+        say(f"targets of round {opened.book.name} (use --round for another)")
     wrong = 0
     for standing in standings(opened):
-        figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no figure"
+        figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no metric"
         print(f"{standing.path}: {figure}")
         for name, value, target in standing.scores:
-            told = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
-            print(f"  {name} {told}")
+            score = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
+            print(f"  {name} {score}")
         wrong += standing.is_closed and standing.misses_a_target
         if not standing.scores:
             print("  no score that can be read")
-        wrong += _answers(standing, dataset, tokenizer)
+        wrong += _scored_again_differs(standing, dataset, tokenizer)
     return 1 if wrong else 0
 
 
-def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | None) -> bool:
-    """Say what the accuracy log still allows, and do it where all that it takes was given; True if a score differs."""
+def _scored_again_differs(standing: ResultStanding, dataset: Path | None, tokenizer: Path | None) -> bool:
+    """Score a complete accuracy log again, if its data set and tokenizer are given. True if a score differs."""
     from submitter.insight.standings import Answers
 
     if standing.answers is not Answers.WHOLE:
         print(f"  accuracy log {standing.answers}: it cannot be scored again")
         return False
     if dataset is None or tokenizer is None:
-        print("  accuracy log whole: give --dataset and --tokenizer to score it again")
+        print("  accuracy log complete: give --dataset and --tokenizer to score it again")
         return False
     from submitter import scoring
     from submitter.harness.dataset import Dataset
@@ -81,9 +82,9 @@ def _answers(standing: ResultStanding, dataset: Path | None, tokenizer: Path | N
     stated = {name: value for name, value, _ in standing.scores if value is not None}
     other = {name: again.metrics[name] for name in stated if again.metrics.get(name, stated[name]) != stated[name]}
     for name, found in other.items():
-        print(f"  scored again: {name} is {found:.10g}, {stated[name]:.10g} is stated")
+        print(f"  scored again: {name} is {found:.10g}, stated is {stated[name]:.10g}")
     if standing.stated_sha256 not in (None, again.log_sha256):
-        print(f"  the log's SHA-256 is {again.log_sha256}, {standing.stated_sha256} is stated")
+        print(f"  the log's SHA-256 is {again.log_sha256}, stated is {standing.stated_sha256}")
         return True
     if not other:
         print("  scored again: the same")
