@@ -93,7 +93,7 @@ class Campaign(_CampaignPart):
 
     @property
     def engine_folder(self) -> Path:
-        """Where a session's engine writes its own log."""
+        """Where the engines write their own logs."""
         return self.output / "engine"
 
     @property

@@ -1,4 +1,4 @@
-"""Preflight: finds before the first run everything that can be found wrong by then, and reports all of it at once."""
+"""Preflight: finds all problems that can be found before the first run, and reports them together."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def require_preflight(
 
 
 def preflight(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:
-    """Make every check; yields the passed ones and every problem, so that a user can fix all of them at once."""
+    """Make every check. Yields the passed checks and all problems, so that a user can fix them together."""
     wrong = set()
     for name, check in CHECKS.items():
         try:

@@ -134,11 +134,7 @@ def _published(source_sha256: str) -> str:
     if not source_sha256:
         return ""
     known = by_sha256(source_sha256)
-    return (
-        f", from {known[0]} as MLCommons publishes it"
-        if known
-        else ", from a file that MLCommons is not known to publish"
-    )
+    return f", from {known[0]} of MLCommons" if known else ", from a file that is not among those of MLCommons"
 
 
 def _models(plan: CampaignPlan) -> str:
@@ -228,7 +224,7 @@ def _engines(plan: CampaignPlan) -> str:
 
 
 def _full_run(plan: CampaignPlan) -> None:
-    """The full campaign of a smoke campaign can be planned. If so, nothing needs to be shown: there is no summary."""
+    """Plan the full campaign that a smoke campaign rehearses. It returns no summary: success is not worth a line."""
     expected_full_run(plan.campaign)
 
 

@@ -42,8 +42,8 @@ def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignW
     runs stay and nothing is left of an unfinished one.
 
     Errors in the tree raise nothing: `report` lists them. InputError if the campaign, its files and the round
-    contradict each other, or if another process uses the campaign. PreflightError if anything is found wrong before the
-    first run, a missing LoadGen or engine included; its `problems` are all of it. NotInstalledError if a package for
+    contradict each other, or if another process uses the campaign. PreflightError if problems are found before the
+    first run, such as a missing LoadGen or engine; its `problems` list all of them. NotInstalledError if a package for
     scoring is missing. RunError if a run or a scoring process fails, or if the tree cannot be written.
 
     Runs and scoring start other processes, so a script that calls this needs the usual `if __name__ == "__main__":`.

@@ -52,25 +52,23 @@ def write_templates(campaign: Campaign) -> list[Path]:
     for table in campaign.benchmarks:
         for scenario in table.scenarios:
             texts[table.measurements / scenario / layout.README] = _readme(campaign, book, table, scenario)
-    written = []
-    for path, text in texts.items():
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text.encode())
-            written.append(path)
-    for path, fields in _json_files(campaign, book):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(path, fields)
-            written.append(path)
-    return written
+    json_files = _json_files(campaign, book)
+    missing = [path for path in (*texts, *json_files) if not path.exists()]
+    for path in missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path in texts:
+            write_atomically(path, texts[path].encode())
+        else:
+            write_json_atomically(path, json_files[path])
+    return missing
 
 
-def _json_files(campaign: Campaign, book: Rulebook) -> list[tuple[Path, dict[str, object]]]:
-    person: dict[str, object] = {field: todo(what) for field, what in _UNDETECTABLE.items()}
-    detected = {**system.describe(), **person, "division": str(campaign.division), "submitter": campaign.submitter}
-    person |= {field: todo(f"{field}, which cannot be read from this host") for field in system.missing(detected)}
-    files = [(campaign.system.description, person)]
+def _json_files(campaign: Campaign, book: Rulebook) -> dict[Path, dict[str, object]]:
+    """The fields of the system's description and of each scenario's measurements.json, by path."""
+    marked: dict[str, object] = {field: todo(what) for field, what in _UNDETECTABLE.items()}
+    detected = {**system.describe(), **marked, "division": str(campaign.division), "submitter": campaign.submitter}
+    marked |= {field: todo(f"{field}, which cannot be read from this host") for field in system.missing(detected)}
+    files = {campaign.system.description: marked}
     for table in campaign.benchmarks:
         known = {
             "input_data_types": "int32",
@@ -82,7 +80,8 @@ def _json_files(campaign: Campaign, book: Rulebook) -> list[tuple[Path, dict[str
         fields: dict[str, object] = {
             name: known.get(name, todo(name.replace("_", " "))) for name in book.measurements.required_fields
         }
-        files += [(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields) for scenario in table.scenarios]
+        for scenario in table.scenarios:
+            files.setdefault(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields)
     return files
 
 

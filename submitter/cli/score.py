@@ -58,7 +58,7 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
             print(f"  {name} {score}")
         wrong += standing.is_closed and standing.misses_a_target
         if not standing.scores:
-            print("  no score that can be read")
+            print("  no readable score")
         wrong += _scored_again_differs(standing, dataset, tokenizer)
     return 1 if wrong else 0
 
@@ -87,5 +87,5 @@ def _scored_again_differs(standing: ResultStanding, dataset: Path | None, tokeni
         print(f"  the log's SHA-256 is {again.log_sha256}, stated is {standing.stated_sha256}")
         return True
     if not other:
-        print("  scored again: the same")
+        print("  scored again: equal to the stated scores")
     return bool(other)

@@ -61,7 +61,9 @@ def quantize(
         command += f" --calibration {calibration.name}" + (f" --samples {samples}" if samples else "")
     made = q.quantize(source, target, scheme, data, command)
     before_mb, after_mb = made.source_bytes / BYTES_PER_MB, made.checkpoint.byte_count / BYTES_PER_MB
-    print(f"{_checkpoint(made.checkpoint)}\n  size          {after_mb:,.1f} MB of weights, {before_mb:,.1f} MB before")
+    print(
+        f"{_checkpoint(made.checkpoint)}\n  size         {before_mb:,.1f} MB of weights before, {after_mb:,.1f} MB now"
+    )
     say(f"{target / 'calibration.md'} is the description that a submission requires")
 
 
@@ -98,6 +100,6 @@ def _checkpoint(found: Quantized) -> str:
         "activations": found.activations,
         "KV cache": found.kv_cache or "no scales; kv_cache_dtype of engine.toml decides",
         "quantised": f"{len(found.quantized)} linear layers: {', '.join(summarised(found.quantized))}",
-        "not quantised": ", ".join(summarised(found.kept)) or "no matrix",
+        "unquantised": ", ".join(summarised(found.kept)) or "no matrix",
     }
-    return "\n".join([f"{found.folder}: complete, every scale is there", *(f"  {k:<13} {v}" for k, v in rows.items())])
+    return "\n".join([f"{found.folder}: complete, every scale is there", *(f"  {k:<12} {v}" for k, v in rows.items())])

@@ -29,7 +29,7 @@ def is_required(run: ComplianceRun) -> bool:
 
 @rule("CMP001", requires=["STR007"], absence=True, source=_CHECK + "dir_exists_check; MODEL_CONFIG models_TEST*")
 def tests_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """A closed result has all compliance tests of its benchmark; EPT015 covers results of endpoints."""
+    """A closed result has all compliance tests of its benchmark; EPT015 covers results of mlcommons/endpoints."""
     if not result.is_closed or result.is_endpoints:
         return
     for test in result.benchmark.compliance:
@@ -177,7 +177,7 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     plain = 2 * len(wrong) > len(test.audit.keys() - {"mode"})
     severity = None if plain and is_required(run) else Severity.WARNING
     for one in wrong:
-        message, path = f"{one.name} is not that of the audit.config", str(run.detail_path)
+        message, path = f"{one.name} is not as in audit.config", str(run.detail_path)
         yield Problem(
             message,
             found=shown(one.found),

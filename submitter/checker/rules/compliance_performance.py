@@ -99,7 +99,7 @@ def _is_later(run: ComplianceRun, book: Rulebook) -> bool:
 
 
 def _unusable_value(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
-    """The first value missing in the log that the official check of a performance run computes or compares with."""
+    """The first value that is missing or not a number, of those that the official check of a performance run uses."""
     try:
         run_metric(run, book)
         ran = ran_scenario(run)

@@ -14,6 +14,9 @@ from submitter.submission.files import Unavailable
 from submitter.submission.runs import ComplianceRun
 
 _TEST06 = "TEST06"
+# Answers were cut if at least this many, and this share of all, end without an EOS at the greatest length.
+_MANY_ANSWERS = 5
+_MANY_SHARE = 0.1
 
 
 @rule(
@@ -21,7 +24,7 @@ _TEST06 = "TEST06"
     requires=["STR005", "STR007"],
     origin="policy",
     source="policies submission_rules.adoc, section Compliance Testing; compliance/TEST06/run_verification.py",
-    hint="copy the compliance run's mlperf_log_accuracy.json here, whole",
+    hint="copy the complete mlperf_log_accuracy.json of the compliance run here",
 )
 def logged_answers_pass(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """The answers that TEST06 logged pass when they are verified again.
@@ -40,7 +43,7 @@ def logged_answers_pass(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]
         missing = run.files.kind(run.answers_path) is None
         message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
         if _is_truncated(run, book.round.accuracy_log_max_bytes):
-            # There is no need to truncate them, and nobody can verify them again, but no rule forbids it.
+            # Truncation is not needed and prevents verification, but no rule forbids it.
             message, severity = "the answers that TEST06 judged are truncated", Severity.WARNING
         yield Problem(message, required=run.answers_path.name, path=path, severity=severity)
         return
@@ -123,7 +126,3 @@ def answer_lengths(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
             required=f"max_new_tokens {longest}",
             path=path,
         )
-
-
-_MANY_ANSWERS = 5
-_MANY_SHARE = 0.1
