@@ -12,7 +12,7 @@ from submitter.campaign.file import BenchmarkTable
 from submitter.errors import InputError
 from submitter.harness.plan import EngineSettings
 from submitter.model import Scenario
-from submitter.rulebook import Benchmark
+from submitter.rulebook_tables import Benchmark
 
 _GREEDY = 'section "LLM Benchmarks": this benchmark uses greedy decoding'
 _LENGTH = 'section "LLM Benchmarks": the maximum output length is the reference\'s (table "max_new_tokens")'

@@ -21,7 +21,8 @@ from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings
 from submitter.manifest import ManifestFullRun
 from submitter.model import Division, Mode, Scenario
-from submitter.rulebook import Benchmark, Rulebook, load_rulebook
+from submitter.rulebook import Rulebook, load_rulebook
+from submitter.rulebook_tables import Benchmark
 
 # For loading the engine, scoring and assembling; used only to estimate the time of the whole campaign.
 OVERHEAD_S = 60.0

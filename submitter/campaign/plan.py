@@ -15,7 +15,8 @@ from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.model import Mode, Scenario
 from submitter.quantize import check_scales
 from submitter.record import DatasetFacts, ModelFacts
-from submitter.rulebook import Rulebook, Target, load_rulebook
+from submitter.rulebook import Rulebook, load_rulebook
+from submitter.rulebook_tables import Target
 from submitter.weights import checkpoint_sha256
 
 

@@ -23,7 +23,8 @@ from submitter import plugins
 from submitter.errors import InputError
 from submitter.logs import AccuracyEntry, DetailLog
 from submitter.model import Mode, Scenario
-from submitter.rulebook import ComplianceTest, Rulebook
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import ComplianceTest
 
 
 @dataclass(frozen=True, kw_only=True)

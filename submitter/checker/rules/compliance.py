@@ -10,7 +10,8 @@ from submitter.checker.rules._shared import differences
 from submitter.compliance import Reason, Verdict, not_in_force, test01, verify_text
 from submitter.layout import VERIFY_ACCURACY
 from submitter.quoting import shown
-from submitter.rulebook import ComplianceTest, Rulebook
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import ComplianceTest
 from submitter.submission.accuracy_text import last_value, lines_of
 from submitter.submission.files import Unavailable, Unreadable
 from submitter.submission.runs import ComplianceRun
