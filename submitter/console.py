@@ -1,6 +1,6 @@
-"""How runs and tables look: drawn by rich on a terminal, and plain lines in a file or a pipe.
+"""Shows runs and tables: drawn with rich on a terminal, as plain lines in a file or a pipe.
 
-The plain table is not rich's, which would fit it into 80 columns: here no cell is wrapped or cut, and no line ends in
+The plain table is our own, because rich would fit it into 80 columns. Ours wraps or cuts no cell, and no line ends in
 blanks.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from submitter.model import Scenario
+from submitter.units import S_PER_H, S_PER_MIN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,27 +27,27 @@ _STYLES = {"VALID": "green", "INVALID": "red", "pass": "green", "fail": "red"}
 def duration(seconds: float) -> str:
     """`45 s`, `12 min 30 s`, `1 h 05 min`."""
     whole = max(0, round(seconds))
-    if whole < 60:
+    if whole < S_PER_MIN:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < S_PER_H:
+        return f"{whole // S_PER_MIN} min {whole % S_PER_MIN:02d} s"
+    return f"{whole // S_PER_H} h {whole % S_PER_H // S_PER_MIN:02d} min"
 
 
 def margins(value: float, lower: float | None, upper: float | None) -> str:
-    """How far a value is from its limits, in percent of them; empty where it has none."""
-    told = []
+    """How far a value is from its limits, in percent of the limit; empty if it has none."""
+    parts = []
     if lower:
         share = (value / lower - 1) * 100
-        told.append(f"at least {lower:.6g}: {abs(share):.2f} % {'above' if value >= lower else 'SHORT OF IT'}")
+        parts.append(f"at least {lower:.6g}: {abs(share):.2f} % {'above' if value >= lower else 'SHORT OF IT'}")
     if upper:
         share = (1 - value / upper) * 100
-        told.append(f"at most {upper:.6g}: {abs(share):.2f} % {'below' if value <= upper else 'OVER IT'}")
-    return f" ({'; '.join(told)})" if told else ""
+        parts.append(f"at most {upper:.6g}: {abs(share):.2f} % {'below' if value <= upper else 'OVER IT'}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def show_line(text: str, stream: TextIO, style: str = "") -> None:
-    """Write a line at once; on a terminal in a style of rich's, such as `red`."""
+    """Write a line and flush it; on a terminal in a style of rich, such as `red`."""
     console = _terminal(stream) if style else None
     if console is None:
         stream.write(text + "\n")
@@ -57,20 +58,20 @@ def show_line(text: str, stream: TextIO, style: str = "") -> None:
     console.print(Text(text, style), soft_wrap=True)
 
 
-def show_table(rows: Sequence[tuple[str, ...]], stream: TextIO) -> None:
-    """Write a table; the first row is the heading."""
+def show_table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], stream: TextIO) -> None:
+    """Write a table. Every row has as many cells as the heading."""
     console = _terminal(stream)
     if console is None:
-        stream.write(_plain_table(rows) + "\n")
+        stream.write(_plain_table([heading, *rows]) + "\n")
         return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for cell in rows[0]:
+    for cell in heading:
         table.add_column(Text(cell))
-    for row in rows[1:]:
+    for row in rows:
         table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
     console.print(table)
 
@@ -82,7 +83,7 @@ def _plain_table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _terminal(stream: TextIO) -> Console | None:
-    """rich's console where the stream is a terminal on which a line can be drawn again; else None."""
+    """A rich console if the stream is a terminal that can redraw a line; else None."""
     if not stream.isatty():
         return None
     from rich.console import Console
@@ -94,19 +95,20 @@ def _terminal(stream: TextIO) -> Console | None:
 class ConsoleWatcher:
     """Shows a session's events: samples done of total, tokens/s, p99 TTFT and TPOT so far, time left.
 
-    On a terminal the run under way is a bar, drawn when an event comes and not between events; `close` takes it away.
-    Elsewhere it is a line every 15 s.
+    On a terminal it draws a bar for the current run, with each event and not between events; `close` removes the bar.
+    Elsewhere it writes a line every 15 s.
     """
 
     def __init__(self, stream: TextIO, runs: Sequence[RunPlan]) -> None:
-        """`runs` are all that are still to come."""
+        """`runs` are all runs to come, for the estimate of the time that is left."""
         self._stream = stream
         self._console = _terminal(stream)
         self._bar: Progress | None = None
-        self._to_come_s = {run.folder: run.expected_s for run in runs}
+        self._pending_s = {run.folder: run.expected_s for run in runs}
         self._began_s = self._shown_s = time.monotonic()
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
+        """Show an event; `submitter.campaign.CampaignWatcher` lists the kinds and their facts."""
         if kind == "loading":
             self._draw(f"engine   loading {facts['engine']} ...")
         elif kind == "ready":
@@ -115,41 +117,40 @@ class ConsoleWatcher:
             self._run_event(kind, run, facts)
 
     def close(self) -> None:
-        """Leave only whole lines behind."""
+        """Remove the bar, so that only complete lines stay on the terminal."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
     def _run_event(self, kind: str, run: RunPlan, facts: dict[str, Any]) -> None:
         if kind in ("kept", "finished"):
-            self._to_come_s.pop(run.folder, None)
+            self._pending_s.pop(run.folder, None)
         if kind == "kept":
             self._line(f"{run.label:<21} kept: finished before with the same settings")
         elif kind == "run":
             self._began_s = self._shown_s = time.monotonic()
-            self._under_way(f"{run.label:<21} about {duration(run.expected_s)} ...", 0, run.expected_samples)
+            self._show_progress(f"{run.label:<21} about {duration(run.expected_s)} ...", 0, run.expected_samples)
         elif kind == "progress":
             now_s = time.monotonic()
             if self._console or now_s - self._shown_s >= _PLAIN_EVERY_S:
                 self._shown_s = now_s
                 total = max(run.expected_samples, facts["issued"])
-                self._under_way(self._progress(run, facts, total, now_s - self._began_s), facts["done"], total)
+                text = self._progress_text(run, facts, total, now_s - self._began_s)
+                self._show_progress(text, facts["done"], total)
         elif kind == "finished":
             rate = facts["tokens"] / facts["seconds"] if facts["seconds"] else 0.0
             self._line(f"{run.label:<21} {facts['done']} samples in {duration(facts['seconds'])}, {rate:,.0f} tokens/s")
 
-    def _progress(self, run: RunPlan, facts: dict[str, Any], total: int, elapsed_s: float) -> str:
+    def _progress_text(self, run: RunPlan, facts: dict[str, Any], total: int, elapsed_s: float) -> str:
         parts = [f"{run.label:<21} {facts['done']}/{total}", f"{facts['tokens'] / elapsed_s:,.0f} tokens/s"]
         if run.scenario is not Scenario.OFFLINE and facts["ttft_p99_ms"] is not None:
             parts.append(f"p99 TTFT {facts['ttft_p99_ms']:.0f} ms TPOT {facts['tpot_p99_ms']:.1f} ms")
         left_s = (total - facts["done"]) * elapsed_s / facts["done"] if facts["done"] else run.expected_s
-        others_s = sum(self._to_come_s.values()) - run.expected_s
-        parts.append(
-            f"{duration(left_s)} left" + (f", all {duration(left_s + max(0.0, others_s))}" if others_s > 0 else "")
-        )
+        others_s = sum(self._pending_s.values()) - run.expected_s
+        parts.append(f"{duration(left_s)} left" + (f", all {duration(left_s + others_s)}" if others_s > 0 else ""))
         return "  ".join(parts)
 
-    def _under_way(self, text: str, done: int, total: int) -> None:
+    def _show_progress(self, text: str, done: int, total: int) -> None:
         if self._console:
             self._draw(text, done, total)
         else:

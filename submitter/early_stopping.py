@@ -1,8 +1,8 @@
-"""LoadGen's early stopping from first principles: how many queries over the limit a run of a length may have.
+"""LoadGen's early stopping from first principles: how many queries of a run may be over the latency limit.
 
-A run's queries are taken for independent, each over the limit with an unknown probability. The run passes where, if
-that probability were as high as the percentile allows (1 % at the 99th), so few over the limit would be seen with a
-chance below 1 % only. Queries over the limit are then rare enough with 99 % confidence, and not only in this run.
+The queries are taken as independent, each over the limit with the same unknown probability. Suppose that it is as high
+as the percentile allows (1 % at the 99th). The run passes if so few queries over the limit would then be seen with a
+probability below 1 %. So queries over the limit are rare enough with 99 % confidence, and not only in this run.
 
 Source: inference_rules.adoc, appendix Early Stopping Criterion; LoadGen's early_stopping.cc and results.cc
 (mlcommons/inference b66003e1). LoadGen uses the same confidence in every scenario, and no tolerance.
@@ -14,16 +14,17 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
-# As LoadGen computes it: 1 - 0.99 is not the double 0.01.
-_CHANCE = 1 - 0.99
+# As LoadGen computes it: in double precision 1 - 0.99 is not 0.01.
+_SIGNIFICANCE = 1 - 0.99
 _NEGLIGIBLE = 1e-17
 
 
-def chance_of_so_few(queries: int, over_limit: int, percentile: float) -> float:
-    """The probability of at most so many over the limit, if each query is with the probability 1 - percentile.
+def lower_tail(queries: int, over_limit: int, percentile: float) -> float:
+    """The probability that at most `over_limit` of `queries` are over the limit, each with probability 1 - percentile.
 
-    The binomial distribution's lower tail: its last term, and the terms before it as ratios to that, which fall as
-    long as fewer are over the limit than are expected: 0 <= over_limit < queries * (1 - percentile).
+    This is the lower tail of the binomial distribution. Its last term is computed first, and the terms before it as
+    ratios to it. These decrease if fewer queries are over the limit than expected, which is required:
+    0 <= over_limit < queries * (1 - percentile).
     """
     within = queries - over_limit
     log_last = (
@@ -44,15 +45,18 @@ def chance_of_so_few(queries: int, over_limit: int, percentile: float) -> float:
 
 
 def passes(queries: int, over_limit: int, percentile: float) -> bool:
-    """Whether early stopping is met. `percentile` is a fraction, such as 0.99; over the limit is what is longer."""
+    """Whether a run meets early stopping if `over_limit` of its `queries` are longer than the limit.
+
+    `percentile` is a fraction, such as 0.99.
+    """
     if over_limit >= queries * (1 - percentile):
-        return False  # as many as are expected where the percentile is at the limit: far too likely
-    return chance_of_so_few(queries, over_limit, percentile) < _CHANCE
+        return False  # as many as expected with the percentile at the limit: far too likely
+    return lower_tail(queries, over_limit, percentile) < _SIGNIFICANCE
 
 
 def queries_needed(over_limit: int, percentile: float) -> int:
-    """The smallest number of queries with which a run passes that has `over_limit` over the limit among them."""
-    # What a share of 1 - percentile gives is too few: from there widen, then halve.
+    """The smallest number of queries with which a run passes, if `over_limit` of them are over the limit."""
+    # A share of exactly 1 - percentile never passes. Start there, widen the range, then halve it.
     fails = max(over_limit, int(over_limit / (1 - percentile)) - 1)
     step = max(64, fails // 8)
     while not passes(fails + step, over_limit, percentile):
@@ -63,7 +67,7 @@ def queries_needed(over_limit: int, percentile: float) -> int:
 
 
 def over_limit_allowed(queries: int, percentile: float) -> int | None:
-    """How many of so many queries may be over the limit; None where the queries are too few even with none."""
+    """How many of `queries` may be over the limit; None if the run is too short to pass even with none."""
     if not passes(queries, 0, percentile):
         return None
     counts = range(1, int(queries * (1 - percentile)) + 1)
@@ -71,9 +75,9 @@ def over_limit_allowed(queries: int, percentile: float) -> int | None:
 
 
 def queries_needed_at_share(share: float, percentile: float, at_most: int) -> int | None:
-    """How many queries a run needs whose queries go on being over the limit in this share.
+    """How many queries a run needs to pass if this share of its queries is over the limit.
 
-    None where more than `at_most` would be needed, as it is for every share of 1 - percentile or more.
+    None if it needs more than `at_most`, which is always so for a share of 1 - percentile or more.
     """
     if share >= 1 - percentile:
         return None
@@ -93,9 +97,9 @@ def queries_needed_at_share(share: float, percentile: float, at_most: int) -> in
 
 @dataclass(frozen=True)
 class Estimate:
-    """A percentile's estimate in SingleStream and MultiStream: the `rank`th highest latency, 1 being the highest.
+    """The estimate of a percentile in SingleStream and MultiStream: the `rank`th highest latency, 1 being the highest.
 
-    `minimum` is the number of queries from which on there is an estimate; with fewer, `rank` is None.
+    An estimate needs at least `minimum` queries; with fewer, `rank` is None.
     """
 
     rank: int | None
@@ -103,9 +107,9 @@ class Estimate:
 
 
 def estimate(queries: int, percentile: float) -> Estimate:
-    """Which of a run's latencies bounds the percentile from above, with the same confidence.
+    """Which of a run's latencies is the upper bound of the percentile, with the same confidence.
 
-    Were the limit just below that latency, the run would still pass; it is the lowest latency of which that is true.
+    It is the lowest latency of which this is true: with a limit just below it, the run would still pass.
     """
     minimum = queries_needed(1, percentile)
     if queries < minimum:

@@ -1,6 +1,7 @@
-"""The manifest of a tree we assembled: what each result is made of, and every file's hash.
+"""The manifest of an assembled tree: the runs of each result, and the hash of every file.
 
-It is ours, not MLCommons': `layout.manifest` says where it lies. A stranger's tree has none, and needs none.
+It is our own addition, not part of MLCommons' format; `layout.manifest` gives its path. Other submitters' trees have
+none and need none.
 """
 
 from __future__ import annotations
@@ -12,39 +13,39 @@ from submitter.strict_record import StrictRecord
 
 
 class ManifestFullRun(StrictRecord):
-    """How to make the real submission that a smoke tree only previews."""
+    """How to make the full submission that a smoke tree previews."""
 
     command: str
     """As a user types it."""
     expected_s: float
-    """How long it takes at the target rates, scoring and assembly included."""
+    """How long that takes at the target rates, in s, scoring and assembly included."""
 
 
 class ManifestResult(StrictRecord):
-    """One result and the runs it was made of."""
+    """One result and its runs."""
 
     path: str
     """The result's folder, relative to the folder that holds the divisions."""
     runs: dict[str, RunRecord]
-    """By the run's mode."""
+    """The runs' records, by mode."""
     accuracy_target: dict[str, float] = Field(default_factory=dict)
-    """The lowest allowed value of each metric: the round's for an official benchmark, and for an open division's own
-    model what its campaign declares."""
+    """The lowest allowed value of each metric: that of the round for an official benchmark, that of the campaign for a
+    submitter's own model in the open division."""
     accuracy_log_sha256: str | None = None
-    """Of the untruncated log."""
+    """The SHA-256 of the untruncated log."""
 
 
 class Manifest(StrictRecord):
-    """What a tree is made of."""
+    """The contents of a tree."""
 
     version: int = 1
     submitter_version: str
-    """The version of this program that assembled it."""
+    """The version of submitter that assembled the tree."""
     round: str
     smoke: bool
-    """Whether its runs were short ones, which rehearse the process: it is a preview then, and no submission."""
+    """Whether its runs were short ones that rehearse the process. Then the tree is a preview and not a submission."""
     full_run: ManifestFullRun | None = None
-    """None where the tree is no preview, or its campaign names no full one."""
+    """None if the tree is not a preview, or if its campaign names no full campaign."""
     results: tuple[ManifestResult, ...]
     files: dict[str, str]
-    """The SHA-256 of every file but the manifest, by its path relative to the folder that holds the divisions."""
+    """The SHA-256 of every file except the manifest, by path relative to the folder that holds the divisions."""

@@ -1,4 +1,4 @@
-"""What one run leaves beside LoadGen's logs: `record.json`, written last and atomically. No record, no run."""
+"""The record of a finished run, `record.json`. It is written last and atomically: without a record there is no run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RECORD = "record.json"
 
 
 class DatasetFacts(StrictRecord):
-    """The data set as it was run: of a smoke run, the part that `sample_limit` left."""
+    """The data set of a run; with `sample_limit`, only its first samples."""
 
     name: str
     sample_count: int
     sha256: str
-    """Of the prompts' tokens and the references, as `harness.dataset` computes it; not of the file."""
+    """Over the prompts' tokens and the references, as `harness.dataset` computes it; not over the file."""
 
 
 class ModelFacts(StrictRecord):
@@ -37,7 +37,7 @@ class ModelFacts(StrictRecord):
 
 
 class RecordedMetric(StrictRecord):
-    """The figure of a performance run."""
+    """The metric of a performance run."""
 
     key: str
     """Its key in LoadGen's detail log."""
@@ -48,27 +48,27 @@ class RecordedMetric(StrictRecord):
 
 
 class Provenance(StrictRecord):
-    """What a run was made with beside its model and data set; empty where that is not known."""
+    """What a run was made with, apart from its model and data set. A field is empty if its value is not known."""
 
     tokenizer_sha256: str = ""
     """Over the names and hashes of the model's tokenizer files."""
     campaign_sha256: str = ""
-    """Of the campaign file."""
+    """Over the campaign file."""
     loadgen_sha256: str = ""
     """Over the files of the installed LoadGen."""
     host: dict[str, str] = Field(default_factory=dict)
-    """What `system.identity` returns: the host, without its name."""
+    """What `system.identity` returns: facts about the host, without its name."""
 
 
 class RunRecord(StrictRecord):
     """One finished LoadGen run.
 
-    Version 2 brought `environment` and `provenance`; records of version 1 have neither, and are read as well.
+    Version 2 added `environment` and `provenance`. Records of version 1 are still read.
     """
 
     version: int = 2
     smoke: bool
-    """Whether the campaign was a short rehearsal, of which no submission may be made."""
+    """Whether the run was part of a short rehearsal, which cannot be submitted."""
     round: str
     system: str
     """The system_desc_id."""
@@ -79,55 +79,58 @@ class RunRecord(StrictRecord):
     scenario: Scenario
     mode: Mode
     plan_sha256: str
-    """Equal for two runs that would measure the same thing (`SessionPlan.fingerprint`): then the run is kept."""
+    """`SessionPlan.fingerprint`: equal for two runs that measure the same thing. Then a finished run is kept."""
     engine: str
     engine_settings: dict[str, Any]
-    """All of engine.toml but the engine's name."""
+    """The content of engine.toml, except the engine's name."""
     dataset: DatasetFacts
     model: ModelFacts
     loadgen_version: str
-    """As LoadGen logged it: the version, and the commit it was built from."""
+    """As LoadGen logged it: its version, and the commit that it was built from."""
     packages: dict[str, str] = Field(default_factory=dict)
-    """The version of LoadGen's package and of each that the engine stands on."""
+    """The versions of LoadGen's package and of the packages that the engine uses."""
     environment: dict[str, str] = Field(default_factory=dict)
-    """The variables that matter to the engine, with secrets masked."""
+    """The environment variables that affect the engine, with secrets masked."""
     provenance: Provenance = Provenance()
     started_utc: str
     """ISO 8601, to the second."""
     duration_s: float
-    """LoadGen's whole test, from its start to its last log; the engine's loading is not in it."""
+    """How long LoadGen's test took, from its start to its last log; engine loading is not included."""
     sample_count: int
-    """Samples answered."""
+    """How many samples were answered."""
     token_count: int
-    """Tokens of all answers, the end tokens included."""
+    """How many tokens all answers have, end tokens included."""
     valid: bool | None = None
-    """Whether LoadGen calls the run VALID; None for an accuracy run, which it does not judge."""
+    """Whether LoadGen reported the run as VALID; None for an accuracy run, which LoadGen does not judge."""
     metric: RecordedMetric | None = None
-    """None unless it is a performance run whose log has it."""
+    """None unless this is a performance run whose log contains the metric."""
     files: dict[str, str] = Field(default_factory=dict)
-    """The SHA-256 of each file of the run's folder when the run ended, by the file's name."""
+    """The SHA-256 of each file in the run's folder at the end of the run, by file name."""
 
 
 def read_record(run_folder: Path) -> RunRecord:
-    """The record of a run folder; InputError if there is none or it is not one."""
+    """Read the record in a run's folder. InputError if it is missing or invalid."""
     path = run_folder / RECORD
     try:
         return RunRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise InputError(
-            f"{run_folder} holds no finished run", "run it again: a run without record.json never ended"
+            f"{run_folder} holds no finished run", "run it again: a run without record.json did not finish"
         ) from None
     except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is no run record: {str(error).splitlines()[0]}", "run it again") from None
+        raise InputError(f"{path} is not a run record: {str(error).splitlines()[0]}", "run it again") from None
 
 
 def write_json_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON so that a reader, or a crash, sees the whole file or none."""
+    """Write a JSON file as `write_atomically` does."""
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to the disk, and rename it into place."""
+    """Write a file so that it exists completely or not at all, also after a crash.
+
+    The content goes to a temporary file beside `path`, is flushed to the disk, and the file is renamed.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

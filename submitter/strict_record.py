@@ -1,4 +1,4 @@
-"""The base of every pydantic record of ours that a file or another process holds."""
+"""The base class of our pydantic records that are written to a file or sent to another process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class StrictRecord(BaseModel):
-    """Cannot be changed once made, and an unknown key is an error: a misspelt one must not be passed over."""
+    """An immutable record. An unknown key is an error, so that a misspelt one is not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

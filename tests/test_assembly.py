@@ -227,7 +227,7 @@ def test_a_smoke_tree_says_so_wherever_one_reads(work):
     assert len(readmes) == 4
     for path in readmes:
         assert path.read_text().splitlines()[0].startswith("SMOKE RUN")
-        assert "no submission" in path.read_text().splitlines()[0]
+        assert "not a submission" in path.read_text().splitlines()[0]
     manifest = Manifest.model_validate_json((tree / "open/Example/documentation/submitter_manifest.json").read_bytes())
     assert manifest.smoke
     assert manifest.full_run == full_run
@@ -248,18 +248,18 @@ RUN = f"runs/{SYSTEM}/{NAME}/Offline"
     ("name", "content", "message"),
     [
         (f"{RUN}/performance/record.json", None, "holds no finished run"),
-        (f"{RUN}/accuracy/record.json", b"{", "is no run record"),
+        (f"{RUN}/accuracy/record.json", b"{", "is not a run record"),
         (f"{RUN}/TEST06/record.json", None, "holds no finished run"),
         (f"{RUN}/TEST06/verify_accuracy.txt", None, r"verify_accuracy\.txt is missing"),
         (f"{RUN}/performance/mlperf_log_summary.txt", None, r"mlperf_log_summary\.txt is missing"),
         (f"{RUN}/performance/mlperf_log_detail.txt", b"better", r"mlperf_log_detail\.txt was changed after its run"),
-        (f"{RUN}/accuracy/mlperf_log_accuracy.json", b"[\n]\n", "score the run again|names the log"),
+        (f"{RUN}/accuracy/mlperf_log_accuracy.json", b"[\n]\n", "score the run again|states the SHA-256"),
         (f"{RUN}/accuracy/accuracy.txt", None, r"accuracy\.txt is missing"),
-        (f"{RUN}/accuracy/accuracy.txt", b"{'rouge1': 44.0}\n", r"names the log \(none\)"),
-        (f"{RUN}/accuracy/accuracy.txt", b"\xff\xfe\0", r"names the log \(none\)"),
+        (f"{RUN}/accuracy/accuracy.txt", b"{'rouge1': 44.0}\n", r"states the SHA-256 \(none\)"),
+        (f"{RUN}/accuracy/accuracy.txt", b"\xff\xfe\0", r"states the SHA-256 \(none\)"),
         ("measurements/Offline/user.conf", None, r"user\.conf is missing"),
         ("measurements/Offline/README.md", b" \n", r"README\.md is empty"),
-        ("measurements/Offline/measurements.json", b"[", r"measurements\.json is no JSON file"),
+        ("measurements/Offline/measurements.json", b"[", r"measurements\.json is not a JSON file"),
         ("measurements/Offline/measurements.json", b'{"retraining": "N"}', "input_data_types is missing"),
     ],
 )
@@ -282,10 +282,10 @@ def other_benchmark(work: Path, **changes: object) -> tuple[assembly.TreeBenchma
     ("change", "message"),
     [
         (lambda work: {"round": "v9.9"}, "unknown round 'v9.9'"),
-        (lambda work: {"submitter": "../Example"}, "is no folder name"),
-        (lambda work: {"system": ".."}, "is no folder name"),
+        (lambda work: {"submitter": "../Example"}, "is not a folder name"),
+        (lambda work: {"system": ".."}, "is not a folder name"),
         (lambda work: {"benchmarks": ()}, "nothing to assemble"),
-        (lambda work: {"benchmarks": other_benchmark(work, name="a/b")}, "is no folder name"),
+        (lambda work: {"benchmarks": other_benchmark(work, name="a/b")}, "is not a folder name"),
         (lambda work: {"benchmarks": other_benchmark(work, official_name="llama2-70")}, "unknown benchmark"),
         (lambda work: {"benchmarks": other_benchmark(work, official_name="llama3.1-8b")}, "is a run of official"),
         (lambda work: {"system_description": {**DESCRIPTION, "cooling": ""}}, "cooling is"),
@@ -293,7 +293,7 @@ def other_benchmark(work: Path, **changes: object) -> tuple[assembly.TreeBenchma
             lambda work: {"system_description": {**DESCRIPTION, "submitter": "Other"}},
             "has submitter Other, not Example",
         ),
-        (lambda work: {"documentation": work / "nowhere"}, "is no folder"),
+        (lambda work: {"documentation": work / "nowhere"}, "is not a folder"),
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused(change, message, work):
@@ -317,14 +317,14 @@ def test_a_link_in_the_documents_is_refused(work):
 def test_what_is_not_ours_is_never_replaced(work):
     (work / "tree").mkdir()
     (work / "tree" / "thesis.md").write_text("years of work")
-    with pytest.raises(InputError, match="holds no open/Example/documentation"):
+    with pytest.raises(InputError, match="has no open/Example/documentation"):
         assemble(work)
     (work / "tree" / "thesis.md").unlink()
     tree = assemble(work)
     stranger = tree / "open" / "Other" / "thesis.md"
     stranger.parent.mkdir()
     stranger.write_text("years of work")
-    with pytest.raises(InputError, match=r"holds open/Other/thesis\.md"):
+    with pytest.raises(InputError, match=r"has the file open/Other/thesis\.md"):
         assemble(work)
     assert stranger.read_text() == "years of work"
 
@@ -332,7 +332,7 @@ def test_what_is_not_ours_is_never_replaced(work):
 def test_a_link_in_the_place_of_the_tree_is_not_followed(work):
     (work / "elsewhere").mkdir()
     (work / "tree").symlink_to(work / "elsewhere")
-    with pytest.raises(InputError, match="exists and is no folder"):
+    with pytest.raises(InputError, match="exists and is not a folder"):
         assemble(work)
     assert list((work / "elsewhere").iterdir()) == []
 

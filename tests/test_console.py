@@ -15,7 +15,8 @@ from submitter import console
 from submitter.harness.plan import RunPlan
 from submitter.model import Mode, Scenario
 
-ROWS = [("benchmark", "result", ""), ("a [b] c", "1,234.00 Tokens/s", "VALID"), ("x" * 100, "", "INVALID")]
+HEADING = ("benchmark", "result", "")
+ROWS = [("a [b] c", "1,234.00 Tokens/s", "VALID"), ("x" * 100, "", "INVALID")]
 ESCAPE = "\x1b"
 PROGRESS = {"done": 25, "issued": 50, "tokens": 1000, "ttft_p99_ms": 12.3, "tpot_p99_ms": 4.56}
 
@@ -63,7 +64,7 @@ def session(watcher: console.ConsoleWatcher, run: RunPlan) -> None:
 
 def test_a_table_in_a_pipe_is_plain_and_whole() -> None:
     stream = io.StringIO()
-    console.show_table(ROWS, stream)
+    console.show_table(HEADING, ROWS, stream)
     assert stream.getvalue().splitlines() == [
         f"{'benchmark':<100}  result",
         f"{'-' * 100}  {'-' * 17}  -------",
@@ -73,17 +74,19 @@ def test_a_table_in_a_pipe_is_plain_and_whole() -> None:
 
 
 def test_a_table_on_a_terminal_has_colours_and_the_same_words(terminal: Terminal) -> None:
-    console.show_table(ROWS, terminal)
+    console.show_table(HEADING, ROWS, terminal)
     text = terminal.getvalue()
     assert re.search(r"\x1b\[32mVALID", text)
     assert re.search(r"\x1b\[31mINVALID", text)
     bare = re.sub(r"\x1b\[[\d;]*m", "", text)
-    assert [line.split() for line in bare.splitlines() if "─" not in line] == [" ".join(row).split() for row in ROWS]
+    assert [line.split() for line in bare.splitlines() if "─" not in line] == [
+        " ".join(row).split() for row in [HEADING, *ROWS]
+    ]
 
 
 def test_no_colour_where_none_is_wanted(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    console.show_table(ROWS, terminal)
+    console.show_table(HEADING, ROWS, terminal)
     assert "\x1b[3" not in terminal.getvalue()
 
 

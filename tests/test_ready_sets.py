@@ -11,7 +11,7 @@ import pytest
 from submitter import documents
 from submitter.campaign.file import BenchmarkTable
 from submitter.campaign.outline import engine_settings
-from submitter.campaign.settings import worked_out
+from submitter.campaign.settings import computed_settings
 from submitter.harness import engines
 from submitter.model import Mode, Scenario
 from submitter.rulebook import load_rulebook
@@ -56,7 +56,9 @@ def test_a_set(system: str, benchmark: str, scenario: Scenario) -> None:
 @pytest.mark.parametrize(("system", "benchmark", "scenario"), SETS)
 def test_its_loadgen_settings(system: str, benchmark: str, scenario: Scenario) -> None:
     """Of the scenario that LoadGen runs, with a target, and the length left to the rules."""
-    settings = worked_out(load_rulebook("v6.1"), benchmark, scenario, folder(system, benchmark, scenario) / "user.conf")
+    settings = computed_settings(
+        load_rulebook("v6.1"), benchmark, scenario, folder(system, benchmark, scenario) / "user.conf"
+    )
     assert settings.target_qps > 1
     assert settings.min_duration_ms == 600_000
     assert settings.expected_seconds(scenario, Mode.PERFORMANCE, 24576) >= 600

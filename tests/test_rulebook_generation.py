@@ -10,7 +10,8 @@ import pytest
 from official_constants import CHECKOUT, REFERENCE, needs_checkout
 
 from submitter.model import Scenario
-from submitter.rulebook import Benchmark, load_rulebook
+from submitter.rulebook import load_rulebook
+from submitter.rulebook_tables import Benchmark
 
 SUT = {"llama2-70b": "language/llama2-70b/SUT.py", "llama3.1-8b": "language/llama3.1-8b/SUT_VLLM.py"}
 SCORER = {"llama2-70b": "language/llama2-70b/evaluate-accuracy.py", "llama3.1-8b": "language/llama3.1-8b/evaluation.py"}

@@ -24,7 +24,8 @@ from official_constants import (
 )
 
 from submitter.model import Scenario
-from submitter.rulebook import Benchmark, Rulebook, load_rulebook, round_names
+from submitter.rulebook import Rulebook, load_rulebook, round_names
+from submitter.rulebook_tables import Benchmark
 
 # What of a benchmark is no constant of the official checker.
 ELSEWHERE = {"max_new_tokens", "min_new_tokens", "eos_token_id", "metric_divisor"}

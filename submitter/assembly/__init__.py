@@ -1,6 +1,7 @@
-"""From run folders to a submission tree, through the grammar of `layout`.
+"""Writes a submission tree from run folders, with the paths of `layout`.
 
-The tree is built beside its place and renamed into it: it is there whole or not at all, and the runs stay as they are.
+The tree is built in a temporary folder beside its target and then renamed: it is there as a whole or not at all. The
+run folders are not changed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ __all__ = ["AssemblyPlan", "TreeBenchmark", "assemble", "draft", "truncated"]
 
 
 def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
-    """Lay out the runs `<runs>/<system>/<benchmark>/<scenario>/<mode>/` as a tree of the plan's round at `target`.
+    """Write the runs `<runs>/<system>/<benchmark>/<scenario>/<mode>/` as a tree of the plan's round to `target`.
 
-    Returns `target`. An earlier tree of ours there is replaced as a whole. InputError if a run is not finished, was
-    changed since, or belongs to another plan, if a file is missing or a person's part of it empty, or if `target`
-    holds anything that is not ours; RunError if the tree cannot be written. In either case `target` stays as it was.
+    Returns `target`. A tree that was assembled there before is replaced as a whole. InputError if a run is not
+    finished, was changed since, or belongs to another plan, if a file is missing or still has a part to fill in, or if
+    `target` holds a file that was not assembled. RunError if the tree cannot be written. After an error `target` is
+    unchanged.
     """
     target = target.absolute()
     building, replaced = (target.with_name(f".{target.name}.{state}") for state in ("building", "replaced"))
@@ -30,7 +32,7 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
     check_plan(plan)
     try:
         if replaced.exists() and not target.exists():
-            replaced.rename(target)  # an earlier call was ended between its two renames
+            replaced.rename(target)  # an earlier call was interrupted between its two renames
         _check_replaceable(target, grammar.manifest(plan.division, plan.submitter))
         for stale in (building, replaced):
             if stale.exists():
@@ -49,35 +51,37 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
     except OSError as error:
         raise RunError(
             f"the tree {target} could not be written: {error.strerror or error} ({error.filename or target})",
-            "free some space or choose another folder, and assemble again; nothing was left half-written",
+            "free some space or choose another folder, and assemble again; no partial tree was left",
         ) from None
     return target
 
 
 def draft(target: Path, *, plan: AssemblyPlan) -> list[PurePosixPath]:
-    """Lay out at the new folder `target` all that a tree has without any run; returns the paths runs will add to it.
+    """Write everything of a tree except the runs' files to the new folder `target`; returns the paths of those files.
 
-    InputError as `assemble` raises it, but for the runs.
+    InputError as `assemble` raises it, except for the runs.
     """
     check_plan(plan)
     return TreeBuilder(target, layout_of(plan.round), plan).draft()
 
 
 def _check_replaceable(target: Path, manifest_path: PurePosixPath) -> None:
-    """InputError unless `target` is free, or a tree of ours that holds nothing else."""
+    """InputError unless `target` is missing or empty, or holds nothing but an assembled tree."""
     if not target.exists() and not target.is_symlink():
         return
     hint = "move it away, or assemble into another folder"
     if target.is_symlink() or not target.is_dir():
-        raise InputError(f"{target} exists and is no folder", hint)
+        raise InputError(f"{target} exists and is not a folder", hint)
     if not any(target.iterdir()):
         return
     try:
         manifest = Manifest.model_validate_json((target / manifest_path).read_bytes())
     except (OSError, ValueError):
-        raise InputError(f"{target} exists and holds no {manifest_path}, so it is not ours to replace", hint) from None
-    ours = {*manifest.files, str(manifest_path)}
+        raise InputError(
+            f"{target} exists and has no {manifest_path}, so it was not assembled by submitter", hint
+        ) from None
+    assembled = {*manifest.files, str(manifest_path)}
     for path in sorted(target.rglob("*")):
         relative = path.relative_to(target).as_posix()
-        if relative not in ours and (path.is_symlink() or not path.is_dir()):
-            raise InputError(f"{target} holds {relative}, which was not assembled, and would be lost", hint)
+        if relative not in assembled and (path.is_symlink() or not path.is_dir()):
+            raise InputError(f"{target} has the file {relative}, which was not assembled and would be lost", hint)

@@ -1,4 +1,4 @@
-"""What a tree is made of, and whether that fits together."""
+"""The plan of a tree: its contents, and the check that they are consistent."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class TreeBenchmark:
     """One benchmark of a tree."""
 
     name: str
-    """Of its results folder."""
+    """The name of its results folder."""
     official_name: str
-    """The round's benchmark that it was run as; in the open division it may differ from `name`."""
+    """The round's benchmark that it was run as. In the open division it may differ from `name`."""
     scenarios: tuple[Scenario, ...]
     measurements: Path
-    """Holds a folder for each scenario with `user.conf`, `measurements.json`, `README.md` and `engine.toml`."""
+    """A folder with one folder per scenario: `user.conf`, `measurements.json`, `README.md` and `engine.toml`."""
     accuracy_target: Mapping[str, float] = field(default_factory=dict)
     """The lowest allowed value of each metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssemblyPlan:
-    """What the tree of one submitter and one system is made of, beside the runs."""
+    """The contents of the tree of one submitter and one system, apart from the runs."""
 
     round: str
     division: Division
@@ -41,21 +41,21 @@ class AssemblyPlan:
     system: str
     """The system_desc_id."""
     system_description: Mapping[str, object]
-    """Complete: what the round's `systems/<system>.json` must hold."""
+    """All fields of the round's `systems/<system>.json`."""
     benchmarks: tuple[TreeBenchmark, ...]
     command: str
-    """What made the runs, as a user types it."""
+    """The command that made the runs, as a user types it."""
     smoke: bool = False
-    """Whether the runs may be short ones: then the tree says of itself that it is a preview."""
+    """Whether the runs may be short ones. The tree is then marked as a preview."""
     full_run: ManifestFullRun | None = None
     """How to make the submission that a smoke tree previews."""
     documentation: Path | None = None
-    """A folder whose files become the submitter's documentation."""
+    """A folder whose files are copied as the submitter's documentation."""
     source: Path | None = None
-    """A folder of code, copied for each benchmark."""
+    """A folder of code that is copied for each benchmark."""
     runs_round: str | None = None
-    """The round that the runs were made for, where it is another: whoever sets it has seen that their logs are right
-    for `round`, too."""
+    """The round that the runs were made for, if it is not `round`. Whoever sets it has verified that the logs fit
+    `round` too."""
 
 
 def check_plan(plan: AssemblyPlan) -> None:
@@ -63,12 +63,12 @@ def check_plan(plan: AssemblyPlan) -> None:
     book = load_rulebook(plan.round)
     for what, name in (("submitter", plan.submitter), ("system", plan.system)):
         if not _NAME.fullmatch(name):
-            raise InputError(f"{what} '{name}' is no folder name", "use letters, digits and . _ + -")
+            raise InputError(f"{what} '{name}' is not a folder name", "use letters, digits and . _ + -")
     if not plan.benchmarks or not all(benchmark.scenarios for benchmark in plan.benchmarks):
         raise InputError("there is nothing to assemble", "name at least one benchmark and one scenario of it")
     for benchmark in plan.benchmarks:
         if not _NAME.fullmatch(benchmark.name):
-            raise InputError(f"benchmark '{benchmark.name}' is no folder name", "use letters, digits and . _ + -")
+            raise InputError(f"benchmark '{benchmark.name}' is not a folder name", "use letters, digits and . _ + -")
         book.benchmark(benchmark.official_name)
         if benchmark.name != benchmark.official_name and plan.division is not Division.OPEN:
             raise InputError(
@@ -76,8 +76,8 @@ def check_plan(plan: AssemblyPlan) -> None:
                 f"only an open submission may map its own model to {benchmark.official_name}",
             )
     system.validate(dict(plan.system_description), f"the description of system {plan.system}")
-    for key, wanted in (("division", str(plan.division)), ("submitter", plan.submitter)):
-        if str(plan.system_description[key]).lower() != wanted.lower():
+    for key, required in (("division", str(plan.division)), ("submitter", plan.submitter)):
+        if str(plan.system_description[key]).lower() != required.lower():
             raise InputError(
-                f"the description of system {plan.system} has {key} {plan.system_description[key]}, not {wanted}"
+                f"the description of system {plan.system} has {key} {plan.system_description[key]}, not {required}"
             )

@@ -1,4 +1,4 @@
-"""A tree in the making: which file of a run or of the submitter's goes where."""
+"""Builds a tree: copies each file of the runs and of the submitter to its path, and writes the manifest."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from submitter.manifest import Manifest, ManifestResult
 from submitter.model import Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.units import BYTES_PER_MIB
 from submitter.version import VERSION
 
-# What the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps of a log at either end.
+# How much the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps at either end of a log.
 TRUNCATED_BYTES = 4096
 
 _SMOKE_LINE = (
-    "SMOKE RUN: shortened runs that rehearse the process; this is no submission, and its figures mean nothing."
+    "SMOKE RUN: shortened runs that rehearse the process; this is not a submission, and its figures mean nothing."
 )
 
 _LEFT_OUT = ("__pycache__", layout.AUDIT_CONFIG)
-# A person's documents are texts of some pages; what is larger is none, and is copied unread.
-_DOCUMENT_BYTES = 1 << 20
+# Documents are texts of a few pages. A larger file is something else and is not searched for parts to fill in.
+_DOCUMENT_BYTES = BYTES_PER_MIB
 
 
 def truncated(log: Path, max_bytes: int) -> bytes:
-    """An accuracy log as a submission carries it: whole if it is shorter than `max_bytes`, else its two ends."""
+    """An accuracy log as it is submitted: complete if it is shorter than `max_bytes`, else its beginning and end."""
     size_bytes = log.stat().st_size
     with log.open("rb") as file:
         if size_bytes < max_bytes:
@@ -43,7 +44,7 @@ def truncated(log: Path, max_bytes: int) -> bytes:
 
 
 def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
-    """Each file of a run's folder that is handed in, and its place."""
+    """The name of each file of a run's folder that is submitted, and its path in the tree."""
     for name in (layout.DETAIL_LOG, layout.SUMMARY_LOG):
         yield name, grammar.run(key, mode) / name
     if mode is Mode.ACCURACY:
@@ -58,7 +59,7 @@ def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> I
 
 
 class TreeBuilder:
-    """The tree of a plan, below `root`."""
+    """Builds the tree of a plan in the folder `root`."""
 
     def __init__(self, root: Path, grammar: Layout, plan: AssemblyPlan) -> None:
         self.root = root
@@ -67,22 +68,22 @@ class TreeBuilder:
         self.book = load_rulebook(plan.round)
 
     def build(self, runs: Path) -> None:
-        """All of it, from the runs below `runs`."""
-        results = [self._result(runs, benchmark, scenario) for benchmark, scenario in self._results()]
-        self._beside_results()
+        """Build the whole tree from the runs in `runs`."""
+        results = [self._write_result(runs, benchmark, scenario) for benchmark, scenario in self._results()]
+        self._write_submitter_files()
         self._write_manifest(results)
 
     def draft(self) -> list[PurePosixPath]:
-        """All but what runs leave; returns the paths of that."""
-        to_come = []
+        """Build everything but the runs' files; returns the paths of those, and of the manifest."""
+        run_files = []
         for benchmark, scenario in self._results():
             key = self._key(benchmark, scenario)
             self._copy_measurements(benchmark.measurements / scenario, key)
             audits = (audit.mode for audit in compliance.runs(self.book, benchmark.official_name))
             for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
-                to_come += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
-        self._beside_results()
-        return [*to_come, self.grammar.manifest(self.plan.division, self.plan.submitter)]
+                run_files += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
+        self._write_submitter_files()
+        return [*run_files, self.grammar.manifest(self.plan.division, self.plan.submitter)]
 
     def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
@@ -92,7 +93,8 @@ class TreeBuilder:
     def _key(self, benchmark: TreeBenchmark, scenario: Scenario) -> ResultKey:
         return ResultKey(self.plan.division, self.plan.submitter, self.plan.system, benchmark.name, scenario)
 
-    def _beside_results(self) -> None:
+    def _write_submitter_files(self) -> None:
+        """Write what belongs to no single result: system description, model mapping, code and documentation."""
         plan, grammar = self.plan, self.grammar
         owner = (plan.division, plan.submitter)
         description = json.dumps(dict(plan.system_description), indent=2) + "\n"
@@ -102,16 +104,17 @@ class TreeBuilder:
         if mapping:
             schema.validate(mapping, "model_mapping", layout.MODEL_MAPPING)
             self._write(grammar.model_mapping(*owner), (json.dumps(mapping, indent=2) + "\n").encode())
-        self._write(grammar.code(*owner) / layout.README, self._reproduce().encode("utf-8", "backslashreplace"))
+        readme = self._readme().encode("utf-8", "backslashreplace")
+        self._write(grammar.code(*owner) / layout.README, readme)
         if plan.source:
-            # Before v6.0 the code lies under the name that the results have, since then under the official one.
+            # Before v6.0 the code folder has the name of the results folder, since then that of the official benchmark.
             names = (b.official_name if grammar.nested else b.name for b in plan.benchmarks)
             for name in dict.fromkeys(names):
                 self._copy_folder(plan.source, grammar.implementation(*owner, name))
         if plan.documentation:
             self._copy_folder(plan.documentation, grammar.documentation(*owner), is_document=True)
 
-    def _result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
+    def _write_result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
         self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
@@ -124,7 +127,7 @@ class TreeBuilder:
             if mode is Mode.ACCURACY:
                 log_sha256 = _checked_accuracy(run)
             for name, destination in _run_files(self.grammar, self.book, key, mode):
-                source = _need(run / name)
+                source = _existing(run / name)
                 if mode is Mode.ACCURACY and name == layout.ACCURACY_LOG:
                     self._write(destination, truncated(source, self.book.round.accuracy_log_max_bytes))
                 else:
@@ -139,7 +142,7 @@ class TreeBuilder:
 
     def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
         record = read_record(run)
-        for what, found, wanted in (
+        for what, found, required in (
             ("round", record.round, self.plan.runs_round or self.plan.round),
             ("system", record.system, key.system),
             ("benchmark", record.benchmark, benchmark.name),
@@ -147,44 +150,46 @@ class TreeBuilder:
             ("scenario", record.scenario, key.scenario),
             ("mode", record.mode, mode),
         ):
-            if found != wanted:
-                raise InputError(f"{run} is a run of {what} {found}, not {wanted}", "repeat the run or mend the plan")
+            if found != required:
+                raise InputError(f"{run} is a run of {what} {found}, not {required}", "run it again or fix the plan")
         if record.smoke and not self.plan.smoke:
-            raise InputError(f"{run} is a smoke run, and a submission takes none", "make the full run")
+            raise InputError(f"{run} is a smoke run, which a submission may not contain", "make the full run")
         return record.model_copy(update={"round": self.plan.round})
 
     def _copy_measurements(self, folder: Path, key: ResultKey) -> None:
-        path = _need(folder / layout.MEASUREMENTS_JSON)
+        path = _existing(folder / layout.MEASUREMENTS_JSON)
         try:
             content = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
-            raise InputError(f"{path} is no JSON file") from None
+            raise InputError(f"{path} is not a JSON file") from None
         schema.validate(content, "measurements", str(path))
-        place = self.grammar.measurements(key)
+        measurements = self.grammar.measurements(key)
         for name, destination in (
-            (layout.USER_CONF, place / layout.USER_CONF),
+            (layout.USER_CONF, measurements / layout.USER_CONF),
             (layout.MEASUREMENTS_JSON, self.grammar.measurement_description(key)),
-            (layout.README, place / layout.README),
+            (layout.README, measurements / layout.README),
         ):
-            if not _need(folder / name).read_bytes().strip():
-                raise InputError(f"{folder / name} is empty", "the rules want it to say something")
+            if not _existing(folder / name).read_bytes().strip():
+                raise InputError(f"{folder / name} is empty", "fill it in: the rules require its content")
             _require_filled(folder / name)
             self._copy(folder / name, destination)
         if (folder / layout.ENGINE_TOML).is_file():
-            self._copy(folder / layout.ENGINE_TOML, place / layout.ENGINE_TOML)
+            self._copy(folder / layout.ENGINE_TOML, measurements / layout.ENGINE_TOML)
 
-    def _reproduce(self) -> str:
+    def _readme(self) -> str:
+        """The README of the code folder: how to repeat the runs."""
         plan = self.plan
         lines = [
             "# How these results were made",
             "",
-            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, by this command:",
+            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, with this command:",
             "",
             f"    {plan.command}",
             "",
-            f"`{self.grammar.manifest(plan.division, plan.submitter).name}` in the documentation names, for each run,",
-            "the packages with their versions, the data set and the model. Install those and give the command again.",
-            "Beside each result lie `user.conf`, LoadGen's settings, and `engine.toml`, the engine's.",
+            f"`{self.grammar.manifest(plan.division, plan.submitter).name}` in the documentation folder lists, for",
+            "each run, the packages with their versions, the data set and the model. Install them and run the command",
+            "again.",
+            "Each result comes with LoadGen's settings in `user.conf` and the engine's in `engine.toml`.",
         ]
         if plan.full_run:
             lines += ["", f"The full run takes about {plan.full_run.expected_s:.0f} s:"]
@@ -192,7 +197,7 @@ class TreeBuilder:
         return (f"{_SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
 
     def _write_manifest(self, results: Iterable[ManifestResult]) -> None:
-        """Last of all: the hash of every file, each flushed to the disk before the tree gets its name."""
+        """Write the manifest, as the last file. Every file is flushed to the disk before the tree is renamed."""
         files = {}
         for path in sorted(self.root.rglob("*")):
             if path.is_file():
@@ -212,14 +217,14 @@ class TreeBuilder:
         write_json_atomically(path, manifest.model_dump(mode="json"))
 
     def _copy_folder(self, source: Path, destination: PurePosixPath, *, is_document: bool = False) -> None:
-        """Copy a folder's files, without hidden ones and leavings of a run; InputError for a link or an odd file."""
+        """Copy a folder, without hidden files and remains of a run. InputError for a link or a special file."""
         if not source.is_dir():
-            raise InputError(f"{source} is no folder")
+            raise InputError(f"{source} is not a folder")
         for path in sorted(source.iterdir()):
             if path.name.startswith(".") or path.name in _LEFT_OUT:
                 continue
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
-                raise InputError(f"{path} is a link or no plain file", "put a copy of the file there")
+                raise InputError(f"{path} is a link or a special file", "put a copy of the file there")
             if path.is_dir():
                 self._copy_folder(path, destination / path.name, is_document=is_document)
             else:
@@ -231,20 +236,20 @@ class TreeBuilder:
         if self.plan.smoke and source.name.lower().startswith("readme"):
             self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
-        path = self._place(destination)
+        path = self._new_file(destination)
         shutil.copyfile(source, path)
         shutil.copymode(source, path)
 
     def _write(self, destination: PurePosixPath, content: bytes) -> None:
-        self._place(destination).write_bytes(content)
+        self._new_file(destination).write_bytes(content)
 
-    def _place(self, destination: PurePosixPath) -> Path:
+    def _new_file(self, destination: PurePosixPath) -> Path:
         path = self.root / destination
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
 
-def _need(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise InputError(f"{path} is missing")
     return path
@@ -256,20 +261,20 @@ def _require_filled(path: Path) -> None:
 
 
 def _checked_accuracy(run: Path) -> str:
-    """The SHA-256 of the untruncated log; InputError unless accuracy.txt names it."""
-    text, log = _need(run / layout.ACCURACY_TEXT), _need(run / layout.ACCURACY_LOG)
+    """The SHA-256 of the untruncated log. InputError unless accuracy.txt states the same."""
+    text, log = _existing(run / layout.ACCURACY_TEXT), _existing(run / layout.ACCURACY_LOG)
     sha256 = sha256_of(log)
-    named = parse_accuracy_text(text.read_text("utf-8", errors="replace")).sha256
-    if named != sha256:
+    stated = parse_accuracy_text(text.read_text("utf-8", errors="replace")).sha256
+    if stated != sha256:
         raise InputError(
-            f"{text} names the log {named or '(none)'}, but {log.name} beside it is {sha256}", "score the run again"
+            f"{text} states the SHA-256 {stated or '(none)'}, but that of {log.name} is {sha256}", "score the run again"
         )
     return sha256
 
 
 def _check_unchanged(run: Path, record: RunRecord) -> None:
-    """InputError if a file that the record vouches for is not what the run wrote."""
+    """InputError if a file does not have the SHA-256 that the record lists."""
     for name, sha256 in record.files.items():
         path = run / name
         if path.is_file() and sha256_of(path) != sha256:
-            raise InputError(f"{path} was changed after its run", "repeat the run")
+            raise InputError(f"{path} was changed after its run", "run it again")

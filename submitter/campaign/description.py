@@ -1,4 +1,4 @@
-"""The campaign's system, as its submission describes it."""
+"""The description of the campaign's system, as it goes into the submission."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from submitter.errors import InputError
 
 
 def system_description(campaign: Campaign) -> dict[str, Any]:
-    """What the system's file says, and what the host says of the rest. InputError if that is not all, or not right."""
+    """The fields of the system's file, and of the host for the others. InputError if one is missing or wrong."""
     description = system.complete(system.read(campaign.system.description), system.describe())
     description |= {"submitter": campaign.submitter, "division": str(campaign.division)}
     if missing := system.missing(description):
         raise InputError(
             f"{campaign.system.description} lacks {', '.join(missing)}",
-            "only a person knows these: fill them in (submitter describe-system shows all)",
+            "fill these in: they cannot be detected (submitter describe-system shows all fields)",
         )
     for field, value in description.items():
         documents.require_filled(str(value), f"{campaign.system.description}: {field}")

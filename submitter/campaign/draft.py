@@ -1,4 +1,4 @@
-"""The tree before any run: which files it will have, and what the check would say of what is there already."""
+"""A draft of the submission tree: the files it will have, and what the check reports on those that exist already."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from submitter.checker import Finding, Severity
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """The tree to come."""
+    """The tree as it will be once the runs are finished."""
 
     files: tuple[str, ...]
-    """All its paths, relative to it."""
-    of_runs: frozenset[str]
-    """Those of them that runs leave."""
+    """The paths of all its files, relative to the tree."""
+    run_files: frozenset[str]
+    """Those of them that are written only after the runs: LoadGen's logs, scores, verifications and the manifest."""
     findings: tuple[Finding, ...]
-    """Errors and warnings of the check about what does not depend on runs."""
+    """The check's errors and warnings on everything that does not depend on runs."""
 
 
 def make_draft(plan: CampaignPlan) -> Draft:
-    """Lay the tree out without its runs, in a folder that is gone afterwards, and check it.
+    """Lay out the tree without its runs in a temporary folder, and check it.
 
-    InputError for what assembly would refuse.
+    InputError for anything that assembly would refuse.
     """
     with tempfile.TemporaryDirectory(prefix="submitter-draft-") as scratch:
         root = Path(scratch, "tree")
-        # A manifest would mark a smoke tree as one; without it, a short run's shortness is no question yet.
-        of_runs = assembly.draft(root, plan=replace(assembly_plan(plan), smoke=False))
-        there = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-        for path in of_runs:
+        # A smoke tree is recognised by its manifest, which a draft does not have: so it is checked as a full one.
+        run_files = assembly.draft(root, plan=replace(assembly_plan(plan), smoke=False))
+        present = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        for path in run_files:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
         report = checker.check(root, plan.book, jobs=1)
-    to_come = frozenset(map(str, of_runs))
-    # What is said of a run's file, or of a folder that holds nothing but a run's, waits for the run.
-    waits = to_come | {str(path.parent) for path in of_runs} - {str(Path(path).parent) for path in there}
-    findings = tuple(f for f in report.findings if f.severity is not Severity.NOTE and f.path not in waits)
-    return Draft(files=tuple(sorted(there | to_come)), of_runs=to_come, findings=findings)
+    later = frozenset(map(str, run_files))
+    # Findings on a run's file, or on a folder that holds nothing but a run's files, are due after the run.
+    not_yet = later | {str(path.parent) for path in run_files} - {str(Path(path).parent) for path in present}
+    findings = tuple(f for f in report.findings if f.severity is not Severity.NOTE and f.path not in not_yet)
+    return Draft(files=tuple(sorted(present | later)), run_files=later, findings=findings)

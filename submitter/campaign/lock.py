@@ -1,4 +1,4 @@
-"""One process at a time in a campaign's output folder."""
+"""The lock on a campaign's output folder: only one process at a time works in it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from submitter.errors import InputError
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Hold a campaign's output folder, made if need be, for this process alone; InputError if another one holds it.
+    """Lock a campaign's output folder, and create it if it is missing. InputError if another process holds the lock.
 
-    The system drops the lock when the process ends, however it ends.
+    The operating system releases the lock when the process ends, even if it crashes.
     """
     output.mkdir(parents=True, exist_ok=True)
     lock = FileLock(output / ".lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise InputError(f"another submitter is at work in {output}", "wait for it, or end it") from None
+        raise InputError(f"another submitter process is using {output}", "wait until it ends, or stop it") from None
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Finished runs for another round: whether their logs allow it, and why where not."""
+"""Finished runs used for another round, if their logs allow it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from submitter.rulebook import Rulebook, load_rulebook
 
 
 def for_round(plan: CampaignPlan, round_name: str) -> CampaignPlan:
-    """The plan with the rule book of another round; InputError that names all that speaks against it.
+    """The plan with the rule book of another round. InputError names every reason why the runs do not fit that round.
 
-    The seeds decide above all: each round has its own, LoadGen has them built in, and no later edit can change what
-    a run was made with.
+    The seeds are the usual reason: each round has its own, they are built into its LoadGen, and a finished run cannot
+    be given others.
     """
     book = load_rulebook(round_name)
     if book.name == plan.book.name:
@@ -25,7 +25,7 @@ def for_round(plan: CampaignPlan, round_name: str) -> CampaignPlan:
     reasons = list(dict.fromkeys(reason for benchmark in plan.benchmarks for reason in _reasons(plan, benchmark, book)))
     if reasons:
         raise InputError(
-            f"these runs cannot be laid out for round {book.name}: {'; '.join(reasons)}",
+            f"these runs cannot be used for round {book.name}: {'; '.join(reasons)}",
             f'run them again with round = "{book.name}" and mlcommons-loadgen {book.round.loadgen_versions[-1]}',
         )
     targets = {
@@ -58,23 +58,23 @@ def _reasons(plan: CampaignPlan, benchmark: BenchmarkPlan, book: Rulebook) -> li
                 log = read_detail(run.folder / DETAIL_LOG)
             except (OSError, LogFormatError) as error:
                 raise InputError(f"{run.folder / DETAIL_LOG} cannot be read: {error}", "run it again") from None
-            reasons += _of_log(log, book)
+            reasons += _log_mismatches(log, book)
             if run.mode is Mode.PERFORMANCE and plan.campaign.division is not Division.OPEN:
                 limits = rules.token_latency.get(run.scenario)
                 found = benchmark.settings[run.scenario, run.mode]
                 if limits and (found.ttft_limit_ns, found.tpot_limit_ns) != (limits.ttft_ns, limits.tpot_ns):
-                    reasons.append(f"{run.scenario} has other latency limits there")
+                    reasons.append(f"{run.scenario} has other latency limits in that round")
     return reasons
 
 
-def _of_log(log: DetailLog, book: Rulebook) -> list[str]:
+def _log_mismatches(log: DetailLog, book: Rulebook) -> list[str]:
     reasons = []
     for name, required in book.seeds:
         found = log[f"effective_{name}"]
         if found != required:
-            reasons.append(f"{name} is {found}, the round's is {required}")
+            reasons.append(f"{name} is {found}, the round requires {required}")
     version = str(log["loadgen_version"]).partition(" ")[0]
     if version not in book.round.loadgen_versions and not version.startswith(book.round.loadgen_versions_tolerated):
-        wanted = f"{book.round.loadgen_versions[0]} to {book.round.loadgen_versions[-1]}"
-        reasons.append(f"LoadGen is {version}, the round's are {wanted}")
+        required_versions = f"{book.round.loadgen_versions[0]} to {book.round.loadgen_versions[-1]}"
+        reasons.append(f"LoadGen is {version}, the round requires {required_versions}")
     return reasons

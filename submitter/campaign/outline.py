@@ -1,18 +1,17 @@
-"""What a campaign's files and its round say of each benchmark: the settings of the engine and of LoadGen.
+"""The outline of a benchmark: the settings of its engine and of LoadGen, from the campaign's files and the round.
 
-Neither the weights nor the samples are read, so an outline costs milliseconds, whatever their size.
+Neither weights nor samples are read, so an outline takes milliseconds whatever their size.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from submitter import compliance, layout
 from submitter.campaign.closed import require_reference
-from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, load_campaign, validated
+from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, load_campaign, read_toml, validated
 from submitter.campaign.settings import effective_settings
 from submitter.embedded.benchmark import EmbeddedBenchmark, load_benchmark, model_folder
 from submitter.errors import InputError
@@ -22,9 +21,10 @@ from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings
 from submitter.manifest import ManifestFullRun
 from submitter.model import Division, Mode, Scenario
-from submitter.rulebook import Benchmark, Rulebook, load_rulebook
+from submitter.rulebook import Rulebook, load_rulebook
+from submitter.rulebook_tables import Benchmark
 
-# Loading an engine, scoring and assembling, in s: only for the estimate of the whole.
+# For loading the engine, scoring and assembling; used only to estimate the time of the whole campaign.
 OVERHEAD_S = 60.0
 
 Settings = dict[tuple[Scenario, Mode], EffectiveSettings]
@@ -36,41 +36,42 @@ class BenchmarkOutline:
 
     table: BenchmarkTable
     official: str
-    """The round's benchmark that it is run as."""
+    """The name of the round's benchmark that it is run as."""
     rules: Benchmark
     embedded: EmbeddedBenchmark | None
-    """The benchmark that ships with us, where the model or the data set is its own."""
+    """The embedded benchmark, if the model or the data set is embedded."""
     model_folder: Path
     engine_plan: EnginePlan
     engines: dict[Scenario, EngineSettings]
+    """The content of each scenario's engine.toml."""
     audits: dict[Mode, compliance.AuditPlan]
-    """The compliance runs of each scenario."""
+    """The compliance runs, which are the same in every scenario."""
     settings: Settings
-    """LoadGen's, for each run."""
+    """LoadGen's settings for each run."""
     from_loadgen: bool
-    """Whether LoadGen itself gave them; else they are worked out from the rule book."""
+    """Whether the settings were read from LoadGen; if not, they were computed from the rule book."""
 
     @property
     def is_official(self) -> bool:
-        """Whether it is the round's own benchmark, not a submitter's model that is run as one."""
+        """Whether it is the round's benchmark itself, and not the submitter's own model run as that benchmark."""
         return self.official == self.table.name
 
     def expected_s(self, sample_count: int) -> float:
-        """How long its runs take at the target rates, on a data set of so many samples."""
+        """How long its runs take in all at the target rates, in s, on a data set of `sample_count` samples."""
         return sum(e.expected_seconds(scenario, mode, sample_count) for (scenario, mode), e in self.settings.items())
 
 
 def outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> BenchmarkOutline:
-    """InputError where the table, the scenarios' engine.toml and user.conf, and the round do not fit together."""
+    """Outline one benchmark. InputError if its table, engine.toml, user.conf and the round contradict each other."""
     where = f"{campaign.path}: benchmark '{table.name}'"
     embedded = load_benchmark() if EMBEDDED in (table.model, table.dataset) else None
     official = table.official or (embedded.official_benchmark if embedded else table.name)
     rules = book.benchmark(official)
     audits = {audit.mode: audit for audit in compliance.runs(book, official)}
     if Scenario.INTERACTIVE in table.scenarios and rules.loadgen_model_interactive is None:
-        raise InputError(f"{where}: round {book.name} has no {official} Interactive", "leave the scenario out")
+        raise InputError(f"{where}: round {book.name} has no {official} Interactive", "remove the scenario")
     if table.sample_limit is not None and not campaign.smoke:
-        raise InputError(f"{where}: sample_limit is for smoke runs", "remove it, or set smoke = true")
+        raise InputError(f"{where}: sample_limit is allowed in smoke runs only", "remove it, or set smoke = true")
     engines = {scenario: engine_settings(table, scenario) for scenario in table.scenarios}
     if campaign.division is not Division.OPEN:
         require_reference(table, rules, engines)
@@ -91,9 +92,9 @@ def outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Benchm
 
 
 def expected_full_run(campaign: Campaign) -> ManifestFullRun | None:
-    """The campaign that makes for real what a smoke campaign rehearses, and its time; None where it names none.
+    """The command and the time of the full campaign that a smoke campaign rehearses; None if it names none.
 
-    InputError where that campaign does not fit together, or its data set is missing.
+    InputError if the files of the full campaign contradict each other, or its data set is missing.
     """
     if not campaign.smoke or campaign.full_run is None:
         return None
@@ -107,7 +108,7 @@ def expected_full_run(campaign: Campaign) -> ManifestFullRun | None:
 
 
 def _sample_count(table: BenchmarkTable) -> int:
-    """How many samples its runs have, by the header of the data set."""
+    """How many samples the benchmark's runs use, from the header of the data set."""
     if table.sample_limit is not None:
         return table.sample_limit
     if table.dataset == EMBEDDED:
@@ -116,19 +117,14 @@ def _sample_count(table: BenchmarkTable) -> int:
 
 
 def user_conf(table: BenchmarkTable, scenario: Scenario) -> Path:
-    """The file of LoadGen's settings for a scenario."""
+    """The path of a scenario's user.conf, which holds LoadGen's settings."""
     return table.measurements / scenario / layout.USER_CONF
 
 
 def engine_settings(table: BenchmarkTable, scenario: Scenario) -> EngineSettings:
-    """`engine.toml` of a scenario; InputError if it is missing or has a key nobody knows."""
+    """The content of a scenario's engine.toml. InputError if the file is missing or has an unknown key."""
     path = table.measurements / scenario / layout.ENGINE_TOML
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing", "measurements/README.md says what it holds") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is no TOML file: {error}", "measurements/README.md says what it holds") from None
+    data = read_toml(path, "engine settings file", "measurements/README.md describes it")
     return validated(EngineSettings, data, str(path))
 
 
@@ -140,9 +136,9 @@ def _engine_plan(
     folder: Path,
     where: str,
 ) -> EnginePlan:
-    """What the engine is told of the model. The campaign's word counts, then the embedded benchmark's, then the rules'.
+    """The engine's plan. Values come from the campaign, else from the embedded benchmark, else from the round.
 
-    Where an answer ends is a model's own affair, so the rules speak for their own model only.
+    The end-of-sequence token depends on the model, so the round's is used only for the round's own model.
     """
     max_new_tokens = table.max_new_tokens or (embedded.max_new_tokens if embedded else rules.max_new_tokens)
     eos_token_id = table.eos_token_id
@@ -150,7 +146,7 @@ def _engine_plan(
         eos_token_id = embedded.eos_token_id if embedded else rules.eos_token_id if is_official else None
     if max_new_tokens is None or eos_token_id is None:
         missing = "max_new_tokens" if max_new_tokens is None else "eos_token_id"
-        raise InputError(f"{where} lacks {missing}", "its generation_config.json or the rules have it")
+        raise InputError(f"{where} lacks {missing}", "take it from the model's generation_config.json or the rules")
     return EnginePlan(
         model=str(folder),
         max_new_tokens=max_new_tokens,
@@ -162,7 +158,7 @@ def _engine_plan(
 def _settings(
     book: Rulebook, table: BenchmarkTable, official: str, audits: Mapping[Mode, compliance.AuditPlan]
 ) -> tuple[Settings, bool]:
-    """LoadGen's settings of each run of a benchmark, and whether LoadGen itself gave them."""
+    """LoadGen's settings for each run of a benchmark, and whether they were read from LoadGen."""
     settings: Settings = {}
     from_loadgen = True
     for scenario in table.scenarios:

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before the first long run, all of it at once."""
+"""Preflight: finds all problems that can be found before the first run, and reports them together."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import dataclass
 
 from submitter.campaign.draft import make_draft
 from submitter.campaign.plan import CampaignPlan
-from submitter.campaign.questions import QUESTIONS
+from submitter.campaign.preflight_checks import CHECKS
 from submitter.checker import Severity
 from submitter.errors import InputError, NotInstalledError, SubmitterError
 
 
 @dataclass(frozen=True)
-class Passed:
-    """A question that was answered well: what the command line prints."""
+class PassedCheck:
+    """A preflight check that found nothing wrong."""
 
-    question: str
-    answer: str
+    name: str
+    """Its name in `CHECKS`, or `tree`."""
+    summary: str
+    """What it found, in a few words."""
 
 
 class PreflightError(SubmitterError):
-    """Nothing was run, for all of these `problems`; message, hint and exit code are the first one's."""
+    """Nothing was run, because of these `problems`. Message, hint and exit code are those of the first."""
 
     def __init__(self, problems: tuple[SubmitterError, ...]) -> None:
         first, *others = problems
@@ -32,11 +34,11 @@ class PreflightError(SubmitterError):
 
 
 def require_preflight(
-    plan: CampaignPlan, on_outcome: Callable[[Passed | SubmitterError], None], *, needs_all: bool = True
+    plan: CampaignPlan, on_outcome: Callable[[PassedCheck | SubmitterError], None], *, needs_all: bool = True
 ) -> None:
-    """Ask every question, `on_outcome` getting each answer; PreflightError with all that is wrong.
+    """Make every check and give each outcome to `on_outcome`. PreflightError with all problems, if there are any.
 
-    Unless it `needs_all`, what is only not installed here does not count as wrong.
+    Without `needs_all`, it is no problem if LoadGen or an engine is not installed on this machine.
     """
     problems = []
     for outcome in preflight(plan):
@@ -47,18 +49,18 @@ def require_preflight(
         raise PreflightError(tuple(problems))
 
 
-def preflight(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
-    """Ask every question; yields what passed and what is wrong, so that a user fixes all of it at once."""
+def preflight(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:
+    """Make every check. Yields the passed checks and all problems, so that a user can fix them together."""
     wrong = set()
-    for name, question in QUESTIONS.items():
+    for name, check in CHECKS.items():
         try:
-            answer = question(plan)
+            summary = check(plan)
         except SubmitterError as error:
             wrong.add(error.message)
             yield error
         else:
-            if answer:
-                yield Passed(name, answer)
+            if summary:
+                yield PassedCheck(name, summary)
     try:
         yield from _tree(plan)
     except SubmitterError as error:
@@ -66,16 +68,16 @@ def preflight(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
             yield error
 
 
-def _tree(plan: CampaignPlan) -> Iterator[Passed | SubmitterError]:
-    """What the check would already reject: the same rules, applied to the tree without its runs."""
+def _tree(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:
+    """What `submitter check` reports already: its rules, applied to the tree without the runs."""
     draft = make_draft(plan)
     errors = [finding for finding in draft.findings if finding.severity is Severity.ERROR]
     for finding in errors:
         required = f": {finding.required}" if finding.required else ""
         yield InputError(
-            f"the check would say: {finding.path}: {finding.message}{required} ({finding.rule})", finding.hint
+            f"the check reports {finding.path}: {finding.message}{required} ({finding.rule})", finding.hint
         )
     if not errors:
         warnings = "".join(f"; warning {f.rule}: {f.path}: {f.message}" for f in draft.findings)
-        told = f"{len(draft.files)} files, {len(draft.of_runs)} of them from runs, and the check objects to none"
-        yield Passed("tree", told + warnings)
+        files = f"{len(draft.files)} files, {len(draft.run_files)} of them from runs; the check finds no error"
+        yield PassedCheck("tree", files + warnings)

@@ -1,4 +1,4 @@
-"""Makes the runs of a plan, and the record of each that has finished."""
+"""Makes the runs of a plan and writes the record of each finished run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 from functools import partial
 from typing import Any
 
+from submitter.campaign.file import Campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, environment, loadgen
@@ -31,7 +32,7 @@ JOURNAL = "journal.jsonl"
 
 
 def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> bool:
-    """Whether a finished run measured just what this one would."""
+    """Whether the run has been made already, with the same settings, data set, model and engine."""
     if not (run.folder / RECORD).is_file():
         return False
     return read_record(run.folder).plan_sha256 == _fingerprint(benchmark, session, run)
@@ -49,45 +50,51 @@ def make_runs(
     scenario: Scenario | None = None,
     mode: Mode | None = None,
 ) -> None:
-    """Make every run that has no record yet, or all with `rerun`; of one scenario or mode only where it is given.
+    """Make every run that is not finished yet, or all with `rerun`; only those of `scenario` and `mode`, if given.
 
-    Whoever calls it holds the campaign's lock (`locked`).
+    The caller holds the campaign's lock (`locked`). Runs that are finished stay, also when a later one fails.
 
-    NotInstalledError if LoadGen or the engine is not there, InputError if the campaign has no such run or the engine
-    does not take its settings, RunError if a run fails; those that finished before stay.
+    NotInstalledError if LoadGen or the engine is not installed, InputError if the campaign has no such run or the
+    engine refuses its settings, RunError if a run fails.
     """
-    if not any(scenario in (None, run.scenario) and mode in (None, run.mode) for *_, run in plan.runs):
+
+    def is_chosen(run: RunPlan) -> bool:
+        return scenario in (None, run.scenario) and mode in (None, run.mode)
+
+    if not any(is_chosen(run) for *_, run in plan.runs):
         known = ", ".join(dict.fromkeys(run.label for *_, run in plan.runs))
         raise InputError(f"the campaign has no run {' '.join(filter(None, (scenario, mode)))}", f"it has: {known}")
-    limits = Limits(plan.campaign.limits.start_s, plan.campaign.limits.stall_s)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
-            todo = []
-            for run in session.runs:
-                if scenario not in (None, run.scenario) or mode not in (None, run.mode):
-                    continue
+            pending = []
+            for run in filter(is_chosen, session.runs):
                 if not rerun and _is_finished(benchmark, session, run):
                     watcher.event("kept", run, {})
                 else:
-                    todo.append(run)
-            if not todo:
+                    pending.append(run)
+            if not pending:
                 continue
-            _journal(plan, "session", runs=[run.label for run in todo])
+            _journal(plan, "session", runs=[run.label for run in pending])
             try:
                 run_session(
-                    session.model_copy(update={"runs": tuple(todo)}),
-                    plan.campaign.output / "engine" / benchmark.table.name,
-                    limits,
+                    session.model_copy(update={"runs": tuple(pending)}),
+                    plan.campaign.engine_folder / benchmark.table.name,
+                    waiting_limits(plan.campaign),
                     watcher,
-                    partial(_keep, plan, benchmark, session),
+                    partial(_write_record, plan, benchmark, session),
                 )
             except BaseException as error:
                 _journal(plan, "ended", why=f"{type(error).__name__}: {error}")
                 raise
 
 
-def _keep(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, done: Finished) -> None:
-    """Write the record, the last file of the run, and give the folder its name."""
+def waiting_limits(campaign: Campaign) -> Limits:
+    """How long a session of the campaign waits, as the harness takes it."""
+    return Limits(campaign.limits.start_s, campaign.limits.stall_s)
+
+
+def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: SessionPlan, done: Finished) -> None:
+    """Write the record, which is the last file of a run, and give the folder its final name."""
     run = done.run
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")

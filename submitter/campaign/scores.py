@@ -1,4 +1,4 @@
-"""What the accuracy runs of a campaign score, and whether its compliance runs passed."""
+"""Scores the accuracy runs of a campaign and verifies its compliance runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from submitter.record import read_record, write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class MetricScore:
-    """One metric of an accuracy run, in the unit that `scoring.Accuracy` gives it, and what it must be."""
+    """One metric of an accuracy run with its limits; `scoring.Accuracy` gives the units."""
 
     name: str
-    """The official one, such as `rouge1`."""
+    """The official name, such as `rouge1`."""
     value: float
     lower: float | None
-    """The lowest allowed value; None where there is no such limit."""
+    """The lowest allowed value; None if there is no such limit."""
     upper: float | None
-    """The highest allowed value; None where there is no such limit."""
+    """The highest allowed value; None if there is no such limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class ScenarioScore:
     """All metrics of one accuracy run."""
 
     benchmark: str
-    """As the campaign calls it."""
+    """Its name in the campaign."""
     scenario: Scenario
     metrics: tuple[MetricScore, ...]
 
@@ -41,19 +41,19 @@ class ScenarioScore:
 def score_campaign(
     campaign: CampaignSource, on_scored: Callable[[ScenarioScore], None] = lambda _: None
 ) -> tuple[ScenarioScore, ...]:
-    """Score every accuracy run of a campaign, and verify its compliance runs; the runs' folders get the outcome.
+    """Score every accuracy run of a campaign and verify its compliance runs. The results go into the runs' folders.
 
-    `campaign` is a campaign, or the path of its file. `on_scored` is called for each scenario as soon as it has its
-    scores. A run that was scored before is not scored again.
+    `campaign` is a campaign, or the path of its file. `on_scored` is called with the scores of each scenario as soon as
+    they are known. A run that was scored before is not scored again.
 
-    InputError if the campaign, its files or the round do not fit together, or a run is missing, was changed, or its
-    accuracy log is damaged. NotInstalledError and RunError as `scoring.score` raises them.
+    InputError if the campaign, its files and the round contradict each other, or if a run is missing, was changed, or
+    has a damaged accuracy log. NotInstalledError and RunError as `scoring.score` raises them.
     """
     return score_runs(make_plan(as_campaign(campaign)), on_scored)
 
 
 def score_runs(plan: CampaignPlan, on_scored: Callable[[ScenarioScore], None]) -> tuple[ScenarioScore, ...]:
-    """As `score_campaign`, of a plan."""
+    """Like `score_campaign`, for a plan."""
     scores = []
     for benchmark in plan.benchmarks:
         for scenario in benchmark.table.scenarios:
@@ -85,17 +85,17 @@ def _scenario_score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scen
 
 
 def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> dict[str, float]:
-    """Of accuracy.txt where it is of this very log; else the log is scored, and accuracy.txt written."""
+    """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
     record = read_record(folder)
     text = folder / ACCURACY_TEXT
     if text.is_file():
-        there = parse_accuracy_text(text.read_text("utf-8"))
-        if there.metrics and there.sha256 == record.files.get(ACCURACY_LOG):
-            return there.metrics
+        earlier = parse_accuracy_text(text.read_text("utf-8"))
+        if earlier.metrics and earlier.sha256 == record.files.get(ACCURACY_LOG):
+            return earlier.metrics
     accuracy = scoring.score(folder / ACCURACY_LOG, benchmark.dataset.references(), benchmark.model_folder)
     if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
-        raise InputError(f"{folder / ACCURACY_LOG} is not the log its record tells of", "run it again")
+        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", "run it again")
     scoring.write_accuracy_text(accuracy, text)
     return {name: float(value) for name, value in accuracy.metrics.items()}
 

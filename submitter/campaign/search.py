@@ -1,14 +1,10 @@
-"""The search for the highest target rate that passes: what a probe tells, and what to do next. Pure.
+"""The search for the highest target rate that passes: which run comes next, and when it ends. Pure functions.
 
-A probe is short, so it decides by three questions, in this order. Does the time to first token grow through it, so that
-the full run's length would bring it past the limit? Then the rate is too high, however good the 99th percentile still
-looks. Else: if the true share over a limit were 1 % at most, would so many be seen with a chance below 5 % only? Then
-it fails. And if it were 1 % at least, would so few be? Then it passes. What is neither is near the limit: it is probed
-once more, twice as long, and then the share that was seen decides. Samples that were issued before the first
-answers were complete met an empty engine, and do not count.
+Probes (`probe.py`) narrow the range between a rate that passes and one that fails. A rate whose verdict is `unsure` is
+probed once more, for twice as long, and then the share of samples over a limit that was seen decides.
 
-A probe's verdict only narrows the range. What counts is LoadGen's own verdict on a run of full length, first at the
-highest rate that passed and then, where that leaves much headroom, at the lowest that did not.
+What counts is LoadGen's verdict on a run of full length: first at the highest rate that passed and then, if that run
+has much headroom, at the lowest rate that failed.
 """
 
 from __future__ import annotations
@@ -16,150 +12,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from submitter.campaign.probe import PERCENTILE, LatencyLimits, Probe
 
-from submitter.early_stopping import chance_of_so_few
-
-PERCENTILE = 0.99
-_DOUBT = 0.05
-# How near the highest passing and the lowest failing rate must come.
+# The search ends when the lowest failing rate is at most this share above the highest passing one.
 TOLERANCE = 0.01
-_QUARTERS = 4
 # Bounds of one step up or down, as factors.
 _UP, _DOWN = (1.05, 2.0), (0.5, 0.95)
-_AMPLE = 1.5
-_GIVE_UP = 1e-3  # of the rate the search began with
-
-Verdict = Literal["pass", "fail", "unsure"]
-
-
-@dataclass(frozen=True)
-class LatencyLimits:
-    """What the 99th percentiles must stay below, in ms."""
-
-    ttft_ms: float
-    tpot_ms: float
-
-
-class Probe(BaseModel):
-    """One run of the search, short or full."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["probe", "full"]
-    target_qps: float
-    seconds: float
-    """How long it lasted."""
-    samples: int
-    steady_samples: int
-    """Those that were issued once the first answers were complete; the others met an empty engine."""
-    over_limit: int
-    """The steady samples over either limit."""
-    ttft_p99_ms: float
-    """The 99th percentile of the time to the first token: of the steady samples, or of a full run as LoadGen has it."""
-    tpot_p99_ms: float
-    """The same of the time per further token."""
-    served_qps: float
-    """How many samples a second were answered in the steady part."""
-    verdict: Verdict
-    why: str
-
-    def headroom(self, limits: LatencyLimits) -> float:
-        """The limit over what was measured, the smaller of the two."""
-        return min(limits.ttft_ms / max(self.ttft_p99_ms, 1e-3), limits.tpot_ms / max(self.tpot_p99_ms, 1e-3))
-
-
-def judged(
-    latencies: npt.NDArray[np.float32], target_qps: float, seconds: float, limits: LatencyLimits, full_s: float
-) -> Probe:
-    """What a short run tells: rows of issue time in s, TTFT, TPOT and whole latency in ms (harness, LATENCIES)."""
-    rows = latencies[np.argsort(latencies[:, 0], kind="stable")].astype(np.float64)
-    issued_s, latency_ms = rows[:, 0], rows[:, 3]
-    ramp_s = min(float(np.median(latency_ms)) / 1000, float(issued_s[-1]) / 2)
-    steady = rows[issued_s >= ramp_s]
-    over = int(np.count_nonzero((steady[:, 1] > limits.ttft_ms) | (steady[:, 2] > limits.tpot_ms)))
-    served_qps, growth = _growth(steady, issued_s + latency_ms / 1000, target_qps)
-    verdict, why = _verdict(len(steady), over, growth, limits, full_s)
-    return Probe(
-        kind="probe",
-        target_qps=target_qps,
-        seconds=round(seconds, 2),
-        samples=len(rows),
-        steady_samples=len(steady),
-        over_limit=over,
-        ttft_p99_ms=round(float(np.percentile(steady[:, 1], 99)), 2),
-        tpot_p99_ms=round(float(np.percentile(steady[:, 2], 99)), 3),
-        served_qps=round(served_qps, 4),
-        verdict=verdict,
-        why=why,
-    )
-
-
-@dataclass(frozen=True)
-class _Growth:
-    """A queue that grows: by how many ms of waiting a second, and how long it was when."""
-
-    ms_per_s: float
-    reached_ms: float
-    reached_s: float
-
-
-def _verdict(
-    count: int, over: int, growth: _Growth | None, limits: LatencyLimits, full_s: float
-) -> tuple[Verdict, str]:
-    if growth:
-        at_the_end_ms = growth.reached_ms + growth.ms_per_s * (full_s - growth.reached_s)
-        if at_the_end_ms > limits.ttft_ms:
-            told = f"TTFT by {growth.ms_per_s:.3g} ms a second, to {at_the_end_ms:.0f} ms at a full run's end"
-            return "fail", f"a queue grows: {told}"
-    told = f"{over} of {count} over a limit"
-    if over and 1 - chance_of_so_few(count, over - 1, PERCENTILE) < _DOUBT:
-        return "fail", told
-    if chance_of_so_few(count, over, PERCENTILE) < _DOUBT:
-        return "pass", told
-    return "unsure", f"{told}: near 1 %, or too few to say"
-
-
-def _growth(
-    steady: npt.NDArray[np.float64], ended_s: npt.NDArray[np.float64], target_qps: float
-) -> tuple[float, _Growth | None]:
-    """How many were served a second, and how a queue grows, if the median TTFT rises from quarter to quarter.
-
-    A short run's arrivals are seldom just at the target rate: 1,600 of them are out by 2.5 %. A queue that is served at
-    the rate s grows by a/s - 1 seconds a second at the arrival rate a. So what was seen is too much where more came
-    than was asked for, and the lower of it and the growth at the target counts.
-    """
-    quarters = np.array_split(steady, _QUARTERS)
-    if any(len(quarter) < 2 for quarter in quarters):
-        return target_qps, None
-    medians = [float(np.median(quarter[:, 1])) for quarter in quarters]
-    times = [float(np.median(quarter[:, 0])) for quarter in quarters]
-    passed_s = times[-1] - times[0]
-    served_qps = float(np.count_nonzero((ended_s > times[0]) & (ended_s <= times[-1])) / max(passed_s, 1e-3))
-    rises = all(before < after for before, after in pairwise(medians))
-    if not rises or passed_s <= 0 or not 0 < served_qps < target_qps:
-        return served_qps, None
-    seen = (medians[-1] - medians[0]) / passed_s
-    return served_qps, _Growth(min(seen, 1000 * (target_qps / served_qps - 1)), medians[-1], times[-1])
+# With more headroom than this factor, the probes that failed a rate may have been too strict.
+_AMPLE_HEADROOM = 1.5
+# The search gives up below this share of the rate that it began with.
+_LOWEST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
 class Step:
-    """The next run: a probe of so many seconds, or a full one."""
+    """The next run of the search."""
 
     kind: Literal["probe", "full"]
     target_qps: float
     seconds: float
+    """How long a probe lasts; 0 for a full run, whose length follows from LoadGen's settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOutcome:
-    """The end of a search. Rates are in samples a second."""
+    """The result of a search. Rates are in samples per second."""
 
     target_qps: float | None
     """The highest rate that passed; None if none did."""
@@ -171,6 +50,22 @@ class SearchOutcome:
     """Why the search ended."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Range:
+    """What the runs so far show about rates, in samples per second."""
+
+    short_verdicts: dict[float, bool | None]
+    """Whether each rate passed its short probes; None if it must be probed again."""
+    low: float
+    """The highest rate that passed, below every one that failed; 0 if there is none."""
+    high: float
+    """The lowest rate above `confirmed` that failed; infinite if there is none."""
+    confirmed: float
+    """The highest rate that passed a full run; 0 if there is none."""
+    failed_full: float
+    """The lowest rate that failed a full run; infinite if there is none."""
+
+
 def next_step(
     probes: Sequence[Probe],
     start_qps: float,
@@ -180,81 +75,85 @@ def next_step(
     full_s: Callable[[float], float],
     left_s: float = math.inf,
 ) -> Step | SearchOutcome:
-    """What the runs so far ask for; `full_s` is how long a full run at a rate takes, `left_s` what the budget has."""
-    confirmed = max((p.target_qps for p in probes if p.kind == "full" and p.verdict == "pass"), default=None)
-    ceiling = min((p.target_qps for p in probes if p.kind == "full" and p.verdict == "fail"), default=math.inf)
-    floor = confirmed or 0.0
-    short = _settled(probes)
-    passed = [qps for qps, ok in short.items() if ok and qps < ceiling]
-    low = max([*passed, floor])
-    high = min([ceiling, *(qps for qps, ok in short.items() if ok is False and qps > floor)])
-    low = max([qps for qps in passed if qps < high] + [floor])
+    """The next run after `probes`, or the outcome if the search has ended.
+
+    `start_qps` is the first rate to try. `probe_s` is the length of a probe, `full_s` returns the length of a full run
+    at a rate, and `left_s` is what is left of the budget, all in s.
+    """
+    found = _range(probes)
 
     def end(why: str) -> SearchOutcome:
         return SearchOutcome(
-            target_qps=low or None,
-            confirmed=bool(confirmed) and low == confirmed,
-            failed_qps=None if math.isinf(high) else high,
+            target_qps=found.low or None,
+            confirmed=bool(found.confirmed) and found.low == found.confirmed,
+            failed_qps=None if math.isinf(found.high) else found.high,
             why=why,
         )
 
-    wanted = _wanted(probes, short, start_qps, limits, low, high, floor, ceiling, probe_s)
-    if wanted is None:
+    step = _step_without_budget(probes, found, start_qps, limits, probe_s)
+    if step is None:
         return end(f"within {TOLERANCE:.0%} of a rate that fails")
-    if wanted.target_qps < start_qps * _GIVE_UP:
+    if step.target_qps < start_qps * _LOWEST_SHARE:
         return end("no rate passed")
-    if wanted.kind == "probe" and low > floor and left_s < wanted.seconds + full_s(low):
-        wanted = Step("full", low, 0.0)  # what is left of the budget is for a verdict that counts
-    cost_s = wanted.seconds if wanted.kind == "probe" else full_s(wanted.target_qps)
-    return wanted if cost_s <= left_s else end("the budget is spent")
+    if step.kind == "probe" and found.low > found.confirmed and left_s < step.seconds + full_s(found.low):
+        step = Step("full", found.low, 0.0)  # the rest of the budget is for a verdict that counts
+    cost_s = step.seconds if step.kind == "probe" else full_s(step.target_qps)
+    return step if cost_s <= left_s else end("the budget is spent")
 
 
-def _wanted(
-    probes: Sequence[Probe],
-    short: dict[float, bool | None],
-    start_qps: float,
-    limits: LatencyLimits,
-    low: float,
-    high: float,
-    floor: float,
-    ceiling: float,
-    probe_s: float,
+def _range(probes: Sequence[Probe]) -> _Range:
+    full = [probe for probe in probes if probe.kind == "full"]
+    confirmed = max((probe.target_qps for probe in full if probe.verdict == "pass"), default=0.0)
+    failed_full = min((probe.target_qps for probe in full if probe.verdict == "fail"), default=math.inf)
+    short = _short_verdicts(probes)
+    high = min([failed_full, *(qps for qps, ok in short.items() if ok is False and qps > confirmed)])
+    low = max([confirmed, *(qps for qps, ok in short.items() if ok and qps < high)])
+    return _Range(short_verdicts=short, low=low, high=high, confirmed=confirmed, failed_full=failed_full)
+
+
+def _step_without_budget(
+    probes: Sequence[Probe], found: _Range, start_qps: float, limits: LatencyLimits, probe_s: float
 ) -> Step | None:
-    """The next run if there were time without end; None where the range is narrow enough, and its foot confirmed."""
+    """The next run if time did not matter; None if the range is narrow enough and its lower end confirmed."""
+    low, high = found.low, found.high
     if not probes:
         return Step("probe", start_qps, probe_s)
-    for qps, ok in short.items():
-        if ok is None and floor < qps < high:
+    for qps, ok in found.short_verdicts.items():
+        if ok is None and found.confirmed < qps < high:
             return Step("probe", qps, 2 * probe_s)
-    if math.isfinite(ceiling):
-        # A full run failed where short ones passed: they see too little here, so full ones go on.
-        if not floor:
-            failures = sum(p.kind == "full" and p.verdict == "fail" for p in probes)
-            served_qps = _last(probes, ceiling).served_qps * (1 - TOLERANCE)
-            guess = min(ceiling * (1 - TOLERANCE * 2**failures), served_qps)
-            return Step("full", _rounded(max(guess, ceiling * _DOWN[0])), 0.0)
-        return Step("full", _rounded(math.sqrt(floor * ceiling)), 0.0) if ceiling > floor * (1 + TOLERANCE) else None
+    if math.isfinite(found.failed_full):
+        return _step_after_failed_full(probes, found)
     if math.isinf(high):
-        factor = math.sqrt(_last(probes, low).headroom(limits))
+        factor = math.sqrt(_latest(probes, low).headroom(limits))
         return Step("probe", _rounded(low * min(max(factor, _UP[0]), _UP[1])), probe_s)
     if not low:
-        failed = _last(probes, high)
-        # What an overloaded system serves is its capacity; one that only answers late has less of a hint to give.
+        failed = _latest(probes, high)
+        # An overloaded system serves its capacity. One that only answers too late gives less of a hint: its headroom.
         guess = min(failed.served_qps, high * math.sqrt(failed.headroom(limits))) * _DOWN[1]
         return Step("probe", _rounded(min(max(guess, high * _DOWN[0]), high * _DOWN[1])), probe_s)
     if high > low * (1 + TOLERANCE):
-        return Step("probe", _between(low, high, _last(probes, high).served_qps, short), probe_s)
-    if low > floor:
+        return Step("probe", _between(low, high, _latest(probes, high).served_qps, found.short_verdicts), probe_s)
+    if low > found.confirmed:
         return Step("full", low, 0.0)
-    # With so much headroom it may be that the short runs beside it were too strict: a full one says.
-    return Step("full", high, 0.0) if _last(probes, low).headroom(limits) > _AMPLE else None
+    return Step("full", high, 0.0) if _latest(probes, low).headroom(limits) > _AMPLE_HEADROOM else None
+
+
+def _step_after_failed_full(probes: Sequence[Probe], found: _Range) -> Step | None:
+    """A full run failed where probes passed: probes are too short for this system, so only full runs follow."""
+    floor, ceiling = found.confirmed, found.failed_full
+    if not floor:
+        failures = sum(p.kind == "full" and p.verdict == "fail" for p in probes)
+        served_qps = _latest(probes, ceiling).served_qps * (1 - TOLERANCE)
+        guess = min(ceiling * (1 - TOLERANCE * 2**failures), served_qps)
+        return Step("full", _rounded(max(guess, ceiling * _DOWN[0])), 0.0)
+    return Step("full", _rounded(math.sqrt(floor * ceiling)), 0.0) if ceiling > floor * (1 + TOLERANCE) else None
 
 
 def _between(low: float, high: float, served_qps: float, known: Iterable[float]) -> float:
-    """A rate to probe next: what the overloaded system served, then just beside it, else the middle.
+    """The rate to probe between two: what the overloaded system served, then a rate close to that, else the middle.
 
-    A system whose queue grows serves as much as it ever can; one that fails by latency serves what it is asked, so
-    that there is no such hint below its rate.
+    A system with a growing queue serves as much as it ever can, so that rate is a good guess. One that fails by latency
+    alone serves all that arrives, so its rate is not below `high` and is of no use.
     """
     for guess in (served_qps, served_qps * (1 + 2 * TOLERANCE), served_qps * (1 - 2 * TOLERANCE)):
         near = any(abs(guess - qps) < TOLERANCE / 2 * qps for qps in known)
@@ -263,8 +162,8 @@ def _between(low: float, high: float, served_qps: float, known: Iterable[float])
     return _rounded(math.sqrt(low * high))
 
 
-def _settled(probes: Sequence[Probe]) -> dict[float, bool | None]:
-    """Whether each rate passed its short probes, by the longest of them; None where it must be probed again."""
+def _short_verdicts(probes: Sequence[Probe]) -> dict[float, bool | None]:
+    """Whether each rate passed its short probes, by the last of them; None if it must be probed again."""
     verdicts: dict[float, bool | None] = {}
     for probe in probes:
         if probe.kind == "full":
@@ -275,10 +174,11 @@ def _settled(probes: Sequence[Probe]) -> dict[float, bool | None]:
     return verdicts
 
 
-def _last(probes: Sequence[Probe], qps: float) -> Probe:
+def _latest(probes: Sequence[Probe], qps: float) -> Probe:
+    """The latest run at a rate."""
     return next(probe for probe in reversed(probes) if probe.target_qps == qps)
 
 
 def _rounded(qps: float) -> float:
-    """Five significant digits: what a person would write into user.conf."""
+    """Five significant digits: as a person would write the rate into user.conf."""
     return float(f"{qps:.5g}")

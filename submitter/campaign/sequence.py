@@ -1,4 +1,4 @@
-"""The whole of a campaign, from its file to a checked submission tree."""
+"""`run_all`: a whole campaign, from its file to a checked submission tree."""
 
 from __future__ import annotations
 
@@ -20,39 +20,38 @@ from submitter.record import RunRecord, read_record
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignOutcome:
-    """What became of a campaign."""
+    """The results of a campaign."""
 
     plan: CampaignPlan
     runs: tuple[RunRecord, ...]
-    """What each run measured, in the order of `plan.runs`."""
+    """The record of each run, in the order of `plan.runs`."""
     scores: tuple[ScenarioScore, ...]
-    """Of each benchmark's scenarios, with the limits they must keep."""
+    """The scores of each benchmark and scenario, with their limits."""
     tree: Path
     """The folder of the submission, or of a smoke campaign's preview."""
     report: Report
-    """What the check says of the tree."""
+    """The check's report on the tree."""
 
 
 def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignWatcher = SILENT) -> CampaignOutcome:
     """Plan, preflight, run, score, assemble and check a campaign.
 
-    `campaign` is a campaign, or the path of its file. Runs that have finished before with the same settings, data set,
-    model and engine are kept, unless `rerun`. `watcher` is called as things happen. It takes as long as the plan's
-    `expected_s`: minutes for a rehearsal, hours for a submission. Whatever ends it, an exception included, finished
-    runs stay, and of an unfinished one nothing does.
+    `campaign` is a campaign, or the path of its file. Finished runs with the same settings, data set, model and engine
+    are kept, unless `rerun` is true. `watcher` is called with each progress event. The call takes about as long as the
+    plan's `expected_s`: minutes for a rehearsal, hours for a submission. When it ends, also by an exception, finished
+    runs stay and nothing is left of an unfinished one.
 
-    A tree that is not right raises nothing: `report` says what is wrong with it. InputError if the campaign, its files
-    or the round do not fit together, or another process is at work on the campaign; PreflightError, whose `problems`
-    are all that can be known to be wrong before the first run, a missing LoadGen or engine included; NotInstalledError
-    if what scoring needs is not installed; RunError if a run or a scoring process fails, or the tree cannot be written.
+    Errors in the tree raise nothing: `report` lists them. InputError if the campaign, its files and the round
+    contradict each other, or if another process uses the campaign. PreflightError if problems are found before the
+    first run, such as a missing LoadGen or engine; its `problems` list all of them. NotInstalledError if a package for
+    scoring is missing. RunError if a run or a scoring process fails, or if the tree cannot be written.
 
-    Processes are started for runs, and spawned for scoring: a script that calls this needs the usual
-    `if __name__ == "__main__":`.
+    Runs and scoring start other processes, so a script that calls this needs the usual `if __name__ == "__main__":`.
     """
     plan = make_plan(as_campaign(campaign))
     with locked(plan.campaign.output):
         watcher.stage(Stage.PREFLIGHT, plan)
-        require_preflight(plan, watcher.asked)
+        require_preflight(plan, watcher.preflight_checked)
         watcher.stage(Stage.RUNS, plan)
         make_runs(plan, watcher, rerun=rerun)
         watcher.stage(Stage.SCORES, plan)

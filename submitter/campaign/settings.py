@@ -1,7 +1,7 @@
-"""The LoadGen settings of a run: asked of LoadGen itself or, where it is not installed, worked out from the rule book.
+"""The LoadGen settings of a run: read from LoadGen or, where it is not installed, computed from the rule book.
 
-What we work out is what LoadGen's loadgen/mlperf.conf and test_settings_internal.cc (mlcommons/inference b66003e1)
-come to; a test compares the two.
+They are computed as loadgen/mlperf.conf and test_settings_internal.cc (mlcommons/inference b66003e1) do it; a test
+compares the result with LoadGen's own.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from submitter.harness import loadgen
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook
+from submitter.units import NS_PER_MS
 
-# loadgen/mlperf.conf: for every benchmark that says nothing else.
+# loadgen/mlperf.conf: the defaults of all benchmarks.
 _MIN_QUERY_COUNT = 100
 _TARGET_QPS = 1.0
-_NS_PER_MS = 1_000_000
-_OF_SERVER = ("ttft_latency", "tpot_latency")
+# LoadGen reads these keys of the Server scenario in every scenario.
+_SERVER_KEYS = ("ttft_latency", "tpot_latency")
 
 
 def effective_settings(
     book: Rulebook, benchmark: str, scenario: Scenario, user_conf: Path, audit: str | None = None
 ) -> tuple[EffectiveSettings, bool]:
-    """The settings of a run of an official benchmark, and whether LoadGen itself gave them.
+    """The settings of a run of an official benchmark, and whether they were read from LoadGen.
 
     InputError if `user_conf` is missing or LoadGen would refuse it. `audit` is the text of an audit file.
     """
@@ -32,21 +33,20 @@ def effective_settings(
     try:
         return loadgen.effective_settings(model, scenario, user_conf, audit), True
     except NotInstalledError:
-        return worked_out(book, benchmark, scenario, user_conf, audit), False
+        return computed_settings(book, benchmark, scenario, user_conf, audit), False
 
 
-def worked_out(
+def computed_settings(
     book: Rulebook, benchmark: str, scenario: Scenario, user_conf: Path, audit: str | None = None
 ) -> EffectiveSettings:
-    """The same without LoadGen."""
+    """The same settings, computed without LoadGen. InputError if LoadGen would refuse `user_conf` or `audit`."""
     rules = book.benchmark(benchmark)
     model = rules.loadgen_model_for(scenario)
     chosen: dict[str, float] = {}
     for text, where in ((_text(user_conf), str(user_conf)), (audit or "", "the audit file")):
         values = _values(text, where)
-        # The latencies are Server's in every scenario.
-        chosen |= {key: value for key, value in _chosen(values, model, Scenario.SERVER).items() if key in _OF_SERVER}
-        chosen |= {key: value for key, value in _chosen(values, model, scenario).items() if key not in _OF_SERVER}
+        chosen |= {key: value for key, value in _chosen(values, model, Scenario.SERVER).items() if key in _SERVER_KEYS}
+        chosen |= {key: value for key, value in _chosen(values, model, scenario).items() if key not in _SERVER_KEYS}
     latency = rules.token_latency.get(Scenario.SERVER if scenario is Scenario.OFFLINE else scenario)
     offline_count = rules.offline_min_samples_per_query if scenario is Scenario.OFFLINE else None
     return EffectiveSettings(
@@ -58,8 +58,8 @@ def worked_out(
         performance_sample_count=int(chosen.get("performance_sample_count_override", rules.performance_sample_count)),
         sample_concatenate_permutation=bool(chosen.get("sample_concatenate_permutation", rules.equal_issue)),
         use_token_latencies=bool(chosen.get("use_token_latencies", rules.use_token_latencies)),
-        ttft_limit_ns=int(chosen.get("ttft_latency", (latency.ttft_ns if latency else 0) / _NS_PER_MS) * _NS_PER_MS),
-        tpot_limit_ns=int(chosen.get("tpot_latency", (latency.tpot_ns if latency else 0) / _NS_PER_MS) * _NS_PER_MS),
+        ttft_limit_ns=int(chosen.get("ttft_latency", (latency.ttft_ns if latency else 0) / NS_PER_MS) * NS_PER_MS),
+        tpot_limit_ns=int(chosen.get("tpot_latency", (latency.tpot_ns if latency else 0) / NS_PER_MS) * NS_PER_MS),
     )
 
 
@@ -73,7 +73,7 @@ def _text(user_conf: Path) -> str:
 
 
 def _values(text: str, where: str) -> dict[str, float]:
-    """`model.scenario.key` to its value, as LoadGen reads a file: a comment is a line that begins with a lone `#`."""
+    """The value of each `model.scenario.key`, as LoadGen reads a file: a line whose first word is `#` is a comment."""
     values: dict[str, float] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
@@ -91,7 +91,7 @@ def _values(text: str, where: str) -> dict[str, float]:
 
 
 def _chosen(values: dict[str, float], model: str, scenario: Scenario) -> dict[str, float]:
-    """The keys that concern a run; the more exact name of a key counts, the scenario before the model."""
+    """The value of each key for a run. The most specific line counts; a scenario is more specific than a model."""
     chosen: dict[str, float] = {}
     for prefix in ("*.*", f"{model}.*", f"*.{scenario.loadgen_name}", f"{model}.{scenario.loadgen_name}"):
         for name, value in values.items():

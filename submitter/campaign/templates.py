@@ -1,6 +1,6 @@
-"""`submitter templates`: a beginning of all that only a person can write, with the facts that are known filled in.
+"""Templates of the documents that only a person can complete, with the known facts filled in.
 
-Nothing that is there already is touched. What is not known yet is marked, and `submitter plan` names every mark.
+Existing files are not changed. What is not known is marked, and `submitter plan` names every mark.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from submitter.version import VERSION
 
 _CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
 _TOKEN_BYTES = 4  # we send int32
-# What no machine can say of a system; the rest is read from the host.
-_OF_A_PERSON = {
+# The fields of a system's description that cannot be detected; the rest is read from the host.
+_UNDETECTABLE = {
     "status": "available, preview or rdi",
     "system_name": "the name in the results table",
     "system_type": "datacenter, edge, or datacenter,edge",
     "system_type_detail": "such as on-premise or cloud",
-    "cooling": "air, liquid, or what it is",
+    "cooling": "air, liquid, or another kind",
     "hw_notes": "notes on the hardware, or N/A",
     "sw_notes": "notes on the software, or N/A",
 }
 
 
 def write_templates(campaign: Campaign) -> list[Path]:
-    """Write each missing document of the campaign; returns those written.
+    """Write each missing document of the campaign; returns the paths of those written.
 
-    InputError if the campaign names no folder for its documentation, or a benchmark that its round does not have.
+    InputError if the campaign names no documentation folder, or a benchmark that its round does not have.
     """
     if campaign.documentation is None:
         raise InputError(
-            f"{campaign.path} says nowhere to write", 'name a folder: documentation = "documentation/..." at its top'
+            f"{campaign.path} names no documentation folder", 'add documentation = "documentation/..." at its top'
         )
     book = load_rulebook(campaign.round)
     texts = {
@@ -52,25 +52,23 @@ def write_templates(campaign: Campaign) -> list[Path]:
     for table in campaign.benchmarks:
         for scenario in table.scenarios:
             texts[table.measurements / scenario / layout.README] = _readme(campaign, book, table, scenario)
-    written = []
-    for path, text in texts.items():
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text.encode())
-            written.append(path)
-    for path, fields in _json_files(campaign, book):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json_atomically(path, fields)
-            written.append(path)
-    return written
+    json_files = _json_files(campaign, book)
+    missing = [path for path in (*texts, *json_files) if not path.exists()]
+    for path in missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path in texts:
+            write_atomically(path, texts[path].encode())
+        else:
+            write_json_atomically(path, json_files[path])
+    return missing
 
 
-def _json_files(campaign: Campaign, book: Rulebook) -> list[tuple[Path, dict[str, object]]]:
-    person: dict[str, object] = {field: todo(what) for field, what in _OF_A_PERSON.items()}
-    detected = {**system.describe(), **person, "division": str(campaign.division), "submitter": campaign.submitter}
-    person |= {field: todo(f"{field}, which this host does not show") for field in system.missing(detected)}
-    files = [(campaign.system.description, person)]
+def _json_files(campaign: Campaign, book: Rulebook) -> dict[Path, dict[str, object]]:
+    """The fields of the system's description and of each scenario's measurements.json, by path."""
+    marked: dict[str, object] = {field: todo(what) for field, what in _UNDETECTABLE.items()}
+    detected = {**system.describe(), **marked, "division": str(campaign.division), "submitter": campaign.submitter}
+    marked |= {field: todo(f"{field}, which cannot be read from this host") for field in system.missing(detected)}
+    files = {campaign.system.description: marked}
     for table in campaign.benchmarks:
         known = {
             "input_data_types": "int32",
@@ -82,7 +80,8 @@ def _json_files(campaign: Campaign, book: Rulebook) -> list[tuple[Path, dict[str
         fields: dict[str, object] = {
             name: known.get(name, todo(name.replace("_", " "))) for name in book.measurements.required_fields
         }
-        files += [(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields) for scenario in table.scenarios]
+        for scenario in table.scenarios:
+            files.setdefault(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields)
     return files
 
 
@@ -94,11 +93,11 @@ def _weights(table: BenchmarkTable) -> str:
 
 
 def _calibration(campaign: Campaign) -> str:
-    """The document that quantisation left in the model's folder, where there is one; else one to fill in."""
+    """The document that `submitter quantize` wrote into the model's folder, if there is one; else a template."""
     for table in campaign.benchmarks:
-        made = Path(table.model) / _CALIBRATION
-        if made.is_file():
-            return made.read_text("utf-8")
+        written = Path(table.model) / _CALIBRATION
+        if written.is_file():
+            return written.read_text("utf-8")
     models = "".join(
         f"- {table.name}: `{Path(table.model).name}`, {_weights(table)}\n" for table in campaign.benchmarks
     )
@@ -106,7 +105,7 @@ def _calibration(campaign: Campaign) -> str:
 
 
 def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
-    """The rates that the rules derive from throughput: of the longest prompts and answers, so never too low."""
+    """The data rates that the rules derive from throughput, for the longest prompts and answers: never too low."""
     rows = []
     for table in campaign.benchmarks:
         official = table.official or table.name
@@ -128,14 +127,14 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
     return documents.rendered(_BANDWIDTH, {"rows": "\n".join(rows)})
 
 
-def _dataset_made(table: BenchmarkTable) -> str:
-    """The command that made the data set, as its file says it."""
+def _convert_command(table: BenchmarkTable) -> str:
+    """The command that converted the data set, from the header of its file."""
     try:
         header = Dataset.open(Path(table.dataset)).header
     except SubmitterError:
         header = None
     if header is None or not header.source:
-        return todo("where its files come from, and the command that made it")
+        return todo("where its files come from, and the command that converted them")
     command = f"submitter dataset convert {header.source} {Path(table.dataset).name}"
     return f"`{command}`;\n   the SHA-256 of {header.source} is {header.source_sha256}"
 
@@ -155,7 +154,7 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "version": VERSION,
         "loadgen": book.round.loadgen_versions[-1],
         "dataset": Path(table.dataset).name,
-        "dataset_made": _dataset_made(table),
+        "dataset_made": _convert_command(table),
         "model": Path(table.model).name,
         "command": campaign.command,
         "loadgen_model": book.benchmark(table.official or table.name).loadgen_model_for(scenario),

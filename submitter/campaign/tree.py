@@ -1,4 +1,4 @@
-"""The campaign's submission tree: what it is made of, and its assembly from the finished runs."""
+"""The campaign's submission tree: its assembly plan, and its assembly from the finished runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from submitter.campaign.plan import CampaignPlan, make_plan
 
 
 def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
-    """Lay out the submission tree from a campaign's finished and scored runs; returns its folder.
+    """Write the submission tree from a campaign's finished and scored runs; returns the tree's folder.
 
-    `campaign` is a campaign, or the path of its file. With `round_name`, such as `v6.0`, the same runs are laid out for
-    that round, in a folder of its own beside the campaign's tree.
+    `campaign` is a campaign, or the path of its file. With `round_name`, such as `v6.0`, the same runs are used for
+    that round, and the tree is written to a folder beside the campaign's own tree.
 
-    InputError if the campaign, its files or the round do not fit together, a run is missing, changed or not scored, the
-    runs' logs do not allow the other round (with all reasons), the tree's place holds anything that was not assembled,
-    or another process is at work on the campaign. RunError if the tree cannot be written. Whatever tree was there
-    before is there still, then.
+    InputError if the campaign, its files and the round contradict each other, if a run is missing, changed or not
+    scored, if the runs' logs do not fit the other round (with all reasons), if the tree's folder holds a file that was
+    not assembled, or if another process uses the campaign. RunError if the tree cannot be written. After an error the
+    earlier tree is still there.
     """
     plan = make_plan(as_campaign(campaign))
     with locked(plan.campaign.output):
@@ -31,7 +31,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
 
 def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
-    """As `assemble`, of a plan, by whoever holds the campaign's lock."""
+    """Like `assemble`, for a plan. The caller holds the campaign's lock."""
     campaign = plan.campaign
     target = campaign.tree
     runs_round = plan.book.name
@@ -42,7 +42,7 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
 
 
 def assembly_plan(plan: CampaignPlan) -> assembly.AssemblyPlan:
-    """What the campaign's tree is made of. InputError if the system's description or the full run is wrong."""
+    """The plan of the campaign's tree. InputError if the system's description or the full campaign is wrong."""
     campaign = plan.campaign
     return assembly.AssemblyPlan(
         round=plan.book.name,
@@ -64,6 +64,6 @@ def assembly_plan(plan: CampaignPlan) -> assembly.AssemblyPlan:
         full_run=expected_full_run(campaign),
         command=campaign.command,
         documentation=campaign.documentation,
-        # The code between LoadGen and the engine is what `src` is for (submission_rules.adoc).
+        # `src` is for the code between LoadGen and the engine (submission_rules.adoc).
         source=Path(harness.__file__).parent,
     )

@@ -1,4 +1,4 @@
-"""How whoever started a campaign learns how it gets on: the command line shows it, a library's caller need not."""
+"""The progress events of a campaign: its stages, and the object that receives the events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from submitter.campaign.plan import CampaignPlan
-from submitter.campaign.preflight import Passed
+from submitter.campaign.preflight import PassedCheck
 from submitter.campaign.scores import ScenarioScore
 from submitter.errors import SubmitterError
 from submitter.harness.plan import RunPlan
@@ -14,7 +14,7 @@ from submitter.harness.supervisor import Watcher
 
 
 class Stage(StrEnum):
-    """What `run_all` does, in this order."""
+    """The stages of `run_all`, in order."""
 
     PREFLIGHT = "preflight"
     RUNS = "runs"
@@ -24,21 +24,22 @@ class Stage(StrEnum):
 
 
 class CampaignWatcher(Watcher, Protocol):
-    """Called from the thread that runs the campaign, as things happen; what a method raises ends the campaign.
+    """Receives the events of a campaign, in the thread that runs it. An exception in a method ends the campaign.
 
-    `event(kind, run, facts)` is the harness's. Of no run: `loading` (`engine`) and `ready` (`seconds` it took). Of a
-    run: `kept` where it was finished before; else `run` when it begins, `progress` each second (samples `done` and
-    `issued`, `tokens`, and `ttft_p99_ms` and `tpot_p99_ms` so far, or None), `finished` (`done`, `tokens`, `seconds`).
+    `event(kind, run, facts)` gets the harness's events. `run` is None for `loading` (fact: `engine`) and `ready`
+    (`seconds`: how long the engine took to load). The others belong to a run: `kept` if it was finished before; else
+    `run` when it begins, `progress` each second (`done` and `issued`: samples; `tokens`; `ttft_p99_ms` and
+    `tpot_p99_ms`: of the run so far, or None) and `finished` (`done`, `tokens`, `seconds`).
     """
 
     def stage(self, stage: Stage, plan: CampaignPlan) -> None:
         """A stage begins."""
 
-    def asked(self, outcome: Passed | SubmitterError) -> None:
-        """Preflight asked one question: it passed, or this is wrong."""
+    def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
+        """A preflight check passed, or found this problem."""
 
     def scored(self, score: ScenarioScore) -> None:
-        """An accuracy run has its scores."""
+        """An accuracy run was scored."""
 
 
 class _Silent:
@@ -48,7 +49,7 @@ class _Silent:
     def stage(self, stage: Stage, plan: CampaignPlan) -> None:
         pass
 
-    def asked(self, outcome: Passed | SubmitterError) -> None:
+    def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
         pass
 
     def scored(self, score: ScenarioScore) -> None:
@@ -56,4 +57,4 @@ class _Silent:
 
 
 SILENT: CampaignWatcher = _Silent()
-"""Shows nothing."""
+"""Ignores all events."""

@@ -9,7 +9,8 @@ import msgspec
 
 from submitter import plugins
 from submitter.checker.registry import Rule, all_rules, in_round
-from submitter.rulebook import OfficialChecker, Rulebook
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import OfficialChecker
 
 FAMILIES = {
     "STR": "files and folders",

@@ -1,4 +1,4 @@
-"""The commands that run a campaign: all of it, or one stage."""
+"""The commands that run a whole campaign, one of its runs, or the assembly of its tree."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from submitter.model import Mode, Scenario
 if TYPE_CHECKING:
     from submitter.campaign import CampaignOutcome
 
-CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.toml", help="What to run, on what, for which round.")]
-Rerun = Annotated[bool, typer.Option(help="Make runs again that have finished before.")]
+CampaignFile = Annotated[
+    Path,
+    typer.Argument(metavar="CAMPAIGN.toml", help="The campaign file: what to run, on which system, for which round."),
+]
+Rerun = Annotated[bool, typer.Option(help="Repeat finished runs.")]
 
 
 def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
@@ -40,14 +43,11 @@ def run(
 ) -> None:
     """Make one run of a campaign."""
     from submitter import campaign as c
-    from submitter.cli.progress import show_outcome, watcher_of
+    from submitter.cli.progress import passed_preflight, run_watcher
 
-    made = c.make_plan(c.load_campaign(campaign))
-    with c.locked(made.campaign.output):
-        c.require_preflight(made, show_outcome)
-        say("")
-        with closing(watcher_of(made)) as watcher:
-            c.make_runs(made, watcher, rerun=rerun, scenario=scenario, mode=mode)
+    with passed_preflight(campaign) as plan:
+        with closing(run_watcher(plan)) as watcher:
+            c.make_runs(plan, watcher, rerun=rerun, scenario=scenario, mode=mode)
         say("")
 
 
@@ -55,31 +55,30 @@ def assemble(
     campaign: CampaignFile,
     round_name: Annotated[
         str | None,
-        typer.Option("--round", help="Lay the same runs out for this round instead, where their logs allow it."),
+        typer.Option("--round", help="Use the same runs for this round instead, if their logs allow it."),
     ] = None,
 ) -> None:
-    """Lay out the submission tree from a campaign's finished and scored runs."""
+    """Write the submission tree from a campaign's finished and scored runs."""
     from submitter import campaign as c
 
     print(c.assemble(campaign, round_name))
 
 
 def _show_runs(outcome: CampaignOutcome) -> None:
-    """One row a run: what it measured."""
+    """Print a table of the runs and their results."""
     from submitter.console import duration, show_table
 
-    rows: list[tuple[str, ...]] = [("benchmark", "scenario", "run", "samples", "time", "result", "")]
-    for run in outcome.runs:
-        rows.append(
-            (
-                run.benchmark,
-                run.scenario,
-                run.mode,
-                f"{run.sample_count:,}",
-                duration(run.duration_s),
-                f"{run.metric.value:,.2f} {run.metric.unit}" if run.metric else "",
-                "" if run.mode is not Mode.PERFORMANCE else "VALID" if run.valid else "INVALID",
-            )
+    rows = [
+        (
+            run.benchmark,
+            run.scenario,
+            run.mode,
+            f"{run.sample_count:,}",
+            duration(run.duration_s),
+            f"{run.metric.value:,.2f} {run.metric.unit}" if run.metric else "",
+            "" if run.mode is not Mode.PERFORMANCE else "VALID" if run.valid else "INVALID",
         )
+        for run in outcome.runs
+    ]
     print()
-    show_table(rows, sys.stdout)
+    show_table(("benchmark", "scenario", "run", "samples", "time", "result", ""), rows, sys.stdout)

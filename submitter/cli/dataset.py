@@ -1,4 +1,4 @@
-"""The commands about data sets: `submitter dataset verify`, `convert` and `stats`."""
+"""The commands for data sets: `submitter dataset verify`, `convert` and `stats`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 
 from submitter.cli.say import say
 
-dataset = typer.Typer(help="Data files as MLCommons publishes them.", no_args_is_help=True, rich_markup_mode=None)
+dataset = typer.Typer(
+    help="Verify and convert the data files that MLCommons publishes.", no_args_is_help=True, rich_markup_mode=None
+)
 
 DataFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A .pkl or .json file of MLCommons, or a converted one.")
@@ -19,7 +21,7 @@ DataFile = Annotated[
 
 @dataset.command()
 def verify(file: DataFile) -> None:
-    """Hold a file to the published one: checksum, count of samples, columns, longest prompt."""
+    """Compare a file with the published one: checksum, number of samples, columns, longest prompt."""
     from submitter import datasets
 
     wrong = 0
@@ -34,16 +36,16 @@ def convert(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pkl or .json file of MLCommons.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, NAME.safetensors.")],
 ) -> None:
-    """Write a data file as the file that a campaign runs: one that is mapped and opens in milliseconds."""
+    """Convert a data file into the format that a campaign reads, which is memory-mapped and opens in milliseconds."""
     from submitter import datasets
     from submitter.errors import InputError
     from submitter.harness.dataset import SUFFIX
 
     if output.suffix != SUFFIX:
-        raise InputError(f"{output} does not end in {SUFFIX}", f"call it {output.with_suffix(SUFFIX)}")
+        raise InputError(f"{output} does not end in {SUFFIX}", f"name it {output.with_suffix(SUFFIX)}")
     header, official = datasets.convert(file, output)
     if official is None:
-        say(f"{file} is no published file: what it is run as is no closed division's benchmark")
+        say(f"{file} is not a file that MLCommons publishes: the closed division does not allow it")
     print(f"{output}: {header.name}, {header.sample_count:,} samples, SHA-256 {header.sha256}")
 
 
@@ -54,8 +56,8 @@ def stats(file: DataFile) -> None:
     from submitter.console import show_table
 
     found = datasets.stats(file)
-    rows: list[tuple[str, ...]] = [("prompts", "tokens"), ("shortest", f"{found.shortest:,}")]
+    rows = [("shortest", f"{found.shortest:,}")]
     rows += [(f"{percent}th percentile", f"{length:,}") for percent, length in found.percentiles.items()]
-    rows += [("longest", f"{found.longest:,}"), ("mean", f"{found.mean:,.1f}"), ("all", f"{found.total:,}")]
+    rows += [("longest", f"{found.longest:,}"), ("mean", f"{found.mean:,.1f}"), ("total", f"{found.total:,}")]
     print(f"{found.sample_count:,} samples\n")
-    show_table(rows, sys.stdout)
+    show_table(("prompts", "tokens"), rows, sys.stdout)

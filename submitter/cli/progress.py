@@ -1,11 +1,15 @@
-"""What the commands that run a campaign show of it on stderr. It imports the campaign, so commands import it late."""
+"""Shows the progress of a campaign on stderr. This imports `campaign`, so commands import it only when they run."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from submitter.campaign import CampaignPlan, Passed, ScenarioScore, Stage
+from submitter import campaign as c
+from submitter.campaign import CampaignPlan, PassedCheck, ScenarioScore, Stage
 from submitter.cli.say import say
 from submitter.console import ConsoleWatcher, duration, margins, show_table
 from submitter.errors import NotInstalledError, SubmitterError
@@ -13,7 +17,7 @@ from submitter.harness.plan import RunPlan
 
 
 class CampaignProgress:
-    """A whole campaign's watcher; `close` it, however the campaign ends."""
+    """The watcher of a whole campaign. Call `close` when the campaign ends, also after an error."""
 
     def __init__(self) -> None:
         self._runs = ConsoleWatcher(sys.stderr, [])
@@ -23,13 +27,13 @@ class CampaignProgress:
             show_plan(plan)
         elif stage is Stage.RUNS:
             say("")
-            self._runs = watcher_of(plan)
+            self._runs = run_watcher(plan)
         elif stage is Stage.SCORES:
             say("")
         elif stage is Stage.CHECK:
             say(f"assembled {plan.campaign.tree}")
 
-    def asked(self, outcome: Passed | SubmitterError) -> None:
+    def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
         show_outcome(outcome)
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
@@ -42,28 +46,39 @@ class CampaignProgress:
         self._runs.close()
 
 
-def watcher_of(plan: CampaignPlan) -> ConsoleWatcher:
-    """A watcher of all runs of a plan."""
+def run_watcher(plan: CampaignPlan) -> ConsoleWatcher:
+    """A watcher for all runs of a plan."""
     return ConsoleWatcher(sys.stderr, [run for _, _, run in plan.runs])
 
 
+@contextmanager
+def passed_preflight(campaign: Path) -> Iterator[CampaignPlan]:
+    """Plan a campaign, lock its output folder for the block, and show its preflight. PreflightError if that fails."""
+    plan = c.make_plan(c.load_campaign(campaign))
+    with c.locked(plan.campaign.output):
+        c.require_preflight(plan, show_outcome)
+        say("")
+        yield plan
+
+
 def show_plan(plan: CampaignPlan) -> None:
-    """The runs with their samples and times."""
+    """Show a table of the runs with their sample counts and times."""
     campaign = plan.campaign
     if campaign.smoke:
-        say("SMOKE RUN: short, for practice. What it makes is no submission.\n")
-    rows: list[tuple[str, ...]] = [("benchmark", "run", "samples", "about")]
-    for benchmark, _, run in plan.runs:
-        rows.append((benchmark.table.name, run.label, f"{run.expected_samples:,}", duration(run.expected_s)))
+        say("SMOKE RUN: short, for practice. Its results cannot be submitted.\n")
+    rows = [
+        (benchmark.table.name, run.label, f"{run.expected_samples:,}", duration(run.expected_s))
+        for benchmark, _, run in plan.runs
+    ]
     say(f"round {plan.book.name}, {campaign.division}, {campaign.submitter}, {campaign.system.id}\n")
-    show_table(rows, sys.stderr)
+    show_table(("benchmark", "run", "samples", "about"), rows, sys.stderr)
     say(f"\nabout {duration(plan.expected_s)} at the target rates, scoring and assembly included\n")
 
 
-def show_outcome(outcome: Passed | SubmitterError, *, needs_all: bool = True) -> None:
-    """One answer of preflight. Unless it `needs_all`, what is only not installed is shown as such, not as wrong."""
-    if isinstance(outcome, Passed):
-        say(f"preflight ok     {outcome.question}: {outcome.answer}")
+def show_outcome(outcome: PassedCheck | SubmitterError, *, needs_all: bool = True) -> None:
+    """Show the outcome of a preflight check. Without `needs_all`, a missing package is not shown as wrong."""
+    if isinstance(outcome, PassedCheck):
+        say(f"preflight ok     {outcome.name}: {outcome.summary}")
         return
     elsewhere = not needs_all and isinstance(outcome, NotInstalledError)
     hint = f"\n                 {outcome.hint}" if outcome.hint else ""
@@ -71,7 +86,7 @@ def show_outcome(outcome: Passed | SubmitterError, *, needs_all: bool = True) ->
 
 
 def show_score(score: ScenarioScore) -> None:
-    """A line a metric, with its margins."""
+    """Show each metric of a score with its margins, one per line."""
     say(f"scored {score.benchmark} {score.scenario}:")
     for metric in score.metrics:
         say(f"  {metric.name} {metric.value:g}{margins(metric.value, metric.lower, metric.upper)}")

@@ -1,4 +1,4 @@
-"""The command that scores: a campaign's accuracy runs, or what a submission tree says and still can show."""
+"""`submitter score`: scores a campaign's accuracy runs, or compares the scores of a submission with their targets."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def score(
         Path, typer.Argument(metavar="CAMPAIGN.toml|FOLDER", help="A campaign, a submission, or a folder inside one.")
     ],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="Of a submission: its round; by default the one of its seeds.")
+        str | None,
+        typer.Option("--round", help="For a submission: its round. By default the round with the seeds of its logs."),
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="Of a submission: a converted data set, to score whole logs again.")
+        Path | None, typer.Option(help="For a submission: a converted data set, to score its complete logs again.")
     ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for that.")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for scoring again.")] = None,
 ) -> None:
-    """Score a campaign's accuracy runs, or show how a submission's scores stand to their targets."""
+    """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
     if not path.is_dir():
         from submitter import campaign as c
         from submitter.cli.progress import show_score
@@ -39,7 +40,7 @@ def score(
 
 
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
-    """1 if a result of the closed division misses a target, or another score comes out than is stated; else 0."""
+    """The exit code: 1 if a closed result misses a target, or scoring again does not give the stated score; else 0."""
     from submitter.console import margins
     from submitter.insight.scored_results import scored_results
     from submitter.rulebook import load_rulebook
@@ -47,44 +48,44 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
 
     opened = open_submission(path, load_rulebook(round_name) if round_name else None)
     if round_name is None:
-        say(f"targets of round {opened.book.name} (--round names another)")
+        say(f"targets of round {opened.book.name} (use --round for another)")
     wrong = 0
-    for standing in scored_results(opened):
-        figure = f"{standing.metric.value:.10g} {standing.metric.unit}" if standing.metric else "no figure"
-        print(f"{standing.path}: {figure}")
-        for name, value, target in standing.scores:
-            told = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
-            print(f"  {name} {told}")
-        wrong += standing.is_closed and standing.misses_a_target
-        if not standing.scores:
-            print("  no score that can be read")
-        wrong += _answers(standing, dataset, tokenizer)
+    for result in scored_results(opened):
+        figure = f"{result.metric.value:.10g} {result.metric.unit}" if result.metric else "no metric"
+        print(f"{result.path}: {figure}")
+        for name, value, target in result.scores:
+            score = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
+            print(f"  {name} {score}")
+        wrong += result.is_closed and result.misses_a_target
+        if not result.scores:
+            print("  no readable score")
+        wrong += _scored_again_differs(result, dataset, tokenizer)
     return 1 if wrong else 0
 
 
-def _answers(standing: ScoredResult, dataset: Path | None, tokenizer: Path | None) -> bool:
-    """Say what the accuracy log still allows, and do it where all that it takes was given; True if a score differs."""
+def _scored_again_differs(result: ScoredResult, dataset: Path | None, tokenizer: Path | None) -> bool:
+    """Score a complete accuracy log again, if its data set and tokenizer are given. True if a score differs."""
     from submitter.insight.scored_results import AccuracyLogState
 
-    if standing.accuracy_log is not AccuracyLogState.WHOLE:
-        print(f"  accuracy log {standing.accuracy_log}: it cannot be scored again")
+    if result.accuracy_log is not AccuracyLogState.WHOLE:
+        print(f"  accuracy log {result.accuracy_log}: it cannot be scored again")
         return False
     if dataset is None or tokenizer is None:
-        print("  accuracy log whole: give --dataset and --tokenizer to score it again")
+        print("  accuracy log complete: give --dataset and --tokenizer to score it again")
         return False
     from submitter import scoring
     from submitter.harness.dataset import Dataset
 
     references = Dataset.open(dataset)
     references.verify()
-    again = scoring.score(standing.accuracy_log_path, references.references(), tokenizer)
-    stated = {name: value for name, value, _ in standing.scores if value is not None}
+    again = scoring.score(result.accuracy_log_path, references.references(), tokenizer)
+    stated = {name: value for name, value, _ in result.scores if value is not None}
     other = {name: again.metrics[name] for name in stated if again.metrics.get(name, stated[name]) != stated[name]}
     for name, found in other.items():
-        print(f"  scored again: {name} is {found:.10g}, {stated[name]:.10g} is stated")
-    if standing.stated_sha256 not in (None, again.log_sha256):
-        print(f"  the log's SHA-256 is {again.log_sha256}, {standing.stated_sha256} is stated")
+        print(f"  scored again: {name} is {found:.10g}, stated is {stated[name]:.10g}")
+    if result.stated_sha256 not in (None, again.log_sha256):
+        print(f"  the log's SHA-256 is {again.log_sha256}, stated is {result.stated_sha256}")
         return True
     if not other:
-        print("  scored again: the same")
+        print("  scored again: equal to the stated scores")
     return bool(other)

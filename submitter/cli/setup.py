@@ -1,4 +1,4 @@
-"""The commands that get a machine and a model ready."""
+"""The commands that prepare a system description and a model: `describe-system` and `quantize`."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ import typer
 
 from submitter.cli.say import say
 from submitter.errors import InputError
+from submitter.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
     from submitter.quantize import Calibration, Quantized
 
 
 def describe_system(
-    base: Annotated[Path | None, typer.Argument(help="A JSON file with what only a person knows.")] = None,
+    base: Annotated[Path | None, typer.Argument(help="A JSON file with the fields that cannot be detected.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the description here instead of to stdout.")] = None,
 ) -> None:
-    """Fill a system description from this host; says which fields only a person can fill."""
+    """Complete a system description from this host, and report the fields that cannot be detected."""
     import json
 
     from submitter import record, system
 
-    person = {} if base is None else system.read(base)
-    description = system.complete(person, system.describe())
+    given = {} if base is None else system.read(base)
+    description = system.complete(given, system.describe())
     if output is None:
         print(json.dumps(description, indent=2))
     else:
         record.write_json_atomically(output, description)
     missing = system.missing(description)
     if missing:
-        raise InputError(f"only a person knows: {', '.join(missing)}", "put them into a JSON file and give it as BASE")
+        raise InputError(f"cannot be detected: {', '.join(missing)}", "put them into a JSON file and give it as BASE")
     system.validate(description)
 
 
 def quantize(
-    source: Annotated[Path, typer.Argument(help="A bf16, fp16 or fp32 checkpoint; or any, to look at it.")],
-    target: Annotated[Path | None, typer.Argument(help="The folder to make; without it, SOURCE is looked at.")] = None,
+    source: Annotated[Path, typer.Argument(help="A bf16, fp16 or fp32 checkpoint; or any checkpoint to inspect.")],
+    target: Annotated[
+        Path | None, typer.Argument(help="The folder to create; without it, SOURCE is inspected.")
+    ] = None,
     scheme: Annotated[str, typer.Option(help="fp8-block, fp8-static or int8; see docs/quantize.md.")] = "fp8-block",
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The calibration set, as dataset convert wrote it.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="How many calibration samples to take, from the first on.")
+        int | None, typer.Option(min=1, help="How many calibration samples to use, from the first on.")
     ] = None,
 ) -> None:
-    """Make a checkpoint for vLLM with 8-bit weights; or say what a quantised one is, and whether it is whole."""
+    """Write a checkpoint with 8-bit weights for vLLM, or verify a quantised one and show what it holds."""
     from submitter import quantize as q
 
     if target is None:
@@ -57,13 +60,15 @@ def quantize(
     if calibration is not None:
         command += f" --calibration {calibration.name}" + (f" --samples {samples}" if samples else "")
     made = q.quantize(source, target, scheme, data, command)
-    smaller = f"{made.source_bytes / 1e6:,.1f} MB of weights before, {made.checkpoint.byte_count / 1e6:,.1f} MB now"
-    print(f"{_checkpoint(made.checkpoint)}\n  size         {smaller}")
-    say(f"{target / 'calibration.md'} is what a submission must say of it")
+    before_mb, after_mb = made.source_bytes / BYTES_PER_MB, made.checkpoint.byte_count / BYTES_PER_MB
+    print(
+        f"{_checkpoint(made.checkpoint)}\n  size         {before_mb:,.1f} MB of weights before, {after_mb:,.1f} MB now"
+    )
+    say(f"{target / 'calibration.md'} is the description that a submission requires")
 
 
 def _calibration(file: Path, samples: int | None) -> Calibration:
-    """The first `samples` of a converted data set, or all."""
+    """The first `samples` samples of a converted data set, or all of them."""
     from submitter.datasets.official import by_sha256
     from submitter.harness.dataset import Dataset
     from submitter.quantize import Calibration
@@ -86,7 +91,7 @@ def _calibration(file: Path, samples: int | None) -> Calibration:
 
 
 def _checkpoint(found: Quantized) -> str:
-    """What a quantised checkpoint is, for a person."""
+    """A summary of a quantised checkpoint, one property per line."""
     from submitter.quantize import summarised
 
     rows = {
@@ -95,6 +100,6 @@ def _checkpoint(found: Quantized) -> str:
         "activations": found.activations,
         "KV cache": found.kv_cache or "no scales; kv_cache_dtype of engine.toml decides",
         "quantised": f"{len(found.quantized)} linear layers: {', '.join(summarised(found.quantized))}",
-        "left wide": ", ".join(summarised(found.kept)) or "no matrix",
+        "unquantised": ", ".join(summarised(found.kept)) or "no matrix",
     }
-    return "\n".join([f"{found.folder}: whole, every scale is there", *(f"  {k:<12} {v}" for k, v in rows.items())])
+    return "\n".join([f"{found.folder}: complete, every scale is there", *(f"  {k:<12} {v}" for k, v in rows.items())])

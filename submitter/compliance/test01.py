@@ -1,7 +1,7 @@
-"""TEST01: the answers of a performance run are those of the accuracy run.
+"""TEST01: a performance run gives the same answers as the accuracy run.
 
-Where no output is the same from run to run, two scores stand for the answers that the test logged: of those samples in
-the accuracy run, and of the test's own (mlcommons/inference, compliance/TEST01/README.md).
+If outputs differ from run to run, two scores are compared instead: that of the logged samples in the accuracy run (the
+baseline), and that of the test's own answers (mlcommons/inference, compliance/TEST01/README.md).
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from submitter.rulebook import Rulebook
 
 
 def plan(book: Rulebook, official: str) -> AuditPlan:
-    """The settings but one: how many answers a benchmark's audit file has logged, which no rule and no run needs."""
+    """All settings but one: how many answers are logged, which depends on the benchmark and is used nowhere here."""
     return AuditPlan(
         mode=Mode.TEST01,
         settings=audit_settings(book, official, Mode.TEST01),
-        lacks="a comparison of its answers with the accuracy run's",
+        lacks="a comparison of its answers with those of the accuracy run",
     )
 
 
 def verify(
     baseline: Mapping[str, float | None], compliance: Mapping[str, float | None], allowed: Mapping[str, float]
 ) -> Verdict:
-    """Judge the two scores by metric: the test's may differ from the baseline by an `allowed` share of it.
+    """Judge two scores of each metric: the test's may differ from the baseline by the share `allowed`, such as 0.01.
 
-    A score is None where there is none.
+    A score is None if it is missing.
     """
     reasons = []
     for metric, share in allowed.items():

@@ -1,6 +1,6 @@
-"""TEST04: one sample, issued again and again, is not answered faster than different ones (no caching of answers).
+"""TEST04: the same sample, issued repeatedly, is not answered faster than different samples, so answers are not cached.
 
-Its verification compares the figures of two performance runs (mlcommons/inference, compliance/TEST04/README.md).
+Its verification compares the metrics of two performance runs (mlcommons/inference, compliance/TEST04/README.md).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from submitter.rulebook import Rulebook
 
 
 def plan(book: Rulebook, official: str) -> AuditPlan:
-    """The settings that all benchmarks share."""
+    """The run with the settings that all benchmarks share."""
     return AuditPlan(
         mode=Mode.TEST04,
         settings=audit_settings(book, official, Mode.TEST04),
-        lacks="a comparison of its figure with the performance run's",
+        lacks="a comparison of its metric with that of the performance run",
     )

@@ -1,8 +1,8 @@
-"""TEST06: the answers that a performance run logged are consistent, and none goes on behind its end.
+"""TEST06: the answers that a performance run logged are consistent, and none continues after its end.
 
-It looks at 100 logged answers (mlcommons/inference, compliance/TEST06/README.md): the first token reported early is the
-answer's first, an answer ends with at most one end-of-sequence token (EOS), and the number of tokens reported is the
-answer's length.
+Of 100 logged answers (mlcommons/inference, compliance/TEST06/README.md) it checks three things: the first token that
+was reported early is the first of the answer, an answer ends with at most one end-of-sequence token (EOS), and the
+number of tokens reported is the length of the answer.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def verify(
     token_bytes: int = _TOKEN_BYTES,
     as_official: bool = False,
 ) -> Verdict:
-    """Judge logged answers; of each of the three checks the first answer that fails it is a reason.
+    """Judge logged answers. For each of the three checks that fails, the reason is the first answer that fails it.
 
-    Where `eos_token_id` is None, the check of the EOS passes. `as_official` lets pass what the official script does: an
-    EOS that stands inside an answer, and a first token that was reported without a token, or with more than there are.
+    `token_bytes` is the width of a token. If `eos_token_id` is None, the EOS check passes. `as_official` accepts what
+    the official script accepts: an EOS inside an answer, and an empty report of the first token, or one that is longer
+    than the answer.
     """
     wrong: dict[str, Reason] = {}
     line = 1  # the log's opening bracket
@@ -63,30 +64,30 @@ def _faults(
     """What is wrong with one answer: the check it fails, a message, what was found, and what is required."""
     data = answer.data
     if not data or len(data) % token_bytes:
-        message = f"the answer is no list of int{8 * token_bytes} tokens"
+        message = f"the answer is not a list of int{8 * token_bytes} tokens"
         yield _LENGTH, message, f"{len(data)} bytes", f"a multiple of {token_bytes}"
         return
     tokens = memoryview(data).cast(_TYPES[token_bytes])
     if answer.token_count != len(tokens):
-        message = "the number of tokens reported is not the answer's"
+        message = "the number of tokens reported is not that of the answer"
         yield _LENGTH, message, str(answer.token_count), str(len(tokens))
     if scenario is not Scenario.OFFLINE:
         first, required = answer.token_data, data[:token_bytes].hex()
         if first is None or not (first or as_official):
             yield _FIRST_TOKEN, "no first token was reported", "none", required
         elif not data.startswith(first[: len(data)] if as_official else first):
-            message = "the first token reported is not the answer's"
+            message = "the first token reported is not that of the answer"
             yield _FIRST_TOKEN, message, first[:token_bytes].hex(), required
     if eos_token_id is None:
         return
     if len(tokens) > 2 and tokens[-1] == tokens[-2] == eos_token_id:
         yield _EOS, "the answer ends with more than one end-of-sequence token", "2 or more", "at most 1"
     elif not as_official and eos_token_id in tokens[:-1]:
-        yield _EOS, "an end-of-sequence token stands inside the answer", "1 or more", "only at its end"
+        yield _EOS, "an end-of-sequence token is inside the answer", "1 or more", "only at its end"
 
 
 def token_bytes_of(answers: Iterable[AccuracyEntry]) -> int:
-    """How wide a token is: int32, unless every answer's length says int64, which the official script takes as well."""
+    """The width of a token: int32, or int64 if all answers have that length. The official script accepts both."""
     wide = all(one.token_count and len(one.data) == 2 * _TOKEN_BYTES * one.token_count for one in answers)
     return 2 * _TOKEN_BYTES if wide else _TOKEN_BYTES
 

@@ -1,7 +1,7 @@
-"""TEST07: the accuracy holds in performance mode, for benchmarks whose accuracy run has another data set.
+"""TEST07: accuracy in performance mode, for benchmarks whose accuracy run has another data set.
 
-All samples of a data set of the test's own are answered under the performance run's settings, and the answers scored
-(mlcommons/inference, compliance/TEST07/README.md). What is judged today: what the verification's text claims.
+All samples of the test's own data set are answered with the settings of the performance run, and the answers are scored
+(mlcommons/inference, compliance/TEST07/README.md). This version judges only the text of the verification.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from submitter.rulebook import Rulebook
 
 
 def plan(book: Rulebook, official: str) -> AuditPlan:
-    """The run over the data set that the README names for gpt-oss-120b, the one benchmark that has the test."""
+    """The run with the data set that the README names for gpt-oss-120b, the only benchmark with this test."""
     return AuditPlan(
         mode=Mode.TEST07,
         settings=audit_settings(book, official, Mode.TEST07),

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from submitter.rulebook import Target
+from submitter.rulebook_tables import Target
 from submitter.strict_record import StrictRecord
 
 

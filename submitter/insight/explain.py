@@ -13,7 +13,7 @@ from submitter import early_stopping
 from submitter.insight.less_load import less_load
 from submitter.logs import DetailLog
 from submitter.model import Scenario
-from submitter.rulebook import TokenLatency
+from submitter.rulebook_tables import TokenLatency
 from submitter.submission import latencies
 from submitter.submission.latencies import LatencyKind, Limit, OverLimit, number
 from submitter.units import MS_PER_S, NS_PER_MS, S_PER_MIN

@@ -13,7 +13,8 @@ from pathlib import Path
 from submitter.errors import InputError
 from submitter.logs import TRUNCATION_MARK
 from submitter.model import Metric
-from submitter.rulebook import Rulebook, Target
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import Target
 from submitter.submission.files import EntryKind, Unavailable
 from submitter.submission.metric import result_metric
 from submitter.submission.opened import OpenSubmission

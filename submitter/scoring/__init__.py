@@ -1,6 +1,6 @@
-"""Accuracy from an accuracy log, as mlcommons/inference b66003e1 `language/llama2-70b/evaluate-accuracy.py` defines it.
+"""Scores an accuracy log as mlcommons/inference b66003e1 `language/llama2-70b/evaluate-accuracy.py` defines it.
 
-Nothing is downloaded, and the texts are decoded with `tokenizers` alone: scoring needs neither torch nor transformers.
+Nothing is downloaded. Texts are decoded with `tokenizers` alone, so scoring needs neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from submitter.scoring.answers import decode, read_answers
 from submitter.scoring.metrics import AccuracyMetric, mean_percent
 
 METRICS = "submitter.scoring.metrics"
-CHUNK_PAIRS = 64  # some 0.2 s of work: all cores are busy to the end, and Ctrl-C is answered soon
+CHUNK_PAIRS = 64  # about 0.2 s of work: all cores stay busy to the end, and Ctrl-C acts soon
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What `accuracy.txt` says of one accuracy run."""
+    """The scores of one accuracy run, as `accuracy.txt` states them."""
 
     metrics: dict[str, float | int]
-    """By the official names. `rouge1`, `rouge2`, `rougeL` and `rougeLsum` are in percent; `gen_len` is the characters
-    of all answers, `gen_tok_len` their tokens with the end tokens, `gen_num` the count of answers, `tokens_per_sample`
-    the mean of tokens."""
+    """By official name. `rouge1`, `rouge2`, `rougeL` and `rougeLsum` are in percent. `gen_num` is the number of
+    answers, `gen_len` their total length in characters, `gen_tok_len` in tokens, end tokens included.
+    `tokens_per_sample` is the mean number of tokens."""
     log_sha256: str
-    """Of the untruncated log."""
+    """The SHA-256 of the untruncated log."""
 
 
 def score(
@@ -45,16 +45,16 @@ def score(
     metric: str = "rouge",
     processes: int | None = None,
 ) -> Accuracy:
-    """Score LoadGen's untruncated accuracy log against the reference answers; `Accuracy` says in which units.
+    """Score LoadGen's untruncated accuracy log against the reference answers; `Accuracy` gives the units.
 
     `references` are texts, indexed by LoadGen's `qsl_idx`. `tokenizer_folder` holds the `tokenizer.json` of the model
-    that answered. `metric` names a module of `scoring.metrics`. `processes` defaults to the cores that this process may
-    use, and the result does not depend on it; they are spawned, so a script that calls this for more than 64 answers
-    needs the usual `if __name__ == "__main__":`.
+    that answered. `metric` is a module of `scoring.metrics`. `processes` defaults to the number of cores that this
+    process may use; the result does not depend on it. Processes are spawned, so a script that scores more than 64
+    answers needs the usual `if __name__ == "__main__":`.
 
-    InputError if the log is damaged or does not hold exactly one answer for each reference, if the tokenizer is not one
-    or lacks a token of an answer, or if no metric has that name. NotInstalledError if a package that scoring needs
-    is not installed. RunError if a scoring process died.
+    InputError if the log is damaged or does not hold exactly one answer to each reference, if the tokenizer is invalid
+    or lacks a token of an answer, or if there is no such metric. NotInstalledError if a package that scoring needs is
+    not installed. RunError if a scoring process died.
     """
     answers = read_answers(accuracy_log, len(references))
     predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
@@ -74,20 +74,20 @@ def score(
 
 
 def write_accuracy_text(accuracy: Accuracy, path: Path) -> None:
-    """Write `accuracy.txt`, whole or not at all: one line of metrics as plain numbers, one with the log's hash.
+    """Write `accuracy.txt` atomically: a line with the metrics as plain numbers, and a line with the log's hash.
 
-    The official patterns read `'rouge1': 44.43` but not the `np.float64(44.43)` that newer numpy prints.
+    The official patterns match `'rouge1': 44.43`, but not `np.float64(44.43)` as newer versions of numpy print it.
     """
     write_atomically(path, f"{accuracy.metrics}\nhash={accuracy.log_sha256}\n".encode())
 
 
-Row = tuple[int, tuple[float, ...]]  # the prediction's characters as scored, and one value a metric
+Row = tuple[int, tuple[float, ...]]  # the length of the prediction in characters, and one value for each metric
 
 _worker_metric: AccuracyMetric | None = None
 
 
 def _start_worker(name: str) -> None:
-    """Ctrl-C is the parent's to handle; and a worker whose parent was killed would wait for work for ever."""
+    """Load the metric. The worker leaves Ctrl-C to its parent and ends with it: else it would wait for work forever."""
     global _worker_metric
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -115,17 +115,17 @@ def _rows(metric: AccuracyMetric, pairs: list[tuple[str, str]]) -> list[Row]:
 
 
 def score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
-    """The metric's names and a row for each pair, in the order of `pairs`."""
-    # Here too, so that what is missing is reported before any worker starts.
+    """The metric's names, and a row for each (prediction, reference) pair in the order of `pairs`."""
+    # Loaded here too, so that a missing package is reported before any worker starts.
     metric: AccuracyMetric = plugins.load(METRICS, name, "metric").create()
     chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
     processes = min(processes, len(chunks))
     if processes < 2:
         return metric.names, _rows(metric, pairs)
-    # Spawned, not forked: the caller may have threads (an event loop, the tokenizer's own).
+    # Spawned, not forked, because the caller may have threads, such as those of an event loop or of the tokenizer.
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(processes, context, _start_worker, (name,)) as pool:
             return metric.names, [row for rows in pool.map(_score_chunk, chunks) for row in rows]
     except BrokenProcessPool:
-        raise RunError("a scoring process died", "is the memory enough? try fewer processes") from None
+        raise RunError("a scoring process died", "check that there is enough memory, or use fewer processes") from None

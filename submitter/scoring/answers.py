@@ -1,4 +1,4 @@
-"""An accuracy log's answers: one for each sample, as token ids and as text."""
+"""Reads the answers of an accuracy log as token ids, and decodes them to text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from submitter.errors import InputError, NotInstalledError
 from submitter.logs import LogFormatError, read_accuracy
 
 TOKEN_BYTES = 4  # the harness answers in int32
-_RUN_AGAIN = "repeat the accuracy run"
+_RUN_AGAIN = "run the accuracy run again"
 
 
 @dataclass(frozen=True)
 class LoggedAnswers:
-    """The answers in the order of the log; `token_ids[i]` answers sample `qsl_indices[i]`."""
+    """The answers in the order of the log: `token_ids[i]` is the answer to sample `qsl_indices[i]`."""
 
     qsl_indices: list[int]
     token_ids: list[list[int]]
 
 
 def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
-    """Read the log of an accuracy run over `sample_count` samples.
+    """Read the log of an accuracy run with `sample_count` samples.
 
-    InputError if it cannot be read, is truncated, or holds anything but one int32 answer for each sample.
+    InputError if it cannot be read, is truncated, or does not hold exactly one int32 answer to each sample.
     """
     answers: dict[int, list[int]] = {}
     try:
@@ -40,7 +40,7 @@ def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
             if len(entry.data) % TOKEN_BYTES:
                 raise InputError(
                     f"{accuracy_log}: the answer to sample {index} has {len(entry.data)} bytes, "
-                    f"not a multiple of {TOKEN_BYTES}: its tokens are no int32",
+                    f"not a multiple of {TOKEN_BYTES}: its tokens are not int32",
                     _RUN_AGAIN,
                 )
             answers[index] = list(memoryview(entry.data).cast("i"))
@@ -58,7 +58,7 @@ def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
 
 
 def decode(token_ids: Sequence[list[int]], qsl_indices: Sequence[int], tokenizer_folder: Path) -> list[str]:
-    """The texts of `token_ids` without special tokens; InputError names the sample with an id the tokenizer lacks."""
+    """The texts of `token_ids`, without special tokens. InputError if the tokenizer is invalid or lacks a token."""
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -68,11 +68,11 @@ def decode(token_ids: Sequence[list[int]], qsl_indices: Sequence[int], tokenizer
 
     path = tokenizer_folder / "tokenizer.json"
     if not path.is_file():
-        raise InputError(f"{tokenizer_folder} holds no tokenizer.json", "name the folder of the model that was run")
+        raise InputError(f"{tokenizer_folder} has no tokenizer.json", "give the folder of the model that was run")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for a file it cannot parse
-        raise InputError(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path} is not a tokenizer: {str(error).splitlines()[0]}") from None
     size = tokenizer.get_vocab_size(with_added_tokens=True)
     for index, ids in zip(qsl_indices, token_ids, strict=True):
         if ids and not 0 <= min(ids) <= max(ids) < size:

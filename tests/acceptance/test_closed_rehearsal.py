@@ -85,9 +85,9 @@ def test_another_round_is_refused_where_the_logs_are_not_its_own(
     done = submitter("assemble", str(made.file), "--round", round_name)
     assert done.returncode == 2
     own, other = load_rulebook("v6.1"), load_rulebook(round_name)
-    assert f"these runs cannot be laid out for round {round_name}" in done.stderr
+    assert f"these runs cannot be used for round {round_name}" in done.stderr
     for (name, found), (_, wanted) in zip(own.seeds, other.seeds, strict=True):
-        assert f"{name} is {found}, the round's is {wanted}" in done.stderr
+        assert f"{name} is {found}, the round requires {wanted}" in done.stderr
     assert "LoadGen is 6.0.17" in done.stderr
     assert f'run them again with round = "{round_name}"' in done.stderr
     assert not made.tree.with_name(f"preview-{round_name}").exists()

@@ -33,7 +33,7 @@ def articles(tmp_path: Path) -> Path:
 def test_convert_and_measure(articles: Path, tmp_path: Path) -> None:
     done = run("convert", articles, tmp_path / "articles.safetensors")
     assert (done.returncode, "articles, 10 samples, SHA-256" in done.stdout) == (0, True), done.stderr
-    assert "is no published file" in done.stderr
+    assert "is not a file that MLCommons publishes" in done.stderr
     measured = run("stats", tmp_path / "articles.safetensors")
     assert measured.returncode == 0
     assert measured.stdout.splitlines()[0] == "10 samples"
@@ -44,7 +44,7 @@ def test_convert_and_measure(articles: Path, tmp_path: Path) -> None:
         "99th": "10",
         "longest": "10",
         "mean": "5.5",
-        "all": "55",
+        "total": "55",
     }
 
 

@@ -76,7 +76,7 @@ def test_a_known_capacity_is_found_written_and_resumed(campaign: Any) -> None:
     [
         (("--scenario", "Offline"), "no token latencies to search by"),
         (("--scenario", "Interactive"), "the campaign has no benchmark with Interactive"),
-        (("--scenario", "Server", "--budget", "soon"), "'soon' is no time"),
+        (("--scenario", "Server", "--budget", "soon"), "'soon' is not a time"),
         (("--scenario", "Server", "--benchmark", "other"), "the campaign has no other Server"),
     ],
 )

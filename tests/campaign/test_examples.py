@@ -8,7 +8,7 @@ import pytest
 
 from submitter import documents
 from submitter.campaign import load_campaign
-from submitter.campaign.settings import worked_out
+from submitter.campaign.settings import computed_settings
 from submitter.model import Division, Mode
 from submitter.rulebook import load_rulebook
 
@@ -33,7 +33,7 @@ def test_a_closed_campaign_has_all_scenarios_and_the_rounds_settings(path: Path)
         assert set(wanted.required) <= set(table.scenarios) <= wanted.allowed
         assert set(table.scenarios) & set(wanted.one_of or table.scenarios)
         for scenario in table.scenarios:
-            settings = worked_out(book, table.name, scenario, table.measurements / scenario / "user.conf")
+            settings = computed_settings(book, table.name, scenario, table.measurements / scenario / "user.conf")
             limits = rules.token_latency.get(scenario)
             if limits:
                 assert (settings.ttft_limit_ns, settings.tpot_limit_ns) == (limits.ttft_ns, limits.tpot_ns)

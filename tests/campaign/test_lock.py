@@ -31,8 +31,8 @@ def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path: Path) -> None:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(InputError) as caught, locked(output):
             pass
-        assert caught.value.message == f"another submitter is at work in {output}"
-        assert caught.value.hint == "wait for it, or end it"
+        assert caught.value.message == f"another submitter process is using {output}"
+        assert caught.value.hint == "wait until it ends, or stop it"
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     assert (output / ".lock").exists()

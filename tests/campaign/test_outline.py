@@ -13,6 +13,7 @@ import echo_campaign
 
 from submitter import campaign as c
 from submitter.campaign.outline import expected_full_run
+from submitter.campaign.preflight import preflight
 from submitter.errors import InputError, SubmitterError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,16 +60,19 @@ Change = Callable[[echo_campaign.Campaign], object]
         (lambda m: m.edit(m.folder / "full.toml", "v6.1", "v6.11"), "full_run: unknown round 'v6.11'"),
         (lambda m: m.edit(m.folder / "full.toml", "scenarios", "scenarois"), "unknown key 'benchmarks.0.scenarois'"),
         (lambda m: m.edit(m.folder / "full.toml", '"data"', '"none"'), "full_run: there is no data set"),
-        (lambda m: m.edit(m.folder / "full.toml", '"measurements"', '"none"'), r"full_run: .*none/.* is missing"),
+        (
+            lambda m: m.edit(m.folder / "full.toml", '"measurements"', '"none"'),
+            r"full_run: there is no engine settings file .*none/",
+        ),
         (lambda m: m.edit(m.folder / "full.toml", "eos_token_id = 2", ""), "full_run: .* lacks eos_token_id"),
     ],
 )
 def test_a_wrong_full_run_is_found_in_preflight(campaign: echo_campaign.Campaign, change: Change, words: str) -> None:
     plan = c.make_plan(c.load_campaign(campaign.file))
-    assert [o for o in c.preflight(plan) if isinstance(o, SubmitterError)] == []
+    assert [o for o in preflight(plan) if isinstance(o, SubmitterError)] == []
     change(campaign)
     with pytest.raises(InputError, match=words):
         expected_full_run(plan.campaign)
-    wrong = [o.message for o in c.preflight(plan) if isinstance(o, SubmitterError)]
+    wrong = [o.message for o in preflight(plan) if isinstance(o, SubmitterError)]
     assert len(wrong) == 1
     assert wrong[0].startswith("full_run: ")

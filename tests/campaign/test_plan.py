@@ -12,6 +12,7 @@ pytest.importorskip("mlperf_loadgen")
 
 from submitter import campaign as c
 from submitter.campaign.outline import engine_settings
+from submitter.campaign.preflight import preflight
 from submitter.errors import InputError
 from submitter.harness.loadgen import EffectiveSettings, effective_settings
 from submitter.model import Mode, Scenario
@@ -40,9 +41,9 @@ def test_the_full_campaign_is_full_length() -> None:
 def test_seeds_of_another_round_are_seen(demo: c.CampaignPlan) -> None:
     seeds = msgspec.structs.replace(demo.book.seeds, sample_index_rng_seed=7)
     other = replace(demo, book=msgspec.structs.replace(demo.book, seeds=seeds))
-    wrong = [outcome for outcome in c.preflight(other) if not isinstance(outcome, c.Passed)]
+    wrong = [outcome for outcome in preflight(other) if not isinstance(outcome, c.PassedCheck)]
     assert len(wrong) == 1
-    assert wrong[0].message.endswith("sample_index_rng_seed is 2747215439041700203, round v6.1 wants 7")
+    assert wrong[0].message.endswith("sample_index_rng_seed is 2747215439041700203, round v6.1 requires 7")
 
 
 SETTINGS = EffectiveSettings(

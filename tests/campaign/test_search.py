@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from submitter.campaign.search import LatencyLimits, Probe, SearchOutcome, Step, judged, next_step
+from submitter.campaign.probe import LatencyLimits, Probe, judge_probe
+from submitter.campaign.search import SearchOutcome, Step, next_step
 
 FULL_S, PROBE_S = 600.0, 20.0
 LIMITS = LatencyLimits(ttft_ms=2000, tpot_ms=200)
@@ -68,7 +69,7 @@ def searched(system: System, start_qps: float, budget_s: float = math.inf, done:
 
 def ran(system: System, step: Step) -> Probe:
     seconds = step.seconds or FULL_S
-    probe = judged(system(step.target_qps, seconds, 7), step.target_qps, seconds, LIMITS, FULL_S)
+    probe = judge_probe(system(step.target_qps, seconds, 7), step.target_qps, seconds, LIMITS, FULL_S)
     if step.kind == "full":
         over = probe.over_limit > 0.01 * probe.steady_samples
         probe = probe.model_copy(update={"kind": "full", "verdict": "fail" if over else "pass", "why": "LoadGen"})
@@ -89,7 +90,7 @@ def test_a_known_limit_is_found(system: System, start_qps: float) -> None:
 
 
 def test_a_short_probe_sees_that_a_queue_grows_before_it_is_over_the_limit() -> None:
-    probe = judged(queue(50.0)(52.0, PROBE_S, 7), 52.0, PROBE_S, LIMITS, FULL_S)
+    probe = judge_probe(queue(50.0)(52.0, PROBE_S, 7), 52.0, PROBE_S, LIMITS, FULL_S)
     assert probe.over_limit == 0
     assert probe.ttft_p99_ms < LIMITS.ttft_ms
     assert probe.verdict == "fail"
@@ -106,7 +107,7 @@ def test_a_verdict_needs_samples_enough(over: int, count: int, verdict: str) -> 
     tpot = np.full(count, 50.0)
     tpot[np.linspace(count // 10, count - 1, over, dtype=int)] = 300
     rows = np.column_stack([issued, np.full(count, 40.0), tpot, np.zeros(count)])
-    probe = judged(rows, 25.0, 20.0, LIMITS, FULL_S)
+    probe = judge_probe(rows, 25.0, 20.0, LIMITS, FULL_S)
     assert (probe.over_limit, probe.steady_samples) == (over, count)
     assert probe.verdict == verdict
 
@@ -114,13 +115,13 @@ def test_a_verdict_needs_samples_enough(over: int, count: int, verdict: str) -> 
 def test_samples_that_met_an_empty_engine_do_not_count() -> None:
     issued = np.linspace(0, 20, 1000)
     rows = np.column_stack([issued, np.full(1000, 40.0), np.where(issued < 5, 1.0, 300.0), np.full(1000, 5000.0)])
-    probe = judged(rows, 50.0, 20.0, LIMITS, FULL_S)
+    probe = judge_probe(rows, 50.0, 20.0, LIMITS, FULL_S)
     assert probe.steady_samples == 750
     assert probe.over_limit == 750
 
 
 def test_near_the_limit_it_probes_again_and_longer() -> None:
-    unsure = judged(slowing(50.0)(50.0, 20.0, 7), 50.0, 20.0, LIMITS, FULL_S)
+    unsure = judge_probe(slowing(50.0)(50.0, 20.0, 7), 50.0, 20.0, LIMITS, FULL_S)
     assert unsure.verdict == "unsure"
     step = next_step([unsure], 50.0, LIMITS, probe_s=PROBE_S, full_s=lambda qps: FULL_S)
     assert step == Step("probe", 50.0, 2 * PROBE_S)

@@ -30,14 +30,14 @@ class Noted:
 
     def __init__(self) -> None:
         self.stages: list[str] = []
-        self.outcomes: list[c.Passed | SubmitterError] = []
+        self.outcomes: list[c.PassedCheck | SubmitterError] = []
         self.events: list[tuple[str, str]] = []
         self.scores: list[c.ScenarioScore] = []
 
     def stage(self, stage: c.Stage, plan: c.CampaignPlan) -> None:
         self.stages.append(str(stage))
 
-    def asked(self, outcome: c.Passed | SubmitterError) -> None:
+    def preflight_checked(self, outcome: c.PassedCheck | SubmitterError) -> None:
         self.outcomes.append(outcome)
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
@@ -103,7 +103,7 @@ def test_scores_carry_their_limits(made) -> None:
 def test_the_watcher_hears_of_everything_in_order(made) -> None:
     _, _, watcher = made
     assert watcher.stages == ["preflight", "runs", "scores", "assembly", "check"]
-    assert [o.question for o in watcher.outcomes if isinstance(o, c.Passed)][-1] == "tree"
+    assert [o.name for o in watcher.outcomes if isinstance(o, c.PassedCheck)][-1] == "tree"
     assert len(watcher.outcomes) == 13
     finished = [label for kind, label in watcher.events if kind == "finished"]
     assert finished == [f"{scenario} {mode}" for scenario, mode in RUNS]
@@ -138,7 +138,7 @@ def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.Cap
     assert len(verdicts) == 2
     assert all("TEST06 verification complete" in path.read_text() for path in verdicts)
     assert c.assemble(campaign.file) == campaign.tree
-    with pytest.raises(InputError, match=r"cannot be laid out for round v6\.0: .*seed"):
+    with pytest.raises(InputError, match=r"cannot be used for round v6\.0: .*seed"):
         c.assemble(campaign.file, "v6.0")
     assert capfd.readouterr() == ("", "")
 

@@ -1,4 +1,4 @@
-"""The settings we work out without LoadGen are those that LoadGen itself has."""
+"""The settings that are computed without LoadGen are those that LoadGen itself has."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_they_are_loadgens(conf: str, benchmark: str, scenario: Scenario, audite
     audit = audit_text(BOOK.compliance["TEST06"].audit) if audited else None
     asked, by_loadgen = settings.effective_settings(BOOK, benchmark, scenario, user_conf, audit)
     assert by_loadgen
-    assert settings.worked_out(BOOK, benchmark, scenario, user_conf, audit) == asked
+    assert settings.computed_settings(BOOK, benchmark, scenario, user_conf, audit) == asked
 
 
-def test_without_loadgen_they_are_worked_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_loadgen_they_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise NotInstalledError("LoadGen cannot be imported")
 
@@ -67,4 +67,4 @@ def test_what_loadgen_refuses_we_refuse(text: str, tmp_path: Path) -> None:
     user_conf = tmp_path / "user.conf"
     user_conf.write_text(text)
     with pytest.raises(InputError, match="LoadGen refuses line 1"):
-        settings.worked_out(BOOK, "llama2-70b-99.9", Scenario.SERVER, user_conf)
+        settings.computed_settings(BOOK, "llama2-70b-99.9", Scenario.SERVER, user_conf)

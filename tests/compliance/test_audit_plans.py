@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from submitter import compliance, plugins
-from submitter.campaign.settings import worked_out
+from submitter.campaign.settings import computed_settings
 from submitter.errors import InputError
 from submitter.logs import DetailLog
 from submitter.model import Mode, Scenario
@@ -30,7 +30,7 @@ def test_the_runs_of_a_benchmark_are_those_that_its_round_requires(name: str, of
     plans = compliance.runs(book, official)
     assert [plan.mode for plan in plans] == list(book.benchmark(official).compliance)
     for plan in plans:
-        settings = worked_out(book, official, Scenario.OFFLINE, user_conf, plan.text)
+        settings = computed_settings(book, official, Scenario.OFFLINE, user_conf, plan.text)
         assert (settings.min_query_count, settings.min_duration_ms) == (plan.sample_count, 0)
         assert not settings.sample_concatenate_permutation
 
@@ -40,24 +40,24 @@ def test_where_this_version_has_no_run_it_is_said_in_words(name: str, official: 
     with pytest.raises(InputError) as error:
         compliance.runs(load_rulebook(name), official)
     impossible = [test for test in load_rulebook(name).benchmark(official).compliance if test not in RUNNABLE]
-    for word in (*impossible, name, official, "this version has no run"):
+    for word in (*impossible, name, official, "this version cannot run"):
         assert word in error.value.message
-    assert f"leave {official} out of the campaign" in error.value.hint
+    assert f"remove {official} from the campaign" in error.value.hint
 
 
 def test_what_a_run_would_need_is_said() -> None:
     with pytest.raises(InputError) as error:
         compliance.runs(load_rulebook("v6.1"), "gpt-oss-120b")
     assert error.value.message == (
-        "this version has no run for TEST07 and TEST09, which round v6.1 requires for gpt-oss-120b; TEST07 needs a "
+        "this version cannot run TEST07 and TEST09, which round v6.1 requires for gpt-oss-120b; TEST07 needs a "
         "data set of its own (acc_eval_compliance_gpqa.parquet, 990 samples) and a score of its answers; TEST09 needs "
-        "a verification of its answers' mean length"
+        "a verification of the mean length of its answers"
     )
 
 
 def test_a_scenario_that_loadgen_has_no_settings_for_is_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no built-in settings for SingleStream"):
-        worked_out(BOOKS[-1], "qwen3.6-27b", Scenario.SINGLE_STREAM, tmp_path / "user.conf")
+        computed_settings(BOOKS[-1], "qwen3.6-27b", Scenario.SINGLE_STREAM, tmp_path / "user.conf")
 
 
 def test_every_test_of_every_round_is_a_mode() -> None:

@@ -27,15 +27,15 @@ GOOD = [entry([5, 6, EOS]), entry([7, 8])]
 @pytest.mark.parametrize(
     ("bad", "scenario", "failing", "message"),
     [
-        (entry([5, 6, EOS], first=[7]), Scenario.SERVER, FIRST_TOKEN, "is not the answer's"),
+        (entry([5, 6, EOS], first=[7]), Scenario.SERVER, FIRST_TOKEN, "is not that of the answer"),
         (AccuracyEntry(9, array("i", [5, EOS]).tobytes(), None, 2), Scenario.SERVER, FIRST_TOKEN, "no first token"),
         (entry([5, 6, EOS], first=[]), Scenario.INTERACTIVE, FIRST_TOKEN, "no first token"),
         (entry([5, EOS, EOS]), Scenario.SERVER, OF_EOS, "more than one end-of-sequence token"),
         (entry([5, EOS, 6]), Scenario.OFFLINE, OF_EOS, "inside the answer"),
         (entry([EOS, EOS]), Scenario.OFFLINE, OF_EOS, "inside the answer"),
         (entry([5, 6, EOS], count=2), Scenario.OFFLINE, LENGTH, "number of tokens reported"),
-        (AccuracyEntry(9, b"\x01\x02\x03", None, 1), Scenario.OFFLINE, LENGTH, "no list of int32 tokens"),
-        (AccuracyEntry(9, b"", None, 0), Scenario.OFFLINE, LENGTH, "no list of int32 tokens"),
+        (AccuracyEntry(9, b"\x01\x02\x03", None, 1), Scenario.OFFLINE, LENGTH, "not a list of int32 tokens"),
+        (AccuracyEntry(9, b"", None, 0), Scenario.OFFLINE, LENGTH, "not a list of int32 tokens"),
     ],
 )
 def test_each_fault_fails_its_own_check(bad: AccuracyEntry, scenario: Scenario, failing: int, message: str) -> None:

@@ -13,7 +13,8 @@ from submitter import layout
 from submitter.checker import Report, check
 from submitter.checker.finding import Finding
 from submitter.model import ResultKey
-from submitter.rulebook import Seeds, load_rulebook
+from submitter.rulebook import load_rulebook
+from submitter.rulebook_tables import Seeds
 
 SCORE = "accuracy=76.456%, good=38228, total=50000\n"
 HASH = "hash=" + "a" * 64 + "\n"

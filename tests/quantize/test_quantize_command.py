@@ -22,7 +22,7 @@ def test_it_makes_a_checkpoint_and_says_what_it_is(tmp_path: Path) -> None:
     done = command(write(tmp_path / "bf16"), tmp_path / "fp8")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == f"{tmp_path / 'fp8'}: whole, every scale is there"
+    assert lines[0] == f"{tmp_path / 'fp8'}: complete, every scale is there"
     assert "  weights      FP8 (e4m3), one scale per block of 128x128" in lines
     assert lines[-1].endswith("MB now")
     assert "calibration.md" in done.stderr

@@ -147,10 +147,10 @@ def test_what_is_missing_is_named(tmp_path, tokenizer_folder):
     log = write_log(tmp_path / "log.json", [(0, [2, END])])
     with pytest.raises(InputError, match=r"nowhere\.json cannot be read"):
         scoring.score(tmp_path / "nowhere.json", ["a"], tokenizer_folder)
-    with pytest.raises(InputError, match=r"holds no tokenizer\.json"):
+    with pytest.raises(InputError, match=r"has no tokenizer\.json"):
         scoring.score(log, ["a"], tmp_path)
     (tmp_path / "tokenizer.json").write_text("{")
-    with pytest.raises(InputError, match="is no tokenizer"):
+    with pytest.raises(InputError, match="is not a tokenizer"):
         scoring.score(log, ["a"], tmp_path)
     with pytest.raises(InputError, match="unknown metric 'rogue'") as error:
         scoring.score(log, ["a"], tokenizer_folder, metric="rogue")

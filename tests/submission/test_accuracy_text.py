@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from submitter.rulebook import Target
+from submitter.rulebook_tables import Target
 from submitter.submission.accuracy_text import Reading, hashes, last_value, lines_of, read_score, values
 
 PATTERNS = {"a": r".*'a':\s([\d.]+)", "b": r".*'b':\s([\d.]+)"}

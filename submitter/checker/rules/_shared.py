@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from submitter.checker.finding import Problem, Severity
 from submitter.logs import DetailLog, LogEntry
 from submitter.quoting import shown
-from submitter.rulebook import EndpointsRules, Rulebook
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import EndpointsRules
 from submitter.submission.endpoints_runs import EndpointsAccuracy, EndpointsRun
 from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind, Files, Unavailable, Unreadable
 from submitter.submission.power_run import PowerRun

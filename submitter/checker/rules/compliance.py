@@ -1,4 +1,4 @@
-"""CMP: the compliance tests of a result, and what their verifications say."""
+"""CMP: the compliance tests of a result, and the texts of their verifications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from submitter.checker.rules._shared import differences
 from submitter.compliance import Reason, Verdict, not_in_force, test01, verify_text
 from submitter.layout import VERIFY_ACCURACY
 from submitter.quoting import shown
-from submitter.rulebook import ComplianceTest, Rulebook
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import ComplianceTest
 from submitter.submission.accuracy_text import last_value, lines_of
 from submitter.submission.files import Unavailable, Unreadable
 from submitter.submission.runs import ComplianceRun
@@ -18,18 +19,18 @@ from submitter.submission.tree import Result, SubmitterDir
 
 _CHECK = "official: checks/compliance_check.py; submission_checker.py, check_compliance_dir; "
 
-# What LoadGen calls an error of every run with an audit file: two configurations, and a limited number of queries.
+# LoadGen logs these errors in every run with an audit file: it has two configurations and a limited number of queries.
 _EXPECTED_ERRORS = ("Multiple conf files are used", "Max query count reached")
 
 
-def demanded(run: ComplianceRun) -> bool:
-    """Whether the round demands the test: of closed results, and of those in the network division."""
+def is_required(run: ComplianceRun) -> bool:
+    """Whether the round requires the test: for closed results, and for those in the network division."""
     return run.result.is_closed and run.test in run.result.benchmark.compliance
 
 
 @rule("CMP001", requires=["STR007"], absence=True, source=_CHECK + "dir_exists_check; MODEL_CONFIG models_TEST*")
 def tests_present(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """A closed result has all compliance tests of its benchmark; of endpoints' results EPT015 asks."""
+    """A closed result has all compliance tests of its benchmark; EPT015 covers results of mlcommons/endpoints."""
     if not result.is_closed or result.is_endpoints:
         return
     for test in result.benchmark.compliance:
@@ -41,21 +42,21 @@ def tests_present(result: Result, book: Rulebook) -> Iterator[Problem]:
 
 @rule("CMP002", source="official: MODEL_CONFIG models_TEST*", severity="warning", origin="policy", requires=["STR007"])
 def tests_known(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """A compliance folder is that of a test of the benchmark."""
+    """Each compliance folder belongs to a test of the benchmark."""
     if run.test not in run.result.benchmark.compliance:
         known = ", ".join(run.result.benchmark.compliance) or "none"
-        message = f"{run.test} is no test of {run.result.official_name}"
+        message = f"{run.test} is not a test of {run.result.official_name}"
         yield Problem(message, found=run.test, required=known, path=str(run.folder), hint="remove the folder")
 
 
 @rule("CMP003", requires=["STR005", "STR007"], source=_CHECK + "accuracy_check, compliance_performance_check")
 def verification_passed(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The test's verification is there, and says that the test passed.
+    """The test's verification is there and states that the test passed.
 
-    Demanded of closed results. An open result needs no compliance test, so one that failed there is worth a warning.
+    Required for closed results. An open result needs no compliance test, so a failed one there is only a warning.
     """
     test = book.compliance.get(run.test)
-    severity = None if demanded(run) else Severity.WARNING
+    severity = None if is_required(run) else Severity.WARNING
     hint = f"run the verification of {run.test} again, and the test if it fails"
     for name in test.verify if test else ():
         path = str(run.folder / name)
@@ -80,14 +81,14 @@ def verification_passed(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]
 
 
 def _failures(run: ComplianceRun, name: str, test: ComplianceTest) -> Iterator[tuple[str, Reason]]:
-    """Which lines a verification does not have, each with the message that says so; Unavailable if it has no text."""
+    """The lines that a verification lacks, each with a message. Unavailable if the verification cannot be read."""
     for reason in _text_verdict(run, name, test).reasons:
         message = reason.message
         if name == VERIFY_ACCURACY and test.accuracy_delta is not None:
-            difference = _score_difference(run, test)
-            if not difference:
+            objection = _score_objection(run, test)
+            if not objection:
                 continue
-            message += f", and {difference}"
+            message += f", and {objection}"
         yield message, reason
 
 
@@ -95,11 +96,11 @@ def _text_verdict(run: ComplianceRun, name: str, test: ComplianceTest) -> Verdic
     return verify_text(run.test, test, name, lines_of(run.text_of(name)))
 
 
-def _score_difference(run: ComplianceRun, test: ComplianceTest) -> str:
-    """Why two scores do not stand for outputs that differ from run to run; empty where they do."""
+def _score_objection(run: ComplianceRun, test: ComplianceTest) -> str:
+    """Why two scores cannot replace the comparison of outputs that differ from run to run; empty if they can."""
     folder = run.accuracy_folder
     if any(differences(run.files, folder, test.delta_files)):
-        return f"accuracy/ does not hold just {', '.join(test.delta_files)}"
+        return f"accuracy/ does not hold exactly {', '.join(test.delta_files)}"
     benchmark, patterns = run.result.benchmark, run.book.accuracy_patterns
     targets = benchmark.accuracy_targets(run.result.scenario)
     allowed = {
@@ -118,10 +119,10 @@ def _score_difference(run: ComplianceRun, test: ComplianceTest) -> str:
 @rule(
     "CMP010", requires=["STR007"], source=_CHECK + "compliance_performance_check, files_diff; REQUIRED_COMP_PER_FILES"
 )
-def files_are_the_listed_ones(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The folders of a compliance test's logs hold the files that the rules list, and no other."""
+def only_listed_files(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """The log folders of a compliance test hold the files that the rules list, and no others."""
     test = book.compliance.get(run.test)
-    if test is None or not demanded(run):
+    if test is None or not is_required(run):
         return
     if test.performance_files:
         yield from differences(run.files, run.path, test.performance_files, ("mlperf_log_accuracy.json",))
@@ -134,13 +135,13 @@ def files_are_the_listed_ones(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
     source="policies submission_rules.adoc, section Inference: <test_id>/performance/run_1",
     origin="policy",
     severity="warning",
-    hint="copy the logs of the compliance runs there: the verifications of some tests leave them out",
+    hint="copy the logs of the compliance runs there: the verification scripts of some tests do not copy them",
 )
 def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """The compliance tests' LoadGen logs are there.
+    """The LoadGen logs of the compliance tests are there.
 
-    Without them nobody can see that the audit settings were in effect. The official checker demands them of the tests
-    whose performance it judges, and most submissions have only those; so a submitter is told once.
+    Without them nobody can see whether the audit settings were in effect. The official checker requires them only for
+    tests whose performance it judges, and most submissions have only those. So this is reported once per submitter.
     """
     runs = [
         run
@@ -153,7 +154,7 @@ def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     ]
     without = [run for run in runs if run.files.kind(run.detail_path) is None]
     if without:
-        message = "compliance runs without a log, so their audit settings cannot be seen"
+        message = "compliance runs have no log, so their audit settings cannot be verified"
         yield Problem(message, found=f"{len(without)} of {len(runs)}", path=str(without[0].detail_path))
 
 
@@ -162,22 +163,22 @@ def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     requires=["CMP012"],
     origin="policy",
     source="policies submission_rules.adoc, section Compliance Testing; audit.config; mlcommons/inference #2672",
-    hint="run the test again with its audit.config: LoadGen must find it under the name it is given",
+    hint="run the test again with its audit.config, under the name and in the folder where LoadGen looks for it",
 )
 def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The compliance run was made under the test's audit settings.
+    """The compliance run was made with the test's audit settings.
 
-    Where LoadGen does not find the audit file, it silently makes a plain performance run. That is plain where most of
-    the settings are off; one or two are worth a warning.
+    If LoadGen does not find the audit file, it makes a plain performance run and reports nothing. Then most of the
+    settings are wrong. If it is only one or two of them, that is a warning.
     """
     test = book.compliance.get(run.test)
     if test is None or run.files.kind(run.detail_path) is None:
         return
     wrong = not_in_force(run.log, test.audit)
     plain = 2 * len(wrong) > len(test.audit.keys() - {"mode"})
-    severity = None if plain and demanded(run) else Severity.WARNING
+    severity = None if plain and is_required(run) else Severity.WARNING
     for one in wrong:
-        message, path = f"{one.name} is not the audit's", str(run.detail_path)
+        message, path = f"{one.name} is not as in audit.config", str(run.detail_path)
         yield Problem(
             message,
             found=shown(one.found),
@@ -193,7 +194,7 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     requires=["CMP012"],
     origin="integrity",
     source="LoadGen's is_error",
-    hint="mend its cause and run the test again",
+    hint="fix the cause and run the test again",
 )
 def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """LoadGen logged no error in the compliance run."""
@@ -202,7 +203,7 @@ def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     for error in run.log.errors:
         text = shown(error.value)
         if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
-            severity = None if demanded(run) else Severity.WARNING
+            severity = None if is_required(run) else Severity.WARNING
             yield Problem(
                 "LoadGen logged an error",
                 found=text,

@@ -1,4 +1,4 @@
-"""CMP: the performance runs of compliance tests, judged as the result's own."""
+"""CMP: the performance runs of compliance tests, judged by the rules for the result's own performance run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from submitter.checker.finding import Origin, Problem
 from submitter.checker.registry import Rule, all_rules, in_round, rule, violations
 from submitter.checker.rules._shared import unreadable
-from submitter.checker.rules.compliance import demanded
+from submitter.checker.rules.compliance import is_required
 from submitter.model import Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 from submitter.submission.files import Unavailable
@@ -27,39 +27,39 @@ _HINT = "run the test again with the user.conf of the result, and the test's aud
     requires=["STR005", "STR007", "SYS001", "CMP011"],
     source=_CHECK + "performance_check",
     hint=_HINT,
-    smoke="a smoke run's compliance run is as short",
+    smoke="the compliance runs of a smoke run are short, too",
 )
-def performance_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The performance run of a compliance test is as valid as the result's own must be.
+def performance_rules_hold(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """The performance run of a compliance test meets the same rules as the result's own performance run.
 
-    The same rules hold of it as of the result's performance run: its seeds, its duration, its latency.
+    They are the rules for seeds, duration, latency and so on.
     """
-    if not _judged(run, book) or (_is_later(run, book) and _stumbling_block(run, book)):
+    if not _judged(run, book) or (_is_later(run, book) and _unusable_value(run, book)):
         return
-    twin = PerformanceRun(run.result, run.path)
-    twin.cache = run.cache
+    as_performance = PerformanceRun(run.result, run.path)
+    as_performance.cache = run.cache
     for one in _performance_rules(book.name):
-        yield from violations(one, twin, _with_seeds(book, run.test))
+        yield from violations(one, as_performance, _with_seeds(book, run.test))
 
 
 @rule("CMP009", requires=["STR005", "STR007", "SYS001", "CMP011"], source=_CHECK + "performance_check", hint=_HINT)
-def later_performance_judged(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """A compliance test's log has what its performance is judged by.
+def performance_values_present(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """A compliance test's log has the values by which its performance is judged.
 
-    Of the tests after a benchmark's first; where the official checkers until v5.1 stumble over such a log, they give
-    the test the verdict of the one before.
+    This applies to all tests of a benchmark but the first. If an official checker up to v5.1 cannot judge such a log,
+    it gives the test the verdict of the test before it.
     """
-    if _judged(run, book) and _is_later(run, book) and (block := _stumbling_block(run, book)):
-        message = f"{block.reason}, so the performance of {run.test} could not be judged"
-        yield Problem(message, path=block.path)
+    if _judged(run, book) and _is_later(run, book) and (unusable := _unusable_value(run, book)):
+        message = f"{unusable.reason}, so the performance of {run.test} could not be judged"
+        yield Problem(message, path=unusable.path)
 
 
 @rule("CMP011", source="official: loader.py, load_single_log", hint="restore the file from the run that wrote it")
 def loaded_files_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """What the official checker reads of a compliance test can be read.
+    """The files of a compliance test that the official checker reads are readable.
 
-    It reads the log of a test whose performance it judges, and each test's verification of the accuracy, even where
-    the division or the benchmark has no need of the test, and stops for good at one that it cannot read.
+    It reads the log of each test whose performance it judges, and the accuracy verification of each test, even if the
+    division or the benchmark does not require the test. It stops altogether at a file that it cannot read.
     """
     test = book.compliance.get(run.test)
     if test is None:
@@ -79,27 +79,27 @@ def loaded_files_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Proble
     hint="restore the file from the run that wrote it",
 )
 def log_readable(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The detail log of a compliance test is a LoadGen log, where there is one.
+    """The detail log of a compliance test is a LoadGen log, if there is one.
 
-    Of most tests the official checker does not open it.
+    The official checker does not open it for most tests.
     """
     yield from unreadable(lambda: run.log)
     if run.files.kind(run.detail_path) is not None and not run.log.begins_at:
-        yield Problem("the log has no line of LoadGen's", path=str(run.detail_path))
+        yield Problem("the log has no LoadGen line", path=str(run.detail_path))
 
 
 def _judged(run: ComplianceRun, book: Rulebook) -> bool:
-    return demanded(run) and run.test in book.compliance and book.compliance[run.test].performance_judged
+    return is_required(run) and run.test in book.compliance and book.compliance[run.test].performance_judged
 
 
 def _is_later(run: ComplianceRun, book: Rulebook) -> bool:
-    """Whether another test of the benchmark is judged before this one, so that its verdict can stand for it."""
+    """Whether another test of the benchmark is judged before this one, so that this one can get its verdict."""
     judged = [test for test in run.result.benchmark.compliance if book.compliance[test].performance_judged]
     return run.test != judged[0]
 
 
-def _stumbling_block(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
-    """What a log lacks that the official check of a performance run computes with or compares, if anything."""
+def _unusable_value(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
+    """The first value that is missing or not a number, of those that the official check of a performance run uses."""
     try:
         run_metric(run, book)
         ran = ran_scenario(run)
@@ -118,13 +118,13 @@ def _stumbling_block(run: ComplianceRun, book: Rulebook) -> Unavailable | None:
 
 @cache
 def _performance_rules(round_name: str) -> tuple[Rule, ...]:
-    """The official rules of a performance run, as the round has them."""
+    """The official rules for a performance run in the round."""
     book = load_rulebook(round_name)
     rules = (in_round(one, book) for one in all_rules() if one.step == "performance")
     return tuple(one for one in rules if one and one.origin is Origin.OFFICIAL and one.scope is PerformanceRun)
 
 
 def _with_seeds(book: Rulebook, test: str) -> Rulebook:
-    """The round's book, with the seeds of a test that has its own."""
+    """The round's rule book, with the test's own seeds if it has any."""
     seeds = book.compliance[test].seeds
     return msgspec.structs.replace(book, seeds=seeds) if seeds else book

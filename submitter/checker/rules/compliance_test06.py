@@ -1,4 +1,4 @@
-"""CMP: TEST06 verified again, from the answers that it logged."""
+"""CMP: the answers that TEST06 logged, verified again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from submitter.submission.files import Unavailable
 from submitter.submission.runs import ComplianceRun
 
 _TEST06 = "TEST06"
+# Answers were cut if at least this many, and this share of all, end without an EOS at the greatest length.
+_MANY_ANSWERS = 5
+_MANY_SHARE = 0.1
 
 
 @rule(
@@ -21,14 +24,14 @@ _TEST06 = "TEST06"
     requires=["STR005", "STR007"],
     origin="policy",
     source="policies submission_rules.adoc, section Compliance Testing; compliance/TEST06/run_verification.py",
-    hint="copy the compliance run's mlperf_log_accuracy.json here, whole",
+    hint="copy the complete mlperf_log_accuracy.json of the compliance run here",
 )
-def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """TEST06's answers pass when they are verified again here.
+def logged_answers_pass(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """The answers that TEST06 logged pass when they are verified again.
 
     The first token reported is the answer's first (not in Offline), the answer ends with at most one end-of-sequence
-    token, and the number of tokens reported is the answer's. The official checker reads only what the text claims. A
-    closed result must show what it claims, even of a test that the official checker does not ask of its benchmark.
+    token, and the number of tokens reported is that of the answer. The official checker reads only the text of the
+    verification. A closed result must show what it claims, even for a test that the official checker does not require.
     """
     if run.test != _TEST06:
         return
@@ -40,16 +43,15 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
         missing = run.files.kind(run.answers_path) is None
         message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
         if _is_truncated(run, book.round.accuracy_log_max_bytes):
-            # Needless, and nobody can verify them again, but no rule forbids it.
+            # Truncation is not needed and prevents verification, but no rule forbids it.
             message, severity = "the answers that TEST06 judged are truncated", Severity.WARNING
         yield Problem(message, required=run.answers_path.name, path=path, severity=severity)
         return
     width = test06.token_bytes_of(entries)
     scenario, eos = run.result.scenario, _end_token(run, entries, width)
     verdict = test06.verify(entries, scenario, eos, token_bytes=width, as_official=True)
-    for reason in verdict.reasons[:1]:  # one sample shows it
-        hint = f"sample {reason.sample}: mend the harness and run TEST06 again" if entries else ""
-        worth = severity if entries else Severity.WARNING
+    for reason in verdict.reasons[:1]:  # one sample is enough to show it
+        hint = f"sample {reason.sample}: fix the harness and run TEST06 again" if entries else ""
         yield Problem(
             reason.message,
             found=reason.found,
@@ -57,7 +59,7 @@ def test06_holds(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
             path=path,
             line=reason.line,
             hint=hint,
-            severity=worth,
+            severity=severity if entries else Severity.WARNING,
         )
 
 
@@ -69,7 +71,7 @@ def _is_truncated(run: ComplianceRun, limit_bytes: int) -> bool:
 
 
 def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> int | None:
-    """The end-of-sequence token: the rule book's for closed results, else what most answers end with, if most agree."""
+    """The end-of-sequence token: the rule book's for closed results, else the token that most answers end with."""
     known = run.result.benchmark.eos_token_id
     return known if run.result.is_closed and known is not None else test06.usual_end(entries, width)
 
@@ -79,14 +81,14 @@ def _end_token(run: ComplianceRun, entries: list[AccuracyEntry], width: int) -> 
     requires=["STR005", "STR007", "CMP007"],
     origin="policy",
     source="inference_rules.adoc, sections Additional inference parameters, LLM Benchmarks: maximum output length",
-    hint="answer with the benchmark's own max_new_tokens and min_new_tokens",
+    hint="generate with the benchmark's max_new_tokens and min_new_tokens",
 )
-def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """The answers are neither longer than max_new_tokens, nor all cut before it, nor shorter than min_new_tokens.
+def answer_lengths(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """No answer is longer than max_new_tokens or shorter than min_new_tokens, and none is cut before max_new_tokens.
 
-    The closed division must generate as the reference does. One token more or less than max_new_tokens is what
-    harnesses make of the end-of-sequence token. Answers of chance lengths seldom share the longest: in published logs
-    two of a hundred.
+    The closed division must generate as the reference does. One token more or less than max_new_tokens is allowed,
+    because harnesses differ in how they count the end-of-sequence token. Many answers of the same greatest length mean
+    a cut: answers that end on their own seldom share it, in published logs two of a hundred.
     """
     benchmark = run.result.benchmark
     longest = benchmark.max_new_tokens
@@ -95,7 +97,7 @@ def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
     try:
         entries = run.answers
     except Unavailable:
-        return  # CMP007 says so
+        return  # CMP007 reports it
     path, width = str(run.answers_path), test06.token_bytes_of(entries)
     token = _end_token(run, entries, width)
     eos = None if token is None else token.to_bytes(width, "little", signed=True)
@@ -124,7 +126,3 @@ def answers_have_their_length(run: ComplianceRun, book: Rulebook) -> Iterator[Pr
             required=f"max_new_tokens {longest}",
             path=path,
         )
-
-
-_MANY_ANSWERS = 5
-_MANY_SHARE = 0.1

@@ -9,7 +9,8 @@ from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules._shared import CHECK_RESULTS_DIR, SUBMISSION_RULES
 from submitter.model import Division, Scenario
-from submitter.rulebook import Rulebook, ScenarioSet
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import ScenarioSet
 from submitter.submission.files import Unavailable
 from submitter.submission.tree import BenchmarkDir, Result, SubmitterDir
 

@@ -1,4 +1,4 @@
-"""One file a metric, and its name is the metric's. A metric's module offers `create() -> AccuracyMetric`."""
+"""Accuracy metrics, one per file, named after it. Each file has a function `create() -> AccuracyMetric`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ class AccuracyMetric(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The official names of the values of `score`, in their order."""
+        """The official names of the values that `score` returns, in the same order."""
 
     def prepare(self, text: str) -> str:
-        """The text as it is scored, and as `gen_len` counts its characters."""
+        """The text in the form that is scored. `gen_len` counts the characters of this form."""
 
     def score(self, prediction: str, reference: str) -> tuple[float, ...]:
         """One value between 0 and 1 for each of `names`."""
 
 
 def mean_percent(values: Sequence[float]) -> float:
-    """The mean of values between 0 and 1, in percent to 4 decimals, summed and rounded as numpy does it."""
+    """The mean of values between 0 and 1, in percent with 4 decimals; sum and rounding are numpy's."""
     import numpy
 
     return float(numpy.round(numpy.mean(values) * 100, 4))

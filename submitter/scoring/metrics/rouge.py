@@ -1,15 +1,15 @@
 """ROUGE-1/2/L/Lsum F-measures with stemming, equal to the last bit to `rouge_score.rouge_scorer`; its only importer.
 
-The F-measure is rouge_score's own and a word's stem too. Three things are ours, for speed (the library fills a table of
-words x words in Python for each pair, and for each pair of sentences):
+The F-measure and the stems are computed by rouge_score. Three parts are our own, for speed: the library fills a table
+of words x words in Python for each pair of texts, and for each pair of sentences.
 
-- each text is tokenised once for all four metrics, and a word is stemmed once;
-- the longest common subsequence is found with one bit for each cell of a column (H. Hyyro, "Bit-parallel LCS-length
-  computation revisited", 2004);
-- for ROUGE-Lsum all sentences of the reference lie side by side in one integer, so that one pass over a sentence of
-  the prediction serves them all.
+- Each text is tokenised once for all four metrics, and each word is stemmed once.
+- The longest common subsequence (LCS) is found with one bit for each cell of a column (H. Hyyro, "Bit-parallel
+  LCS-length computation revisited", 2004).
+- For ROUGE-Lsum all sentences of the reference are placed side by side in one integer, so that one pass over a sentence
+  of the prediction is enough for all of them.
 
-`tests/scoring` holds the equality against the library itself.
+`tests/scoring` compares the results with those of the library.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 T = TypeVar("T", bound=Hashable)
 
 _WORDS = re.compile("[a-z0-9]+").findall
-_STEMS_KEPT = 1 << 18  # more words than a data set has; garbage cannot fill the memory
+_STEMS_KEPT = 1 << 18  # more words than a data set has, so that garbage cannot fill the memory
 
 
 def create() -> AccuracyMetric:
@@ -38,7 +38,7 @@ def create() -> AccuracyMetric:
 
 
 class _Stems(dict[str, str]):
-    """Stem by word: what `rouge_score.tokenize` makes of one word, worked out once."""
+    """The stem of each word, computed by `rouge_score.tokenize` when the word is first used."""
 
     def __init__(self, tokenize: Callable[[str, object], list[str]], stemmer: object) -> None:
         self._tokenize, self._stemmer = tokenize, stemmer
@@ -66,46 +66,47 @@ class _Rouge:
         self._fmeasure = scoring.fmeasure
 
     def prepare(self, text: str) -> str:
-        """One sentence a line, as ROUGE-Lsum expects it."""
+        """The text with one sentence per line, as ROUGE-Lsum expects it."""
         return "\n".join(self._split(text.strip()))
 
     def score(self, prediction: str, reference: str) -> tuple[float, ...]:
-        found = self._sentences(prediction)
-        wanted = self._sentences(reference)
-        # A line's end always ends a word, so the text's words are its sentences' words.
-        found_words = list(chain.from_iterable(found))
-        wanted_words = list(chain.from_iterable(wanted))
-        if not found_words or not wanted_words:
+        sentences, reference_sentences = self._sentences(prediction), self._sentences(reference)
+        # A newline always ends a word, so the words of a text are the words of its sentences.
+        words = list(chain.from_iterable(sentences))
+        reference_words = list(chain.from_iterable(reference_sentences))
+        if not words or not reference_words:
             return (0.0,) * len(NAMES)
-        n_found, n_wanted = len(found_words), len(wanted_words)
-        found_bag, wanted_bag = Counter(found_words), Counter(wanted_words)
-        one = _shared(found_bag, wanted_bag)
-        two = _shared(Counter(pairwise(found_words)), Counter(pairwise(wanted_words)))
+        count, reference_count = len(words), len(reference_words)
+        bag, reference_bag = Counter(words), Counter(reference_words)
+        unigrams = _shared(bag, reference_bag)
+        bigrams = _shared(Counter(pairwise(words)), Counter(pairwise(reference_words)))
+        lcs = _lcs_length(reference_words, words)
+        union_lcs = _union_lcs_hits(reference_sentences, sentences, reference_bag, bag)
         return (
-            self._f(one, n_found, n_wanted),
-            self._f(two, max(n_found - 1, 1), max(n_wanted - 1, 1)),
-            self._f(_lcs_length(wanted_words, found_words), n_found, n_wanted),
-            self._f(_union_lcs_hits(wanted, found, wanted_bag, found_bag), n_found, n_wanted),
+            self._f(unigrams, count, reference_count),
+            self._f(bigrams, max(count - 1, 1), max(reference_count - 1, 1)),
+            self._f(lcs, count, reference_count),
+            self._f(union_lcs, count, reference_count),
         )
 
     def _sentences(self, text: str) -> list[list[str]]:
-        """Each line's words, stemmed; rouge_score drops a word of which the stemmer leaves nothing."""
+        """The stemmed words of each line. Like rouge_score, it drops a word whose stem is empty."""
         stem = self._stems.__getitem__
         sentences = [list(map(stem, _WORDS(line))) for line in text.lower().split("\n") if line]
         return [[word for word in words if word] if "" in words else words for words in sentences]
 
-    def _f(self, hits: int, n_found: int, n_wanted: int) -> float:
-        return float(self._fmeasure(hits / n_found, hits / n_wanted))
+    def _f(self, hits: int, count: int, reference_count: int) -> float:
+        return float(self._fmeasure(hits / count, hits / reference_count))
 
 
 def _shared(first: Counter[T], second: Counter[T]) -> int:
-    """How many items the two bags share."""
+    """How many items two bags have in common."""
     common = first.keys() & second.keys()
     return sum(min(first[item], second[item]) for item in common)
 
 
 def _places(words: Iterable[str], offset: int = 0, places: dict[str, int] | None = None) -> dict[str, int]:
-    """For each word, the integer whose bit `offset + i` is set where words[i] is that word; added to `places`."""
+    """For each word an integer with bit `offset + i` set wherever words[i] is that word. Added to `places` if given."""
     places = {} if places is None else places
     bit = 1 << offset
     for word in words:
@@ -115,9 +116,9 @@ def _places(words: Iterable[str], offset: int = 0, places: dict[str, int] | None
 
 
 def _lcs_length(reference: Sequence[str], prediction: Sequence[str]) -> int:
-    """How long a longest common subsequence is.
+    """The length of the longest common subsequence.
 
-    Bit i of `column` is clear where the LCS table of the reference against the words so far grows from row i to i + 1.
+    Bit i of `column` is clear if the LCS table of the reference and the words so far grows from row i to row i + 1.
     """
     places = _places(reference)
     full = column = (1 << len(reference)) - 1
@@ -130,29 +131,29 @@ def _lcs_length(reference: Sequence[str], prediction: Sequence[str]) -> int:
 def _union_lcs_hits(
     reference: Sequence[Sequence[str]],
     prediction: Sequence[Sequence[str]],
-    left_wanted: Counter[str],
-    left_found: Counter[str],
+    reference_bag: Counter[str],
+    bag: Counter[str],
 ) -> int:
-    """ROUGE-Lsum's hits: the words of each reference sentence that lie on its LCS with any sentence of the prediction,
-    each counted at most as often as both texts have it. Both bags are used up."""
+    """ROUGE-Lsum's hits: the words of each reference sentence that are in its LCS with any sentence of the prediction,
+    each counted at most as often as both texts contain it. Each hit is removed from both bags."""
     sides = _SideBySide(reference)
     union = 0
     for sentence in prediction:
         union |= sides.lcs_places(sentence)
     hits = 0
     for word in sides.words_at(union):
-        if left_found[word] > 0 and left_wanted[word] > 0:
+        if bag[word] > 0 and reference_bag[word] > 0:
             hits += 1
-            left_found[word] -= 1
-            left_wanted[word] -= 1
+            bag[word] -= 1
+            reference_bag[word] -= 1
     return hits
 
 
 class _SideBySide:
-    """The sentences of a text in one integer, a bit a word, the text's first word the lowest.
+    """The sentences of a text in one integer, with one bit for each word; the lowest bit is the first word.
 
-    A bit that no word has parts a sentence from the next and takes up its carry; so the tables of all sentences
-    against another sentence are worked out at once.
+    An unused bit separates each sentence from the next and takes up its carry. So the LCS tables of all sentences with
+    another sentence are computed at once.
     """
 
     def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
@@ -166,7 +167,7 @@ class _SideBySide:
             self._words += [*sentence, None]
         self._full = full
         self._inside = inside = full & full >> 1  # the places that are not the last of their sentence
-        # A shift to the right by `step` brings bits of the next sentence into the last `step` places of this one.
+        # A right shift by `step` moves bits of the next sentence into the last `step` places of this one: mask them.
         self._steps: list[tuple[int, int]] = []
         step = 1
         while step < longest:
@@ -184,17 +185,20 @@ class _SideBySide:
             places ^= lowest
 
     def lcs_places(self, candidate: Sequence[str]) -> int:
-        """The places, as bits, of one LCS of each sentence with `candidate`: of several equally long ones, that which
-        rouge_score's way back picks.
+        """The places, as bits, of the LCS of each sentence with `candidate`. If several are equally long, it is the one
+        that rouge_score finds when it walks back through its table.
 
-        The library goes left where the cell to the left is the larger one, else up; where words differ, the left one
-        is larger just where the table does not grow from the row above. So in each column the way goes up to the next
-        match or growth; a match is taken, and either way it goes on in the column to the left. A word that no sentence
-        has repeats the column before it: there the way goes up to growth, and so it meets that column at growth too.
+        The library goes left if the cell to the left is larger than the cell above, else up. Where the words differ,
+        the left cell is larger exactly if the table does not grow from the row above. So in each column the walk goes
+        up to the next match or growth. It takes a match, and in both cases goes on in the column to the left. A word
+        that is in no sentence repeats the column before it: there the walk goes up to growth, and so it enters that
+        column at growth, too.
         """
         full, steps = self._full, self._steps
         column = full
-        columns: list[tuple[int, int]] = []  # for each word that is found: its matches, and where the way stops
+        columns: list[
+            tuple[int, int]
+        ] = []  # for each word that is in a sentence: its matches, and where the walk stops
         for word in candidate:
             matches = self._places.get(word, 0)
             if matches:
@@ -204,14 +208,14 @@ class _SideBySide:
             elif columns:
                 columns[-1] = columns[-1][0], full ^ column
         taken = 0
-        open_places = full  # in each sentence, the rows at or above the way
+        open_places = full  # in each sentence, the rows at or above the walk
         for matches, stops in reversed(columns):
             above = stops & open_places
             if not above:
                 break
             for step, inside in steps:
                 above |= above >> step & inside
-            # in each sentence, `above` now has the row where the way stops, and all rows above it
+            # in each sentence, `above` now has the row where the walk stops, and all rows above it
             ends = matches & above & ~(above >> 1 & self._inside)
             taken |= ends
             open_places = above ^ ends

@@ -1,4 +1,4 @@
-"""The questions of preflight: each answers in a few words, or raises what is wrong."""
+"""The checks of preflight. Each returns a summary of a few words, or raises what is wrong."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from submitter.errors import InputError, NotInstalledError
 from submitter.harness import engines, loadgen
 from submitter.harness.plan import RunPlan
 from submitter.model import Division, Mode
+from submitter.units import BYTES_PER_GB, BYTES_PER_MIB, NS_PER_MS
 
-# A generous bound of what an answer costs in the accuracy log: eight hex digits a token and the rest of the line.
+# Upper bounds for the accuracy log: eight hex digits for each token, and the rest of an answer's line.
 _BYTES_PER_TOKEN, _BYTES_PER_ANSWER = 8, 160
-_BYTES_PER_RUN = 32 << 20
-# What each begins with that a closed submission must have, whatever its ending.
+_BYTES_PER_RUN = 32 * BYTES_PER_MIB
+# The documents that a closed submission must have, by the first letters of their file names.
 _DOCUMENTS = ("calibration", "bandwidth")
 _JSON_OBJECT = TypeAdapter(dict[str, Any])
 
@@ -32,38 +33,38 @@ def _loadgen(plan: CampaignPlan) -> str:
     found, allowed = loadgen.version(), plan.book.round.loadgen_versions
     if found not in allowed:
         raise NotInstalledError(
-            f"LoadGen {found} is installed, round {plan.book.name} wants {' or '.join(allowed)}",
+            f"LoadGen {found} is installed, round {plan.book.name} requires {' or '.join(allowed)}",
             f"pip install mlcommons-loadgen=={allowed[-1]}",
         )
-    return f"{found}, as round {plan.book.name} asks"
+    return f"{found}, as round {plan.book.name} requires"
 
 
-def _effective(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, RunPlan, loadgen.EffectiveSettings]]:
+def _runs_with_settings(plan: CampaignPlan) -> Iterator[tuple[BenchmarkPlan, RunPlan, loadgen.EffectiveSettings]]:
     for benchmark, _, run in plan.runs:
         yield benchmark, run, benchmark.settings[run.scenario, run.mode]
 
 
 def _seeds(plan: CampaignPlan) -> str:
-    for _, run, effective in _effective(plan):
+    for _, run, effective in _runs_with_settings(plan):
         for name, required in plan.book.seeds:
             found = getattr(effective, name)
             if found != required:
                 raise InputError(
-                    f"{run.label}: {name} is {found}, round {plan.book.name} wants {required}",
+                    f"{run.label}: {name} is {found}, round {plan.book.name} requires {required}",
                     f"remove {name} from {run.user_conf}, or install the round's LoadGen",
                 )
-    return "all runs have the round's"
+    return "all runs have the round's seeds"
 
 
 def _durations(plan: CampaignPlan) -> str:
     required_ms = plan.book.round.min_duration_ms
-    shortest = min(e.min_duration_ms for _, run, e in _effective(plan) if run.mode is Mode.PERFORMANCE)
+    shortest = min(e.min_duration_ms for _, run, e in _runs_with_settings(plan) if run.mode is Mode.PERFORMANCE)
     if plan.campaign.smoke:
         return f"at least {shortest} ms, for a smoke run; a submission needs {required_ms} ms"
-    for benchmark, run, effective in _effective(plan):
+    for benchmark, run, effective in _runs_with_settings(plan):
         if run.mode is Mode.PERFORMANCE and effective.min_duration_ms < required_ms:
             raise InputError(
-                f"{run.user_conf}: min_duration is {effective.min_duration_ms} ms, the round wants {required_ms} ms",
+                f"{run.user_conf}: min_duration is {effective.min_duration_ms} ms, the round requires {required_ms} ms",
                 "remove it: LoadGen's built-in value is right",
             )
         if not effective.use_token_latencies and plan.book.benchmark(benchmark.official).is_llm:
@@ -72,17 +73,17 @@ def _durations(plan: CampaignPlan) -> str:
 
 
 def _limits(plan: CampaignPlan) -> str:
-    """What LoadGen lets user.conf change, but not in a closed submission (test_settings_internal.cc, FromConfig)."""
+    """What user.conf can change (test_settings_internal.cc, FromConfig), but may not in a closed submission."""
     if plan.campaign.division is Division.OPEN:
-        return "the open division may have its own"
-    for benchmark, run, effective in _effective(plan):
+        return "free in the open division"
+    for benchmark, run, effective in _runs_with_settings(plan):
         rules = plan.book.benchmark(benchmark.official)
         limits = rules.token_latency.get(run.scenario)
         if limits and (effective.ttft_limit_ns, effective.tpot_limit_ns) != (limits.ttft_ns, limits.tpot_ns):
             raise InputError(
-                f"{run.user_conf}: the latency limits are {effective.ttft_limit_ns / 1e6:g} ms to the first token and "
-                f"{effective.tpot_limit_ns / 1e6:g} ms a token, {benchmark.official} {run.scenario} has "
-                f"{limits.ttft_ns / 1e6:g} ms and {limits.tpot_ns / 1e6:g} ms",
+                f"{run.user_conf}: the latency limits are TTFT {effective.ttft_limit_ns / NS_PER_MS:g} ms and "
+                f"TPOT {effective.tpot_limit_ns / NS_PER_MS:g} ms, {benchmark.official} {run.scenario} requires "
+                f"TTFT {limits.ttft_ns / NS_PER_MS:g} ms and TPOT {limits.tpot_ns / NS_PER_MS:g} ms",
                 "remove ttft_latency and tpot_latency from it",
             )
         if run.mode is Mode.PERFORMANCE and effective.sample_concatenate_permutation != rules.equal_issue:
@@ -90,23 +91,23 @@ def _limits(plan: CampaignPlan) -> str:
                 f"{run.user_conf} changes sample_concatenate_permutation",
                 "remove it: the benchmark's samples are issued in whole passes over the data set",
             )
-    return "the round's"
+    return "those of the round"
 
 
 def _documents(plan: CampaignPlan) -> str:
-    """The closed division's documents (policies submission_rules.adoc; mandatory by mlcommons/policies #209)."""
+    """The documents of the closed division (policies submission_rules.adoc; required since mlcommons/policies #209)."""
     folder = plan.campaign.documentation
     if plan.campaign.division is Division.OPEN:
         return "the open division needs none" if folder is None else f"from {folder}"
     if folder is None:
         raise InputError(
-            f'{plan.campaign.path} names no documentation = "..."',
-            "a closed submission describes its calibration and its bandwidth: submitter templates makes a beginning",
+            f'{plan.campaign.path} has no documentation = "..."',
+            "add it: a closed submission documents calibration and bandwidth (submitter templates writes templates)",
         )
     names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
     for topic in _DOCUMENTS:
         if not any(name.lower().startswith(topic) for name in names):
-            raise InputError(f"{folder} has no {topic}.md", "submitter templates makes a beginning")
+            raise InputError(f"{folder} has no {topic}.md", "submitter templates writes a template of it")
     for path in sorted(folder.rglob("*.md")):
         documents.require_filled(path.read_text("utf-8", errors="replace"), str(path))
     return ", ".join(names)
@@ -121,24 +122,23 @@ def _datasets(plan: CampaignPlan) -> str:
                 f"{benchmark.official} has {required}",
                 "give the whole data set",
             )
-    # Making the plan has compared their checksums already.
-    told = (
-        f"{b.dataset.name}, {len(b.dataset)} samples, checksum right{_published(b.dataset.header.source_sha256)}"
+    # `make_plan` has verified the checksums.
+    return "; ".join(
+        f"{b.dataset.name}, {len(b.dataset)} samples, checksum correct{_published(b.dataset.header.source_sha256)}"
         for b in plan.benchmarks
     )
-    return "; ".join(told)
 
 
 def _published(source_sha256: str) -> str:
-    """Whether a data set was made of a file that MLCommons publishes; nothing where its source is not known."""
+    """Whether a data set was converted from a file that MLCommons publishes; empty if its source is not recorded."""
     if not source_sha256:
         return ""
     known = by_sha256(source_sha256)
-    return f", from {known[0]} as MLCommons publishes it" if known else ", from a file that is not known as MLCommons'"
+    return f", from {known[0]} of MLCommons" if known else ", from a file that is not among those of MLCommons"
 
 
 def _models(plan: CampaignPlan) -> str:
-    return "; ".join(f"{b.model.name}, {b.model.weight_data_types}, whole" for b in plan.benchmarks)
+    return "; ".join(f"{b.model.name}, {b.model.weight_data_types}, complete" for b in plan.benchmarks)
 
 
 def _measurements(plan: CampaignPlan) -> str:
@@ -153,14 +153,14 @@ def _measurements(plan: CampaignPlan) -> str:
             documents.require_filled((folder / name).read_text("utf-8", errors="replace"), str(folder / name))
         for name in plan.book.measurements.required_fields:
             if not content.get(name):
-                raise InputError(f"{path}: field '{name}' is missing or empty", "say what was really done")
+                raise InputError(f"{path}: field '{name}' is missing or empty", "write what was really done")
         own = benchmark.official != benchmark.table.name
         if own and plan.campaign.division is not Division.OPEN:
             raise InputError(
-                f"benchmark '{benchmark.table.name}' is no benchmark of round {plan.book.name}",
-                'only the open division may run its own model: division = "open"',
+                f"benchmark '{benchmark.table.name}' is not a benchmark of round {plan.book.name}",
+                'use an official one, or run your own model in the open division: division = "open"',
             )
-    return "user.conf, README.md and measurements.json are there"
+    return "user.conf, README.md and measurements.json are complete"
 
 
 def _json_object(path: Path) -> dict[str, Any]:
@@ -169,11 +169,11 @@ def _json_object(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} is missing", "every scenario needs it in the submission") from None
     except OSError as error:
-        raise InputError(f"{path} is no JSON file: {error}", "mend it") from None
+        raise InputError(f"{path} is not a JSON file: {error}", "fix the file") from None
     except ValidationError as error:
         first = error.errors()[0]
         what = f"file: {first['msg']}" if first["type"] == "json_invalid" else "object"
-        raise InputError(f"{path} is no JSON {what}", "mend it") from None
+        raise InputError(f"{path} is not a JSON {what}", "fix the file") from None
 
 
 def _system(plan: CampaignPlan) -> str:
@@ -191,13 +191,14 @@ def _disk(plan: CampaignPlan) -> str:
     free = shutil.disk_usage(output).free
     if free < needed:
         raise InputError(
-            f"{output} has {free / 1e9:.1f} GB free, the runs may need {needed / 1e9:.1f} GB", "free some space"
+            f"{output} has {free / BYTES_PER_GB:.1f} GB free, the runs may need {needed / BYTES_PER_GB:.1f} GB",
+            "free some space",
         )
-    return f"{free / 1e9:.0f} GB free, {needed / 1e9:.1f} GB needed at most"
+    return f"{free / BYTES_PER_GB:.0f} GB free, {needed / BYTES_PER_GB:.1f} GB needed at most"
 
 
 def _audits(plan: CampaignPlan) -> str:
-    """LoadGen would take an audit file from its working folder; ours is empty, but a stray one is worth a word."""
+    """LoadGen reads an audit file in its working folder. Ours is empty, but a stray file is worth reporting."""
     folders = {Path.cwd(), *(b.table.measurements / run.scenario for b, _, run in plan.runs)}
     stray = [folder / layout.AUDIT_CONFIG for folder in sorted(folders) if (folder / layout.AUDIT_CONFIG).exists()]
     if stray:
@@ -211,7 +212,7 @@ def _engines(plan: CampaignPlan) -> str:
         for session in benchmark.sessions:
             if not plan.campaign.smoke and not engines.serves_a_model(session.engine.engine, session.engine.settings):
                 raise InputError(
-                    f"engine '{session.engine.engine}' serves no model as it is set: that is for rehearsals",
+                    f"engine '{session.engine.engine}' serves no model with these settings: for smoke runs only",
                     "set smoke = true, or choose another engine or load_format in engine.toml",
                 )
             engines.check_settings(session.engine.engine, session.engine.settings, session.engine.sampling)
@@ -223,11 +224,11 @@ def _engines(plan: CampaignPlan) -> str:
 
 
 def _full_run(plan: CampaignPlan) -> None:
-    """Whether a smoke campaign's full one is there and fits together; nobody needs to read that it does."""
+    """Plan the full campaign that a smoke campaign rehearses. It returns no summary: success is not worth a line."""
     expected_full_run(plan.campaign)
 
 
-QUESTIONS: dict[str, Callable[[CampaignPlan], str | None]] = {
+CHECKS: dict[str, Callable[[CampaignPlan], str | None]] = {
     "loadgen": _loadgen,
     "seeds": _seeds,
     "durations": _durations,
@@ -242,4 +243,4 @@ QUESTIONS: dict[str, Callable[[CampaignPlan], str | None]] = {
     "engines": _engines,
     "full_run": _full_run,
 }
-"""By the name that is shown, in the order in which they are asked."""
+"""By the name that is shown, in the order in which they are made."""
