@@ -93,7 +93,7 @@ def test_the_official_checker_says_what_the_table_says(tmp_path: Path) -> None:
             tree.edit_json(tree.system_json(), submitter=name)
         (whole / "closed").mkdir(parents=True, exist_ok=True)
         tree.submitter.rename(whole / "closed" / name)
-    side = REPOSITORY / "tests" / "parity" / "official_side.py"
+    side = REPOSITORY / "tests" / "helpers" / "official_side.py"
     done = subprocess.run(
         [sys.executable, str(side), f"{CHECKOUT}/tools/submission", "v6.1", str(whole)],
         stdout=subprocess.PIPE,
