@@ -6,7 +6,7 @@ import graphlib
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from submitter import plugins
@@ -52,21 +52,22 @@ class Rule:
     absence: bool = False
     """Whether it reports a missing part, which a partial check does not count as wrong."""
 
-    @cached_property
-    def _annotations(self) -> dict[str, Any]:
-        return typing.get_type_hints(self.body)
-
     @property
     def takes_waived(self) -> bool:
         """Whether its function has a third parameter `waived`: the ids of the waived rules."""
-        return "waived" in self._annotations
+        return "waived" in _annotations(self.body)
 
-    @cached_property
+    @property
     def scope(self) -> type:
         """The class of tree objects that it judges: the annotation of its function's first parameter."""
-        scope = next(kind for name, kind in self._annotations.items() if name != "return")
+        scope = next(kind for name, kind in _annotations(self.body).items() if name != "return")
         assert isinstance(scope, type)
         return scope
+
+
+@cache
+def _annotations(body: RuleBody) -> dict[str, Any]:
+    return typing.get_type_hints(body)
 
 
 _RULES: dict[str, Rule] = {}
