@@ -66,8 +66,12 @@ def test_speculative_decoding_is_not_for_these_benchmarks(tmp_path: Path) -> Non
 
 
 def test_what_the_reference_does_may_be_said(tmp_path: Path) -> None:
+    """The reference's own values are accepted; one step away from each, the same call refuses."""
     require_reference(table(tmp_path), RULES, engine(temperature=0, num_beams=1, early_stopping=True))
     require_reference(table(tmp_path, max_new_tokens=1024, eos_token_id=2), RULES, engine())
+    for other in (engine(temperature=0.1), engine(num_beams=2), engine(early_stopping=False)):
+        with pytest.raises(InputError):
+            require_reference(table(tmp_path), RULES, other)
 
 
 @pytest.mark.parametrize(

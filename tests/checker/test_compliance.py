@@ -54,7 +54,7 @@ CASES: dict[str, tuple[Break, str, tuple[str, ...]]] = {
     "no result": (_log("TEST04", "result_samples_per_second", None), "CMP009", NEW),
     "no result of the first test": (_log("TEST01", "result_samples_per_second", None), "INT002", ROUNDS),
     "no validity in the log": (_log("TEST04", "result_validity", None), "INT002", OLD),
-    "a log cut off": (_cut("TEST04"), "CMP009", NEW),
+    "a log cut off": (_cut("TEST04"), "CMP011", NEW),
     "the first log cut off": (_cut("TEST01"), "CMP011", ROUNDS),
     "an empty log": (lambda tree: tree.log_of("TEST04").write_text(""), "CMP009", NEW),
     "no summary": (lambda t: (t.log_of("TEST04").parent / "mlperf_log_summary.txt").unlink(), "CMP010", ROUNDS),
@@ -62,10 +62,6 @@ CASES: dict[str, tuple[Break, str, tuple[str, ...]]] = {
     "another accuracy file": (lambda t: _accuracy_file(t, "notes.txt"), "CMP010", OLD),
     "scores where outputs are the same": (lambda t: _accuracy_file(t, "baseline_accuracy.txt"), "CMP010", OLD),
 }
-
-
-def _binary(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe TEST PASS\n")
 
 
 def _accuracy_file(tree: ResultTree, name: str) -> None:
@@ -82,8 +78,7 @@ def test_a_closed_result_needs_its_tests(tmp_path: Path, round_name: str, case: 
     damage(tree)
     assert tree.is_valid() is (round_name not in refusing)
     if round_name in refusing:
-        told = tree.errors()
-        assert rule in told or told & {"CMP009", "CMP011", "INT002"}, told
+        assert rule in tree.errors()
 
 
 @pytest.mark.parametrize("round_name", ROUNDS)
@@ -157,7 +152,7 @@ def test_a_log_that_the_official_checker_does_not_open_must_be_one(tree: Tree, t
 
 
 @pytest.mark.parametrize("round_name", ROUNDS)
-def test_the_lines_of_test06(tmp_path: Path, round_name: str) -> None:
+def test_the_lines_of_test06(round_name: str) -> None:
     test = load_rulebook(round_name).compliance["TEST06"]
     assert [lines[0] for lines in test.verify["verify_accuracy.txt"]] == [
         "First token check pass: True",

@@ -167,6 +167,8 @@ def test_settings_that_vllm_or_the_rules_refuse(settings: dict[str, Any], messag
 
     with pytest.raises(InputError) as caught:
         check_settings("vllm", settings)
+    with pytest.raises(InputError, match="no_such_setting"):
+        check_settings("vllm", {**settings, "no_such_setting": 1})
     assert caught.value.message == f"engine.toml: {message}"
     assert hint in caught.value.hint
 
