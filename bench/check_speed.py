@@ -1,11 +1,12 @@
 """The speed of `submitter check` compared with the official checker: whole rounds, one system, interpreter start.
 
-    python bench/check_speed.py CHECKOUT ROUND=FOLDER [ROUND=FOLDER ...] [--repeat 3] [--jobs 2]
+    python bench/check_speed.py CHECKOUT ROUND=FOLDER [ROUND=FOLDER ...] [--repeat 3] [--jobs 2] [--before OURS]
 
     python bench/check_speed.py ~/inference v5.1=rounds/v5.1 v4.1=rounds/v4.1
 
 CHECKOUT is a git checkout of mlcommons/inference with its tags. Each round is checked by its own official checker, run
 with its default flags. FOLDER holds the round's `closed/` and `open/`. The checkers run in turns, `--repeat` times.
+OURS is an earlier checkout of this project, which takes its turns too.
 Wall times are medians and include the start of the interpreter. Memory is the peak of the proportional set sizes,
 summed over all processes of a checker, from a separate run that is not timed. Prints Markdown.
 """
@@ -51,10 +52,14 @@ def official_command(checkout: Path, round_name: str, folder: Path, scratch: Pat
     return [sys.executable, str(script), "--input", str(folder), "--version", round_name, "--csv", str(csv)]
 
 
-def our_command(round_name: str, folder: Path, profile: str, jobs: int, scratch: Path) -> list[str]:
+def our_command(
+    round_name: str, folder: Path, profile: str, jobs: int, scratch: Path, before: Path | None = None
+) -> list[str]:
+    """The command line of `submitter check`: of the installed one, or of the checkout `before`."""
     report = f"json={scratch / 'report.json'}"
     options = ["--round", round_name, "--profile", profile, "--jobs", str(jobs), "--format", report]
-    return [submitter(), "check", str(folder), *options]
+    earlier = ["env", f"PYTHONPATH={before}", sys.executable, "-m", "submitter.cli"]
+    return [*(earlier if before else [submitter()]), "check", str(folder.resolve()), *options]
 
 
 def submitter() -> str:
@@ -118,11 +123,15 @@ def in_turns(commands: dict[str, list[str]], repeat: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in times_s.items()}
 
 
-def whole_round(checkout: Path, round_name: str, folder: Path, repeat: int, jobs: int, scratch: Path) -> None:
+def whole_round(
+    checkout: Path, round_name: str, folder: Path, repeat: int, jobs: int, scratch: Path, before: Path | None
+) -> None:
     official = official_command(checkout, round_name, folder, scratch)
     commands = {f"official, {OFFICIAL[round_name][0]}": official}
     for profile in ("official", "full"):
         commands[f"submitter, {profile}"] = our_command(round_name, folder, profile, jobs, scratch)
+        if before:
+            commands[f"submitter before, {profile}"] = our_command(round_name, folder, profile, jobs, scratch, before)
     for command in commands.values():
         wall_s(command)  # so that the files are in the page cache for every checker
     times_s = in_turns(commands, repeat)
@@ -138,12 +147,13 @@ def one_system(folder: Path) -> Path:
     return sorted(systems, key=lambda path: (sum(1 for _ in path.rglob("*")), str(path)))[len(systems) // 2]
 
 
-def short_times(round_name: str, folder: Path, scratch: Path) -> None:
+def short_times(round_name: str, folder: Path, scratch: Path, before: Path | None) -> None:
     system = one_system(folder)
     results = sum(1 for path in system.glob("*/*") if path.is_dir())
     commands: dict[str, list[str]] = {
         f"one system of {round_name}, {results} results": our_command(round_name, system, "full", 1, scratch),
         "`submitter --help`": [submitter(), "--help"],
+        **({"the same system, before": our_command(round_name, system, "full", 1, scratch, before)} if before else {}),
         "the Python interpreter alone": [sys.executable, "-c", ""],
     }
     for name, command in commands.items():
@@ -156,6 +166,7 @@ def main() -> None:
     parser.add_argument("rounds", nargs="+", metavar="ROUND=FOLDER")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--before", type=lambda text: Path(text).resolve())
     options = parser.parse_args()
     rounds = {name: Path(folder) for name, _, folder in (text.partition("=") for text in options.rounds)}
     for name, folder in rounds.items():
@@ -166,9 +177,9 @@ def main() -> None:
         print(f"{options.jobs} processes, medians of {options.repeat} runs\n")
         print("| round | checker | wall, s | speedup | memory, MB |\n|---|---|---|---|---|")
         for name, folder in rounds.items():
-            whole_round(options.checkout, name, folder, options.repeat, options.jobs, scratch)
+            whole_round(options.checkout, name, folder, options.repeat, options.jobs, scratch, options.before)
         print(f"\nOne process, medians of {_SHORT_REPEAT} runs\n\n| command | wall, s |\n|---|---|")
-        short_times(*next(iter(rounds.items())), scratch)
+        short_times(*next(iter(rounds.items())), scratch, options.before)
 
 
 if __name__ == "__main__":
