@@ -23,12 +23,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-
 from mutations import Unfit, mutations, write
 
 from submitter.checker import Finding, check
 from submitter.rulebook import Rulebook, load_rulebook
+
+HERE = Path(__file__).resolve().parent
 
 # Of each round: the archives whose results are damaged, and the commit and the files of its official checker. A round
 # that was not published here takes its neighbours' results, with its own seeds in their logs.
