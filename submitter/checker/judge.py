@@ -144,7 +144,7 @@ class Judge:
         scope = str(self._place(node, problem.path).path)
         finding = Finding(
             rule=rule.id,
-            severity=problem.severity or rule.severity,
+            severity=rule.severity_of(problem),
             origin=rule.origin,
             path=printable(problem.path or str(node.path)),
             line=problem.line,

@@ -20,7 +20,7 @@ _PACKAGE = "submitter.checker.rules"
 FULL, OFFICIAL = "full", "official"
 PROFILES = (FULL, OFFICIAL)
 
-RuleBody = Callable[..., Iterator[Problem | str]]
+RuleBody = Callable[..., Iterator[Problem]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,6 +51,10 @@ class Rule:
     """Whether it is about a folder as a whole: the submission fails, but the results in it keep their verdict."""
     absence: bool = False
     """Whether it reports a missing part, which a partial check does not count as wrong."""
+
+    def severity_of(self, problem: Problem) -> Severity:
+        """The problem's own severity, or else the rule's."""
+        return problem.severity or self.severity
 
     @property
     def takes_waived(self) -> bool:
@@ -131,11 +135,7 @@ def violations(rule: Rule, node: Node, book: Rulebook, waived: Collection[str] =
     `waived` has the ids of the waived rules, for a rule that depends on other rules' findings. Unavailable if the
     object lacks something that the rule needs.
     """
-    problems = rule.body(node, book, waived) if rule.takes_waived else rule.body(node, book)
-    for problem in problems:
-        if isinstance(problem, str):
-            problem = Problem(problem)
-        yield problem if problem.severity else replace(problem, severity=rule.severity)
+    return rule.body(node, book, waived) if rule.takes_waived else rule.body(node, book)
 
 
 def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profile: str = FULL) -> tuple[Rule, ...]:

@@ -72,7 +72,7 @@ def _is_valid(result: Result, book: Rulebook, waived: Collection[str]) -> bool:
 
 def _is_violated(one: Rule, node: Node, book: Rulebook, waived: Collection[str]) -> bool:
     try:
-        return any(problem.severity is Severity.ERROR for problem in violations(one, node, book, waived))
+        return any(one.severity_of(problem) is Severity.ERROR for problem in violations(one, node, book, waived))
     except Unavailable:
         return True
 
