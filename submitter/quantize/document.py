@@ -70,7 +70,7 @@ def _data(calibration: Calibration) -> str:
     known = (
         f"That file is MLCommons' published `{calibration.published_as}`."
         if calibration.published_as
-        else "That file is not known to be published by MLCommons."
+        else "Its source is not known to be a file that MLCommons publishes."
     )
     return (
         f"`{calibration.name}`, {part}, in the file's order, as token ids: {sum(lengths):,} tokens, {lengths[0]} to "

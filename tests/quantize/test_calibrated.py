@@ -103,8 +103,8 @@ def test_the_embedded_model_for_real(
     assert (made.folder / "tokenizer.json").exists()
     text = (made.folder / "calibration.md").read_text()
     assert "the first 4 of 6 samples" in text
-    assert "86 tokens, 20 to 23 a sample" in text
+    assert "86 tokens, 20 to 23 per sample" in text
     assert "cd" * 32 in text
-    assert "no file known to be published by MLCommons" in text
+    assert "not known to be a file that MLCommons publishes" in text
     assert "llmcompressor 0.14" in text
     assert '"Linear"' in text
