@@ -139,6 +139,10 @@ class Layout:
     def compliance_accuracy(self, key: ResultKey, test: str) -> PurePosixPath:
         return self.compliance(key, test) / "accuracy"
 
+    def compliance_score(self, key: ResultKey, test: str, which: str) -> PurePosixPath:
+        """The score of the samples that TEST01 logged: `baseline` for the accuracy run, `compliance` for the test."""
+        return self.compliance_accuracy(key, test) / f"{which}_accuracy.txt"
+
     def endpoints_configs(self, key: ResultKey) -> list[PurePosixPath]:
         """The possible paths of the configuration of an endpoints result; the tool itself writes the first."""
         return [self.scenario(key) / name for name in ENDPOINTS_CONFIGS]

@@ -38,7 +38,7 @@ def require_preflight(
 ) -> None:
     """Make every check and give each outcome to `on_outcome`. PreflightError with all problems, if there are any.
 
-    Without `needs_all`, it is no problem if LoadGen or an engine is not installed on this machine.
+    Without `needs_all`, LoadGen and the engines need not be installed on this machine.
     """
     problems = []
     for outcome in preflight(plan):

@@ -213,6 +213,11 @@ class ComplianceRun(Run):
         """None: which files must be readable depends on the test, so the compliance rules report it."""
         return []
 
+    def score_text(self, which: str) -> str:
+        """The text of one of TEST01's two scores, `baseline` or `compliance`."""
+        path = self.layout.compliance_score(self.result.key, self.test, which)
+        return self.load(f"score {which}", lambda: self.files.text(path, TEXT_LIMIT_BYTES))
+
     def text_of(self, name: str) -> str:
         """The text of a file in the test's folder, such as `verify_accuracy.txt`."""
         return self.load(f"text {name}", lambda: self.files.text(self.folder / name, TEXT_LIMIT_BYTES))

@@ -110,7 +110,7 @@ def _score_objection(run: ComplianceRun, test: ComplianceTest) -> str:
     }
     baseline, compliance = (
         {metric: last_value(text, patterns[metric]) for metric in allowed}
-        for text in [run.text_of(f"accuracy/{which}_accuracy.txt") for which in ("baseline", "compliance")]
+        for text in map(run.score_text, ("baseline", "compliance"))
     )
     reasons = test01.verify(baseline, compliance, allowed).reasons
     return reasons[0].message if reasons else ""
