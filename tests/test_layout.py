@@ -52,6 +52,11 @@ Path = Callable[[Layout], PurePosixPath]
             RESULT + "/TEST01/accuracy",
         ),
         (
+            lambda layout: layout.compliance_score(KEY, "TEST01", "baseline"),
+            RESULT.replace("results", "compliance") + "/TEST01/accuracy/baseline_accuracy.txt",
+            RESULT + "/TEST01/accuracy/baseline_accuracy.txt",
+        ),
+        (
             lambda layout: layout.measurement_description(KEY),
             RESULT.replace("results", "measurements") + "/S_submitter_Server.json",
             RESULT + "/measurements.json",
