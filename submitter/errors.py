@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SubmitterError(Exception):
     """An error that the command line prints without a traceback; `exit_code` is the exit code of the process."""
@@ -30,3 +32,22 @@ class RunError(SubmitterError):
     """A run failed or was stopped; it left no record, and so no verdict."""
 
     exit_code = 4
+
+
+class SeveralErrors(SubmitterError):
+    """Several things are wrong at once: `problems`, at least one. Hint and exit code are those of the first."""
+
+    are_reported = False
+    """Whether each problem was reported when it was found, so that only the summary is left to show."""
+
+    def __init__(self, problems: Sequence[SubmitterError]) -> None:
+        first, *others = problems
+        super().__init__(f"{first.message} (and {len(others)} more)" if others else first.message, first.hint)
+        self.exit_code = first.exit_code
+        self.problems = tuple(problems)
+
+
+def raise_all(problems: Sequence[SubmitterError]) -> None:
+    """Raise the only problem as it is, or SeveralErrors with all of them; nothing if there is none."""
+    if problems:
+        raise problems[0] if len(problems) == 1 else SeveralErrors(problems)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from submitter.campaign.draft import make_draft
 from submitter.campaign.plan import CampaignPlan
 from submitter.campaign.preflight_checks import CHECKS
 from submitter.checker import Severity
-from submitter.errors import InputError, NotInstalledError, SubmitterError
+from submitter.errors import InputError, NotInstalledError, SeveralErrors, SubmitterError
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,14 @@ class PassedCheck:
     """What it found, in a few words."""
 
 
-class PreflightError(SubmitterError):
-    """Nothing was run, because of these `problems`. Message, hint and exit code are those of the first."""
+class PreflightError(SeveralErrors):
+    """Nothing was run, because of these `problems`."""
 
-    def __init__(self, problems: tuple[SubmitterError, ...]) -> None:
-        first, *others = problems
-        many = f" (and {len(others)} more)" if others else ""
-        super().__init__(f"nothing was run: {first.message}{many}", first.hint)
-        self.exit_code = first.exit_code
-        self.problems = problems
+    are_reported = True
+
+    def __init__(self, problems: Sequence[SubmitterError]) -> None:
+        super().__init__(problems)
+        self.message = f"nothing was run: {self.message}"
 
 
 def require_preflight(
@@ -46,7 +45,7 @@ def require_preflight(
         if isinstance(outcome, SubmitterError) and (needs_all or not isinstance(outcome, NotInstalledError)):
             problems.append(outcome)
     if problems:
-        raise PreflightError(tuple(problems))
+        raise PreflightError(problems)
 
 
 def preflight(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:

@@ -24,7 +24,7 @@ from submitter.cli.say import say
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.tune import tune
-from submitter.errors import InputError, RunError, SubmitterError
+from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError
 from submitter.version import VERSION
 
 app = typer.Typer(
@@ -73,7 +73,9 @@ def main() -> None:
     except SubmitterError as error:
         if os.environ.get("SUBMITTER_DEBUG"):
             raise
-        say(f"submitter: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+        problems = error.problems if isinstance(error, SeveralErrors) and not error.are_reported else (error,)
+        for problem in problems:
+            say(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
