@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from submitter import compliance, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
-from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
+from submitter.campaign.outline import run_folder
+from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
 from submitter.errors import InputError
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy

@@ -8,7 +8,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-from submitter import schema
+from submitter import documents, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
 
@@ -82,7 +82,10 @@ def validate(description: object, where: str = "the system description") -> None
 
 
 def read(path: Path) -> dict[str, object]:
-    """A system description, or a person's part of one; InputError if it is not a JSON object of known fields."""
+    """A system description, or a person's part of one; InputError if it is not a JSON object of known fields.
+
+    A field that a person has still to write may have any value.
+    """
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -91,7 +94,8 @@ def read(path: Path) -> dict[str, object]:
         raise InputError(f"{path} is not a JSON file: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is not a JSON object")
-    wrong = [problem for problem in schema.problems(content, "system") if not problem.endswith(" is missing")]
+    written = {field: value for field, value in content.items() if documents.MARK not in str(value)}
+    wrong = [problem for problem in schema.problems(written, "system") if not problem.endswith(" is missing")]
     if wrong:
         raise InputError(f"{path}: {'; '.join(wrong)}", "see schemas/system.schema.json for each field")
     return content
