@@ -7,20 +7,21 @@ can be reported together, and runs, times and disk space are predicted before mo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter import compliance
+from submitter import compliance, plugins
 from submitter.campaign.closed import reference_problems
-from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, load_campaign
+from submitter.campaign.dataset_facts import longest_prompt_tokens, sample_count
+from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign
 from submitter.campaign.measurements import engine_settings, user_conf
 from submitter.campaign.settings import effective_settings, round_settings
 from submitter.embedded.benchmark import EmbeddedBenchmark, load_benchmark, model_folder
-from submitter.errors import InputError, NotInstalledError, SubmitterError, raise_all
+from submitter.errors import InputError, SubmitterError
 from submitter.harness.engines import EnginePlan
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings, RunPlan
-from submitter.manifest import ManifestFullRun
 from submitter.model import Division, Mode, Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 from submitter.rulebook_tables import Benchmark, Target
@@ -56,6 +57,8 @@ class BenchmarkOutline:
     """The lowest allowed value of each metric that has one."""
     sample_count: int
     """How many samples an accuracy run has: as the data set's header says, else as the round says."""
+    longest_prompt_tokens: int
+    """As the data set's header says; 0 if it is not there yet."""
     run_plans: tuple[RunPlan, ...]
     """Every run, in the order of `settings`."""
     problems: tuple[SubmitterError, ...]
@@ -117,23 +120,6 @@ def outline_campaign(campaign: Campaign) -> CampaignOutline:
     return CampaignOutline(campaign=campaign, book=book, benchmarks=tuple(benchmarks), problems=tuple(unique.values()))
 
 
-def expected_full_run(campaign: Campaign) -> ManifestFullRun | None:
-    """The command and the time of the full campaign that a smoke campaign rehearses; None if it names none.
-
-    InputError if the files of the full campaign contradict each other, or its data set is missing.
-    """
-    if not campaign.smoke or campaign.full_run is None:
-        return None
-    try:
-        outlined = outline_campaign(load_campaign(campaign.full_run))
-        raise_all(outlined.problems)
-        for benchmark in outlined.benchmarks:
-            _known_sample_count(benchmark.table)
-    except InputError as error:
-        raise InputError(f"full_run: {error.message}", error.hint) from None
-    return ManifestFullRun(command=outlined.campaign.command, expected_s=round(outlined.expected_s))
-
-
 def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> BenchmarkOutline:
     """Outline one benchmark. InputError if the round does not have it."""
     where = f"{campaign.path}: benchmark '{table.name}'"
@@ -157,6 +143,7 @@ def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Bench
         problems.append(
             InputError(f"{where}: sample_limit is allowed in smoke runs only", "remove it, or set smoke = true")
         )
+    problems += _target_problems(campaign, rules, table, where)
     audits = {}
     try:
         audits = {audit.mode: audit for audit in compliance.runs(book, official)}
@@ -178,7 +165,7 @@ def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Bench
         problems.append(error)
     settings, from_loadgen, wrong = _settings(book, table, official, audits)
     problems += wrong
-    count = _sample_count(table, rules)
+    count = sample_count(table, rules)
     return BenchmarkOutline(
         table=table,
         official=official,
@@ -195,28 +182,20 @@ def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Bench
             **table.accuracy_target,
         },
         sample_count=count,
+        longest_prompt_tokens=longest_prompt_tokens(table),
         run_plans=_run_plans(campaign, table, rules, settings, audits, count),
         problems=tuple(problems),
     )
 
 
-def _sample_count(table: BenchmarkTable, rules: Benchmark) -> int:
-    """How many samples an accuracy run has; the round's number if the data set is not there yet."""
-    try:
-        return _known_sample_count(table)
-    except (InputError, NotInstalledError):  # preflight reports it
-        return rules.dataset_size
-
-
-def _known_sample_count(table: BenchmarkTable) -> int:
-    """How many samples an accuracy run has, from the header of the data set."""
-    if table.sample_limit is not None:
-        return table.sample_limit
-    if table.dataset == EMBEDDED:
-        return load_benchmark().dataset.sample_count
-    from submitter.harness.dataset import Dataset
-
-    return Dataset.open(Path(table.dataset)).header.sample_count
+def _target_problems(campaign: Campaign, rules: Benchmark, table: BenchmarkTable, where: str) -> Iterator[InputError]:
+    """An error for each accuracy target that does not count."""
+    if table.accuracy_target and campaign.division is not Division.OPEN:
+        yield InputError(f"{where}: accuracy_target is for the open division", "remove it: the round has its targets")
+    for metric in table.accuracy_target:
+        if metric not in rules.accuracy:
+            nearest = plugins.did_you_mean(metric, rules.accuracy)
+            yield InputError(f"{where}: accuracy_target: there is no metric '{metric}'", nearest)
 
 
 def _engine_plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from submitter import layout
 from submitter.campaign.draft import make_draft
@@ -119,6 +120,9 @@ def _tree(outline: CampaignOutline, reported: set[str]) -> Iterator[PassedCheck 
         yield PassedCheck("tree", files + warnings)
 
 
-def _is_reported(source: object, reported: set[str]) -> bool:
-    """Whether a problem with this file was reported; a message about a file begins with its path."""
-    return source is not None and any(message.startswith(str(source)) for message in reported)
+def _is_reported(source: Path | None, reported: set[str]) -> bool:
+    """Whether a problem with this file was reported; a message about a file begins with its path.
+
+    Some rounds allow a document several suffixes, so the suffix does not count.
+    """
+    return source is not None and any(message.startswith(str(source.with_suffix(""))) for message in reported)

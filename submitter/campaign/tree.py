@@ -8,12 +8,14 @@ from pathlib import Path
 from submitter import assembly, harness
 from submitter.campaign.description import described, system_description
 from submitter.campaign.file import CampaignSource, as_campaign
+from submitter.campaign.full_run import expected_full_run
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
-from submitter.campaign.outline import CampaignOutline, expected_full_run
+from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.paperwork import paperwork_problems
 from submitter.campaign.plan import CampaignPlan, make_plan
-from submitter.errors import raise_all
+from submitter.errors import InputError, SubmitterError, raise_all
+from submitter.record import RECORD
 
 
 def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
@@ -34,7 +36,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
 def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     """Like `assemble`, for a plan. The caller holds the campaign's lock."""
-    raise_all(paperwork_problems(plan))
+    raise_all([*_missing_runs(plan), *paperwork_problems(plan)])
     campaign = plan.campaign
     target = campaign.tree
     runs_round = plan.book.name
@@ -42,6 +44,13 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
         plan = for_round(plan, round_name)
         target = target.with_name(f"{target.name}-{round_name}")
     return assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+
+
+def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:
+    missing = [run.label for _, _, run in plan.runs if not (run.folder / RECORD).is_file()]
+    if not missing:
+        return []
+    return [InputError(f"not finished: {', '.join(missing)}", f"make the runs: {plan.campaign.command}")]
 
 
 def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.AssemblyPlan:

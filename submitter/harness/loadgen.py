@@ -38,6 +38,11 @@ def _module() -> Any:
     return mlperf_loadgen
 
 
+def require() -> None:
+    """NotInstalledError unless LoadGen can be imported."""
+    _module()
+
+
 def version() -> str:
     """The version of the installed LoadGen; NotInstalledError if it is not installed."""
     try:

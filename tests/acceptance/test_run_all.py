@@ -98,7 +98,7 @@ def test_run_makes_one_run(campaign: Any) -> None:
     assert "sesame" not in record.read_text()
     refused = campaign.submitter("assemble", str(campaign.file))
     assert refused.returncode == 2
-    assert "holds no finished run" in refused.stderr
+    assert "not finished: Offline performance, Offline TEST06, Server performance" in refused.stderr
 
 
 def test_plan_runs_nothing(campaign: Any) -> None:
