@@ -26,7 +26,6 @@ def check(
         str | None,
         typer.Option(
             "--round",
-            metavar="ROUND",
             autocompletion=complete.rounds,
             help="The round whose rules apply; by default detected by the seeds.",
         ),
@@ -85,9 +84,7 @@ def check(
     partial: Annotated[
         bool, typer.Option("--partial", help="Sort into right, wrong and missing; fail only by wrong.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Number of processes; by default one per CPU.")
-    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of processes; by default one per CPU.")] = None,
     config: Annotated[
         Path | None,
         typer.Option(

@@ -25,7 +25,6 @@ def explain(
         str | None,
         typer.Option(
             "--round",
-            metavar="ROUND",
             autocompletion=complete.rounds,
             help="Its round; by default as recorded, or detected by the seeds.",
         ),

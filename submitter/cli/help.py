@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from submitter.plugins import did_you_mean
 
-_METAVARS = {"path": "PATH", "str": "TEXT", "int": "NUMBER", "float": "NUMBER", "int range": "NUMBER"}
+_METAVARS = {"path": "PATH", "int": "NUMBER", "float": "NUMBER", "int range": "NUMBER"}
 _METAVAR_COLUMNS = 24
 
 
@@ -78,17 +78,19 @@ def choices(param: Any) -> list[str]:
 
 
 def _name(param: Any) -> None:
-    """Give a parameter its metavar, unless it has one: the choices, or if they are many, its name."""
-    known = choices(param)
+    """Give a parameter its metavar, unless it has one: the kind of value, the choices if they are few, or its name."""
     if param.metavar is not None:
         return
-    if param.param_type_name == "argument":
-        param.metavar = param.name.upper()
-    elif len("|".join(known)) > _METAVAR_COLUMNS:
-        param.metavar = param.name.upper()
-        param.help = f"{param.help} One of {', '.join(known)}."
-    else:
+    known = choices(param)
+    name = param.opts[0].lstrip("-").upper()
+    if param.param_type_name == "argument" or known == ["str"]:
+        param.metavar = name
+    elif len("|".join(known)) <= _METAVAR_COLUMNS:
         param.metavar = _METAVARS.get(known[0], "|".join(known))
+    else:
+        param.metavar = name
+        if not any(value in param.help for value in known):
+            param.help += f" One of {', '.join(known)}."
 
 
 @contextmanager

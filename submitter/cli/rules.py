@@ -23,7 +23,6 @@ def rules(
         str | None,
         typer.Option(
             "--round",
-            metavar="ROUND",
             autocompletion=complete.rounds,
             help="The round to show; by default the newest.",
         ),

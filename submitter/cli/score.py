@@ -23,7 +23,6 @@ def score(
         str | None,
         typer.Option(
             "--round",
-            metavar="ROUND",
             autocompletion=complete.rounds,
             help="For a submission: its round. By default the round with the seeds of its logs.",
         ),

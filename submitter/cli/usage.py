@@ -28,13 +28,16 @@ def shown(error: typer.TyperException) -> str:
 
 def _explained(error: Any, context: Any) -> tuple[str, str]:
     """What is wrong, and the hint. Typer's classes of errors are private; their attributes tell them apart."""
+    options = {
+        name: param for param in context.command.get_params(context) for name in (*param.opts, *param.secondary_opts)
+    }
     if hasattr(error, "possibilities"):  # an unknown option
-        known = [name for param in context.command.get_params(context) for name in (*param.opts, *param.secondary_opts)]
-        options = [name for name in known if name.startswith("-")]
-        return f"no such option {error.option_name}", did_you_mean(error.option_name, options)
+        known = [name for name in options if name.startswith("-")]
+        return f"no such option {error.option_name}", did_you_mean(error.option_name, known)
     if hasattr(error, "option_name"):  # an option without its value, or a flag with one
-        (option,) = (param for param in context.command.get_params(context) if error.option_name in param.opts)
-        return _sentence(error.message.replace(f"Option '{error.option_name}'", error.option_name)), _value(option)
+        name, option = error.option_name, options[error.option_name]
+        usage = "" if option.is_flag else f"usage: {name} {option.metavar}"
+        return _sentence(error.message.replace(f"Option '{name}'", name)), usage
     param = getattr(error, "param", None)
     if param is None:
         message, _, hint = error.message.partition("\n")
@@ -42,14 +45,11 @@ def _explained(error: Any, context: Any) -> tuple[str, str]:
     is_argument = param.param_type_name == "argument"
     name = param.metavar if is_argument else param.opts[0]
     if hasattr(error, "param_type"):  # missing
-        return f"{name} is missing", _usage(context) if is_argument else f"{name} takes {', '.join(choices(param))}"
+        values = ", ".join(choices(param)) if len(choices(param)) > 1 else param.metavar
+        return f"{name} is missing", _usage(context) if is_argument else f"{name} takes {values}"
     if choice := re.search(r"""(['"])(.*)\1 is not one of""", error.message):
         return f"{name}: unknown value '{choice[2]}'", did_you_mean(choice[2], choices(param))
     return f"{name} {_sentence(error.message.removeprefix('Input ').partition(',')[0])}", ""
-
-
-def _value(option: Any) -> str:
-    return "" if option.is_flag else f"usage: {option.opts[0]} {option.metavar}"
 
 
 def _usage(context: Any) -> str:

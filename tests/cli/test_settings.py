@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from submission_tree import write_tree
+
+from submitter.cli.settings import CheckSettings, read_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SELECTORS = 'a list of rules or beginnings of their ids, such as ["PRF", "ACC002"]'
@@ -175,6 +178,16 @@ def test_a_named_file_must_have_settings(submitter: Any, project: Path) -> None:
     assert (done.code, "empty.toml has no settings for the check" in done.err) == (2, True)
     done = submitter("check", "tree", "--config", "empty.toml", "--no-config")
     assert (done.code, "contradict" in done.err) == (2, True)
+
+
+def test_the_documented_file_is_valid(tmp_path: Path) -> None:
+    documented = (REPOSITORY / "docs/ci.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", documented, re.S)
+    file = tmp_path / "submitter.toml"
+    file.write_text(text)
+    settings = read_settings(file)
+    assert settings.names == [str(field.alias) for field in CheckSettings.model_fields.values()], "every key is shown"
+    assert settings.waive == {"MEA004": "rerun at a lower rate, see issue 12"}
 
 
 def test_looking_for_settings_loads_nothing_heavy(project: Path) -> None:

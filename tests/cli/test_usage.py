@@ -24,6 +24,9 @@ import pytest
         (["check", "a", "b"], "submitter check", "got unexpected extra argument(s) (b)", "usage: submitter check"),
         (["check", ".", "--format"], "submitter check", "--format requires an argument", "--format NAME[=FILE]"),
         (["check", "--partial=1", "."], "submitter check", "--partial does not take a value", ""),
+        (["run-all", "x", "--no-rerun=1"], "submitter run-all", "--no-rerun does not take a value", ""),
+        (["check", ".", "-o"], "submitter check", "-o requires an argument", "usage: -o FILE"),
+        (["--version=1"], "submitter", "--version does not take a value", ""),
         (["check", ".", "--jobs", "x"], "submitter check", "--jobs should be a valid integer", ""),
         (["quantize", "a", "--samples", "0"], "submitter quantize", "--samples should be greater than or equal to", ""),
         (
