@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.model import Mode, Scenario
 
@@ -55,7 +56,11 @@ def assemble(
     campaign: CampaignFile,
     round_name: Annotated[
         str | None,
-        typer.Option("--round", help="Use the same runs for this round instead, if their logs allow it."),
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="Use the same runs for this round instead, if their logs allow it.",
+        ),
     ] = None,
 ) -> None:
     """Write the submission tree from a campaign's finished and scored runs."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.errors import InputError
 
@@ -20,12 +21,19 @@ def score(
     ],
     round_name: Annotated[
         str | None,
-        typer.Option("--round", help="For a submission: its round. By default the round with the seeds of its logs."),
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="For a submission: its round. By default the round with the seeds of its logs.",
+        ),
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="For a submission: a converted data set, to score its complete logs again.")
+        Path | None,
+        typer.Option(metavar="FILE", help="For a submission: a converted data set, to score its complete logs again."),
     ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for scoring again.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The folder of the tokenizer.json for scoring again.")
+    ] = None,
 ) -> None:
     """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
     if not path.is_dir():
