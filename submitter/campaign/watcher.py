@@ -9,8 +9,8 @@ from submitter.campaign.plan import CampaignPlan
 from submitter.campaign.preflight import PassedCheck
 from submitter.campaign.scores import ScenarioScore
 from submitter.errors import SubmitterError
+from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan
-from submitter.harness.supervisor import Watcher
 
 
 class Stage(StrEnum):

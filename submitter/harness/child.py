@@ -49,7 +49,6 @@ class EngineSession:
         dataset = _verified_dataset(plan)
         plan.engine.binding.require_cores()
         began_s = time.perf_counter()
-        self._emit("loading", engine=plan.engine.engine)
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
@@ -87,7 +86,10 @@ class EngineSession:
             async for _ in engine.generate(f"warm-up-{number}", prompt, stream=False):
                 pass
 
-        prompts = warm_up.prompts(dataset, self._plan.engine.warm_up_prompts)
+        count = self._plan.engine.warm_up_prompts
+        if count:
+            self._emit("warm_up", prompts=count)
+        prompts = warm_up.prompts(dataset, count)
         await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
     async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
