@@ -23,9 +23,9 @@ class Watcher(Protocol):
     many), each when it begins and again every second, with `seconds`, for how long, and `log`, the path of the engine's
     log; then `ready` (`seconds`: both together).
 
-    Then those of each run: `run` when it begins, `progress` each second (`done` and `issued`: samples; `tokens`;
-    `ttft_p99_ms` and `tpot_p99_ms`: of the run so far, or None), `finished` (`done`, `tokens`, `seconds`), and `judged`
-    once it is recorded (`valid`: LoadGen's verdict; None for an accuracy run).
+    Then those of each run: `run` when it begins, `progress` each second (`seconds`: since then; `done` and `issued`:
+    samples; `tokens`; `ttft_p99_ms` and `tpot_p99_ms`: of the run so far, or None), `finished` (`done`, `tokens`,
+    `seconds`), and `judged` once it is recorded (`valid`: LoadGen's verdict; None for an accuracy run).
 
     Last, while the engine ends, `stopping` every second, with `seconds` and `log`.
     """
