@@ -89,11 +89,14 @@ def _scored_again_differs(result: ScoredResult, dataset: Path | None, tokenizer:
         print("  accuracy log complete: give --dataset and --tokenizer to score it again")
         return False
     from submitter import scoring
+    from submitter.console import Working
     from submitter.harness.dataset import Dataset
 
-    references = Dataset.open(dataset)
-    references.verify()
-    again = scoring.score(result.accuracy_log_path, references.references(), tokenizer)
+    with closing(Working(sys.stderr)) as work:
+        work.begin(f"scoring {result.path}", "answers")
+        references = Dataset.open(dataset)
+        references.verify()
+        again = scoring.score(result.accuracy_log_path, references.references(), tokenizer, on_progress=work.advance)
     stated = {name: value for name, value, _ in result.scores if value is not None}
     other = {name: again.metrics[name] for name in stated if again.metrics.get(name, stated[name]) != stated[name]}
     for name, found in other.items():
