@@ -71,9 +71,9 @@ class OnTerminal:
     "environment", [{}, {"COLUMNS": "200"}], ids=["the terminal's width", "a width that is too large"]
 )
 def test_only_whole_lines_are_left(campaign: Any, environment: dict[str, str]) -> None:
-    campaign.edit(campaign.measurement("Server", "user.conf"), "min_duration = 2000", "min_duration = 5000")
+    campaign.edit(campaign.measurement("Server", "user.conf"), "min_duration = 2000", "min_duration = 4000")
     campaign.edit(
-        campaign.measurement("Server", "engine.toml"), "first_token_ms = 20", "load_s = 3\nfirst_token_ms = 20"
+        campaign.measurement("Server", "engine.toml"), "first_token_ms = 20", "load_s = 2\nfirst_token_ms = 20"
     )
     terminal = OnTerminal(80, "run-all", str(campaign.file), **environment)
     assert terminal.read() == 0
