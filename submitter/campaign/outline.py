@@ -94,6 +94,15 @@ class CampaignOutline:
         return [(benchmark, run) for benchmark in self.benchmarks for run in benchmark.run_plans]
 
     @property
+    def run_sequences(self) -> list[list[RunPlan]]:
+        """The runs of each engine that is loaded."""
+        return [
+            [run for run in benchmark.run_plans if benchmark.engines.get(run.scenario) == engine]
+            for benchmark in self.benchmarks
+            for engine in benchmark.distinct_engines
+        ]
+
+    @property
     def expected_s(self) -> float:
         """How long everything takes at the target rates, in s; engine loading, scoring and assembly included."""
         return OVERHEAD_S + sum(run.expected_s for _, run in self.all_runs)
