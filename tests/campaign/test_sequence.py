@@ -141,7 +141,7 @@ def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.Cap
     verdicts = list(campaign.output.glob("runs/**/verify_accuracy.txt"))
     for text in [*campaign.output.glob("runs/**/accuracy.txt"), *verdicts]:
         text.unlink()
-    with pytest.raises(InputError, match=r"accuracy\.txt is missing"):
+    with pytest.raises(InputError, match=r"is not scored yet: it has no accuracy\.txt"):
         c.assemble(campaign.file)
     progress: list[tuple[object, ...]] = []
     assert c.score_campaign(campaign.file, on_progress=lambda *told: progress.append(told)) == made[1].scores
