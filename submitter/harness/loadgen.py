@@ -21,6 +21,7 @@ from typing import Any
 
 from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError
+from submitter.loadgen_conf import read_file, require_accepted
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
 from submitter.units import MS_PER_S
@@ -137,8 +138,9 @@ def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
-    if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
-        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "write lines as 'model.scenario.key = value'")
+    if settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
+        require_accepted(read_file(user_conf), str(user_conf))
+        raise InputError(f"{user_conf}: LoadGen refuses it", "write each line as 'model.scenario.key = value'")
     return settings
 
 
