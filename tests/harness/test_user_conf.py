@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -352,6 +354,15 @@ def test_every_user_conf_that_we_ship_is_right() -> None:
 def test_the_user_conf_of_the_tests_campaigns_is_right(tmp_path: Path) -> None:
     for scenario in (Scenario.OFFLINE, Scenario.SERVER):
         assert problems(tmp_path, echo_campaign.USER_CONF, scenario) == []
+
+
+def test_neither_loadgen_nor_numpy_is_needed() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys('numpy mlperf_loadgen torch'.split())\n"
+        "import submitter.harness.user_conf\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("book", round_names())
