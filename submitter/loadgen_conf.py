@@ -7,6 +7,7 @@ grammar is the same in v4.1). Nothing here judges a line: `harness/user_conf.py`
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ WILDCARD = "*"
 _BLANKS = re.compile(r"[ \t\v\f\r]+")
 # What strtod takes as a whole word, and what strtoull takes of a word's beginning.
 _NUMBER = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|0x(?:[\da-f]+\.?[\da-f]*|\.[\da-f]+)(?:p[+-]?\d+)?|inf(?:inity)?|nan)",
+    r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|0x(?:[\da-f]+(?:\.[\da-f]*)?|\.[\da-f]+)(?:p[+-]?\d+)?|inf(?:inity)?|nan)",
     re.IGNORECASE | re.ASCII,
 )
 _COUNT = re.compile(r"([+-]?)(0[xX][\da-fA-F]+|0[0-7]*|[1-9]\d*)", re.ASCII)
 _LARGEST_COUNT = 2**64 - 1
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ class Line:
     def number_value(self) -> float:
         """The value as LoadGen reads it for a key whose value is a floating-point number."""
         text = self.values[-1].lower()
-        return float.fromhex(text) if "0x" in text else float(text)
+        try:
+            return float.fromhex(text) if "0x" in text else float(text)
+        except OverflowError:  # only float.fromhex raises it
+            return -math.inf if text[0] == "-" else math.inf
 
     @property
     def count_value(self) -> int:
@@ -66,7 +71,9 @@ class Line:
             return 0
         digits = found[2]
         octal = len(digits) > 1 and digits[0] == "0" and digits[1] not in "xX"
-        count = min(int(digits, 8 if octal else 0), _LARGEST_COUNT)
+        # Python refuses to read a decimal number of thousands of digits.
+        too_long = digits[0] != "0" and len(digits) > _MOST_DIGITS
+        count = _LARGEST_COUNT if too_long else min(int(digits, 8 if octal else 0), _LARGEST_COUNT)
         return -count % (_LARGEST_COUNT + 1) if found[1] == "-" else count
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,25 @@ NUMBERS = (
 )
 
 
-@pytest.mark.parametrize("text", [*NUMBERS.split(), "1_000", "12,5", "5s", "many", "1e", "0x1.8p3", "e5", "--5", "٣"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *NUMBERS.split(),
+        "1_000",
+        "12,5",
+        "5s",
+        "many",
+        "1e",
+        "0x1.8p3",
+        "-0x1p9999",
+        "0x1p-9999",
+        "9" * 5000,
+        "0" * 5000 + "7",
+        "e5",
+        "--5",
+        "٣",
+    ],
+)
 def test_a_number_is_read_as_loadgen_reads_it(text: str, tmp_path: Path) -> None:
     conf = tmp_path / "user.conf"
     conf.write_text(f"{NAME} = {text}\n*.Server.target_qps = {text}\n")
@@ -113,6 +132,14 @@ def test_random_files_are_read_as_loadgen_reads_them(tmp_path: Path) -> None:
             assert loadgens.min_duration_ms == (line.count_value if line else 10_000), conf.read_bytes()
             accepted += line is not None
     assert accepted > 100
+
+
+def test_a_long_word_takes_no_time() -> None:
+    started = time.monotonic()
+    for word in ("1" * 1_000_000 + "x", "0x" + "a" * 1_000_000 + "x", "." + "1" * 1_000_000 + "x"):
+        (line,) = read_lines(f"{NAME} = {word}")
+        assert line.fault
+    assert time.monotonic() - started < 2
 
 
 def test_lines_know_their_numbers() -> None:
