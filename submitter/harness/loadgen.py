@@ -144,6 +144,16 @@ def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     return settings
 
 
+def require_samples(performance_sample_count: int, sample_count: int, user_conf: Path) -> None:
+    """InputError if LoadGen would load more samples for a performance run than the data set has."""
+    if performance_sample_count > sample_count:
+        raise InputError(
+            f"{user_conf}: performance_sample_count_override is {performance_sample_count}, "
+            f"and the data set has {sample_count} samples",
+            f"write: *.*.performance_sample_count_override = {sample_count}",
+        )
+
+
 class Responses:
     """Passes tokens to LoadGen, which reads the buffers before these calls return (loadgen.cc, SampleComplete).
 
@@ -195,11 +205,7 @@ def run_test(
         there = "exists" if audit_path.exists() else "does not exist"
         raise RunError(f"audit file {audit_path} {there} for a {mode} run", "this is a bug in submitter: report it")
     performance_count = settings.performance_sample_count_override or sample_count
-    if performance_count > sample_count:
-        raise InputError(
-            f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count} samples",
-            f"set it to {sample_count} or less",
-        )
+    require_samples(performance_count, sample_count, user_conf)
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
     qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)
     try:
