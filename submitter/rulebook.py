@@ -19,6 +19,7 @@ from submitter.rulebook_tables import (
     MeasurementRules,
     OfficialChecker,
     PowerRules,
+    ReferenceModel,
     RoundFacts,
     RulebookTable,
     Seeds,
@@ -56,6 +57,8 @@ class Rulebook(RulebookTable, frozen=True, kw_only=True):
     """Texts of LoadGen errors that do not count."""
     checker: OfficialChecker
     endpoints: EndpointsRules | None = None
+    models: dict[str, ReferenceModel] = msgspec.field(default_factory=dict)
+    """The models of the language benchmarks, by their repositories on Hugging Face."""
     benchmarks: dict[str, Benchmark]
 
     @property

@@ -70,6 +70,24 @@ class ScenarioSet(RulebookTable, frozen=True, kw_only=True):
         return frozenset((*self.required, *self.one_of, *self.optional))
 
 
+class ReferenceModel(RulebookTable, frozen=True, kw_only=True):
+    """The shape of a benchmark's model, as its config.json on Hugging Face states it."""
+
+    architecture: str
+    layers: int
+    hidden_size: int
+    intermediate_size: int
+    attention_heads: int
+    kv_heads: int
+    vocab_size: int | None = None
+    """None where it is not known."""
+    experts: int | None = None
+    """Of a mixture of experts: how many each layer has, without shared ones; None for a dense model."""
+    experts_per_token: int | None = None
+    expert_size: int | None = None
+    """The intermediate size of an expert, where it is not `intermediate_size`."""
+
+
 class Benchmark(RulebookTable, frozen=True, kw_only=True):
     """One benchmark of a round. `loadgen_model` names its section in LoadGen's built-in configuration.
 
@@ -78,6 +96,8 @@ class Benchmark(RulebookTable, frozen=True, kw_only=True):
 
     loadgen_model: str | None = None
     loadgen_model_interactive: str | None = None
+    model: str | None = None
+    """The benchmark's model by its name in the round's `models`; None where its shape is not recorded."""
     dataset_size: int
     performance_sample_count: int
     accuracy_sample_count: int | dict[Scenario, int] | None = None

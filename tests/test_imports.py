@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 LAYERS = [
     {"errors", "model", "units", "quoting", "version", "strict_record"},
     {"plugins"},
-    {"schema", "logs", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"},
+    {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"},
     {"rulebook", "record"},
     {"weights", "manifest", "system", "compliance"},
     {"submission"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from importlib import resources
 
@@ -157,3 +158,27 @@ def test_what_a_book_says_of_rules_is_said_of_rules_that_there_are(book: Ruleboo
     # Only what the official checkers enforce elsewhere can be left to the written rules.
     assert {origins[rule_id] for rule_id in told.not_enforced} <= {"official"}
     assert all(why for table in tables for why in table.values())
+
+
+@each_book
+def test_a_model_has_its_shape_and_a_benchmark(book: Rulebook) -> None:
+    assert {benchmark.model for benchmark in book.benchmarks.values()} - {None} == set(book.models)
+    for model in book.models.values():
+        assert model.hidden_size % 64 == 0
+        assert model.attention_heads % model.kv_heads == 0
+        assert (model.experts is None) == (model.experts_per_token is None)
+        assert model.expert_size is None or model.experts
+
+
+def test_a_model_is_the_same_in_every_round() -> None:
+    for old, new in itertools.combinations(BOOKS, 2):
+        for name in old.models.keys() & new.models.keys():
+            assert old.models[name] == new.models[name], name
+        for name in old.benchmarks.keys() & new.benchmarks.keys():
+            assert old.benchmarks[name].model == new.benchmarks[name].model, name
+
+
+@each_book
+def test_every_benchmark_that_can_be_run_has_its_model(book: Rulebook) -> None:
+    for name, benchmark in book.benchmarks.items():
+        assert benchmark.max_new_tokens is None or benchmark.model, name

@@ -182,3 +182,12 @@ def test_metrics_are_read_as_the_official_patterns_read_them(name: str) -> None:
 def _first(pattern: str, line: str) -> str | None:
     match = re.match(pattern, line)
     return match and match[1]
+
+
+@each_round
+def test_the_readme_of_each_reference_names_the_model(name: str) -> None:
+    book, reference = load_rulebook(name), official_of(name).reference
+    readmes = re.findall(r"^(?:language|multimodal)/.*README\.md$", paths_of(reference), re.M)
+    text = "\n".join(text_of(reference, path) for path in readmes)
+    for model in book.models:
+        assert f"huggingface.co/{model}" in text or f" {model}" in text, model

@@ -7,8 +7,9 @@ can be reported together, and runs, times and disk space are predicted before mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from submitter import compliance, plugins
@@ -22,6 +23,7 @@ from submitter.errors import InputError, SubmitterError
 from submitter.harness.engines import EnginePlan
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import EngineSettings, RunPlan
+from submitter.harness.user_conf import conf_problems
 from submitter.model import Division, Mode, Scenario
 from submitter.rulebook import Rulebook, load_rulebook
 from submitter.rulebook_tables import Benchmark, Target
@@ -253,15 +255,17 @@ def _settings(
     problems: list[SubmitterError] = []
     from_loadgen = True
     for scenario in table.scenarios:
+        conf = user_conf(table, scenario)
+        if conf.parent.is_dir():  # else the folder is reported
+            problems += conf_problems(conf, book, official, scenario)
         for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
             audit = audits[mode].text if mode in audits else None
-            conf = user_conf(table, scenario)
             try:
                 found, from_loadgen = effective_settings(book, official, scenario, conf, audit)
-            except SubmitterError as error:
-                if conf.parent.is_dir():  # else the folder is reported
-                    problems.append(error)
+            except InputError:  # one of the problems of the file
                 found = round_settings(book, official, scenario, audit)
+            if not 0 < found.target_qps < math.inf:
+                found = replace(found, target_qps=0.0)
             settings[scenario, mode] = found
     return settings, from_loadgen, problems
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from submitter.campaign.file import EMBEDDED
+from submitter.campaign.file import EMBEDDED, BenchmarkTable
+from submitter.campaign.identity import mismatches, model_problems
 from submitter.campaign.inputs import open_dataset, verify_model
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.datasets.official import by_sha256, published_for
 from submitter.errors import InputError, SubmitterError
+from submitter.harness import engines
 from submitter.model import Division
 
 if TYPE_CHECKING:
@@ -85,6 +87,45 @@ def check_models(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
             )
             continue
         try:
-            yield f"{benchmark.model_folder.name}, {verify_model(benchmark)}, complete"
+            data_type = verify_model(benchmark)
         except SubmitterError as error:
             yield error
+            continue
+        other = ""
+        if any(engines.serves_a_model(each.engine, each.settings) for each in benchmark.distinct_engines):
+            others = yield from _identity(outline, benchmark)
+            other = "".join(f"; warning: {error.message}" for error in others)
+        yield f"{benchmark.model_folder.name}, {data_type}, complete{other}"
+
+
+def _identity(
+    outline: CampaignOutline, benchmark: BenchmarkOutline
+) -> Generator[SubmitterError | str, None, list[InputError]]:
+    """Yields why the model, its tokenizer and the data set are not the benchmark's, or do not belong together.
+
+    Returns what is only a warning: another model in the open division or in a rehearsal.
+    """
+    if benchmark.engine_plan is None:
+        return []
+    eos_token_id = benchmark.engine_plan.eos_token_id
+    dataset = _dataset_to_compare(benchmark.table)
+    yield from mismatches(benchmark.model_folder, eos_token_id, dataset)
+    if not benchmark.is_official:
+        return []
+    others = model_problems(benchmark.model_folder, outline.book, benchmark.official, eos_token_id, dataset)
+    if outline.campaign.division is Division.OPEN or outline.campaign.smoke:
+        return others
+    yield from others
+    return []
+
+
+def _dataset_to_compare(table: BenchmarkTable) -> Dataset | None:
+    """The data set, mapped only; None if it is embedded or cannot be read, which the check of the data sets reports."""
+    if table.dataset == EMBEDDED:
+        return None
+    from submitter.harness.dataset import Dataset
+
+    try:
+        return Dataset.open(Path(table.dataset))
+    except SubmitterError:
+        return None

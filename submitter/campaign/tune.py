@@ -23,6 +23,7 @@ from submitter.harness.events import Watcher
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, run_session
+from submitter.loadgen_conf import WILDCARD, read_file
 from submitter.model import Mode, Scenario
 from submitter.record import write_atomically, write_json_atomically
 from submitter.units import MS_PER_S, NS_PER_MS
@@ -32,7 +33,6 @@ _PROBE_S = 15.0
 _PROBE_SAMPLES = 600
 # But never more than this share of a full run's minimum duration: then a full run is the better choice.
 _MAX_SHARE_OF_FULL = 0.25
-_TARGET_LINE = re.compile(r"^(\s*(?:\*|{model})\.(?:\*|{scenario})\.target_qps\s+=\s+)(\S+)")
 
 
 class TuneJournal(BaseModel):
@@ -283,12 +283,13 @@ def _judge(done: Finished, limits: LatencyLimits, full_s: Callable[[float], floa
 
 def write_target(user_conf: Path, loadgen_model: str, scenario: Scenario, target_qps: float) -> None:
     """Set the scenario's target_qps in a user.conf: in every line that sets it, or in a new line at the end."""
-    pattern = re.compile(
-        _TARGET_LINE.pattern.replace("{model}", re.escape(loadgen_model)).replace("{scenario}", scenario.loadgen_name),
-        re.MULTILINE,
-    )
-    text = user_conf.read_text("utf-8")
-    changed, count = pattern.subn(lambda match: f"{match[1]}{target_qps:g}", text)
-    if not count:
+    names = {f"{m}.{s}.target_qps" for m in (WILDCARD, loadgen_model) for s in (WILDCARD, scenario.loadgen_name)}
+    text = user_conf.read_bytes().decode("utf-8")
+    rows = text.split("\n")
+    setting = [line for line in read_file(user_conf) if line.name in names and line.values]
+    for line in setting:
+        rows[line.number - 1] = re.sub(r"\S+(\s*)$", rf"{target_qps:g}\g<1>", rows[line.number - 1])
+    changed = "\n".join(rows)
+    if not setting:
         changed = f"{text.rstrip()}\n*.{scenario.loadgen_name}.target_qps = {target_qps:g}\n".lstrip()
     write_atomically(user_conf, changed.encode())

@@ -61,6 +61,8 @@ def _flat(book: Rulebook, benchmarks: set[str]) -> dict[tuple[str, ...], Any]:
     # Rules are in a section of their own, and the name is in the heading.
     del content["checker"], content["round"]["name"]
     content["benchmarks"] = {name: content["benchmarks"][name] for name in benchmarks}
+    used = {benchmark["model"] for benchmark in content["benchmarks"].values()}
+    content["models"] = {name: model for name, model in content["models"].items() if name in used}
     descend(content, ())
     return found
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError
+from submitter.loadgen_conf import read_file, require_accepted
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
 from submitter.units import MS_PER_S
@@ -144,9 +145,20 @@ def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
-    if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
-        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "write lines as 'model.scenario.key = value'")
+    if settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
+        require_accepted(read_file(user_conf), str(user_conf))
+        raise InputError(f"{user_conf}: LoadGen refuses it", "write each line as 'model.scenario.key = value'")
     return settings
+
+
+def require_samples(performance_sample_count: int, sample_count: int, user_conf: Path) -> None:
+    """InputError if LoadGen would load more samples for a performance run than the data set has."""
+    if performance_sample_count > sample_count:
+        raise InputError(
+            f"{user_conf}: performance_sample_count_override is {performance_sample_count}, "
+            f"and the data set has {sample_count} samples",
+            f"write: *.*.performance_sample_count_override = {sample_count}",
+        )
 
 
 class Responses:
@@ -200,11 +212,7 @@ def run_test(
         there = "exists" if audit_path.exists() else "does not exist"
         raise RunError(f"audit file {audit_path} {there} for a {mode} run", "this is a bug in submitter: report it")
     performance_count = settings.performance_sample_count_override or sample_count
-    if performance_count > sample_count:
-        raise InputError(
-            f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count} samples",
-            f"set it to {sample_count} or less",
-        )
+    require_samples(performance_count, sample_count, user_conf)
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
     qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)
     try:

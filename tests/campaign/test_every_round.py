@@ -12,7 +12,7 @@ from submitter import campaign as c
 from submitter import compliance
 from submitter.campaign.preflight import preflight
 from submitter.errors import InputError, NotInstalledError, PaperworkError, SubmitterError
-from submitter.model import Division
+from submitter.model import Division, Scenario
 from submitter.rulebook import load_rulebook, round_names
 
 CASES = [
@@ -32,7 +32,8 @@ def write_campaign(folder: Path, round_name: str, division: Division, name: str)
         place = folder / "measurements" / scenario
         place.mkdir(parents=True)
         model = rules.loadgen_model_for(scenario)
-        (place / "user.conf").write_text(f"{model}.{scenario.loadgen_name}.target_qps = 20\n")
+        key = "target_latency" if scenario is Scenario.SINGLE_STREAM else "target_qps"
+        (place / "user.conf").write_text(f"{model}.{scenario.loadgen_name}.{key} = 20\n")
         (place / "engine.toml").write_text('engine = "vllm"\n')
         if "mlperf.conf" in load_rulebook(round_name).measurements.required_files:
             (place / "mlperf.conf").write_text("*.*.sample_concatenate_permutation = 1\n")

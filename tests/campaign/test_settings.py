@@ -24,6 +24,10 @@ CONFS = {
         "{model}.Offline.min_duration = 4000 5000\nother.*.min_duration = 1\n*.Server.min_query_count = 7\n"
     ),
     "limits": "*.Server.ttft_latency = 300\n*.*.sample_concatenate_permutation = 0\n",
+    "odd": (
+        "*.*.min_duration = 6e5\r\n*.Offline.min_query_count = 0x40\n*.Server.min_query_count = 010\n"
+        "*.Server.target_qps=7\n*.Offline.target_qps\n*.*.sample_concatenate_permutation = 2\n#*.*.target_qps = 3\n"
+    ),
     "short": "*.*.performance_sample_count_override = 64\n*.Offline.min_query_count = 64\n",
 }
 
@@ -57,14 +61,16 @@ def test_without_loadgen_they_are_computed(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "text",
     [
-        "*.Server.target_qps 5\n",
-        "*.Server.target_qps = many\n",
-        "*.Server.target_qps\n",
-        "*.Server.target_qps = 5 # why\n",
+        "*.Server.target_qps 5",
+        "*.Server.target_qps = many",
+        "*.Server.target_qps = 5 # why",
     ],
 )
-def test_what_loadgen_refuses_we_refuse(text: str, tmp_path: Path) -> None:
+def test_what_loadgen_refuses_we_refuse_in_the_same_words(text: str, tmp_path: Path) -> None:
     user_conf = tmp_path / "user.conf"
-    user_conf.write_text(text)
-    with pytest.raises(InputError, match="LoadGen refuses line 1"):
-        settings.computed_settings(BOOK, "llama2-70b-99.9", Scenario.SERVER, user_conf)
+    user_conf.write_text(f"# ours\n{text}\n")
+    for read in (settings.effective_settings, settings.computed_settings):
+        with pytest.raises(InputError) as caught:
+            read(BOOK, "llama2-70b-99.9", Scenario.SERVER, user_conf)
+        assert caught.value.message.startswith(f"{user_conf}:2: LoadGen refuses '{text}': ")
+        assert "22" not in caught.value.message.removeprefix(str(user_conf))

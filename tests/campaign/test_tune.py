@@ -20,14 +20,16 @@ from submitter.model import Scenario
             "llama2-70b.*.target_qps = 5\n*.Server.min_duration = 1\n",
             "llama2-70b.*.target_qps = 81.25\n*.Server.min_duration = 1\n",
         ),
+        ("*.Server.target_qps =\t70 \r\n# b\r\n", "*.Server.target_qps =\t81.25 \r\n# b\r\n"),
+        ("# *.Server.target_qps = 5\n", "# *.Server.target_qps = 5\n*.Server.target_qps = 81.25\n"),
         ("other.Server.target_qps = 5\n", "other.Server.target_qps = 5\n*.Server.target_qps = 81.25\n"),
     ],
 )
 def test_only_the_target_is_changed(before: str, after: str, tmp_path: Path) -> None:
     conf = tmp_path / "user.conf"
-    conf.write_text(before)
+    conf.write_bytes(before.encode())
     write_target(conf, "llama2-70b", Scenario.SERVER, 81.25)
-    assert conf.read_text() == after
+    assert conf.read_bytes().decode() == after
 
 
 def test_interactive_is_loadgens_server(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from echo_sessions import EOS, SAMPLES, USER_CONF, Watched
 
 from submitter.compliance import test06, was_audited
 from submitter.errors import InputError, RunError
+from submitter.harness import loadgen
 from submitter.harness.dataset import Dataset
 from submitter.harness.supervisor import Limits, mode_is
 from submitter.layout import ACCURACY_LOG, AUDIT_CONFIG, DETAIL_LOG
@@ -218,6 +219,14 @@ def test_a_user_conf_that_asks_for_more_samples_than_there_are_is_refused(run_ec
     conf = USER_CONF.replace(f"override = {SAMPLES}", "override = 9999")
     with pytest.raises(InputError, match="9999"):
         run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], user_conf=conf)
+
+
+def test_as_many_samples_as_there_are_can_be_loaded(tmp_path: Path) -> None:
+    loadgen.require_samples(64, 64, tmp_path)
+    with pytest.raises(InputError) as caught:
+        loadgen.require_samples(24576, 64, tmp_path)
+    assert caught.value.message.endswith("performance_sample_count_override is 24576, and the data set has 64 samples")
+    assert caught.value.hint == "write: *.*.performance_sample_count_override = 64"
 
 
 def test_an_answer_without_tokens_ends_the_run(run_echo: RunEcho) -> None:

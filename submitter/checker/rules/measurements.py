@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from submitter import layout
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
+from submitter.loadgen_conf import read_lines, settings
 from submitter.model import Scenario
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
@@ -94,7 +95,6 @@ _LOGGED = {
     "performance_sample_count_override": "requested_performance_sample_count_override",
     "sample_concatenate_permutation": "effective_sample_concatenate_permutation",
 }
-_LINE = re.compile(r"^\s*([^\s#=]+)\.(\*|\w+)\.(\w+)\s*=\s*([\d.]+)\s*(?:#.*)?$")
 
 
 @rule(
@@ -120,34 +120,20 @@ def user_conf_of_the_run(result: Result, book: Rulebook) -> Iterator[Problem]:
     model = benchmark.loadgen_model_interactive if interactive else benchmark.loadgen_model
     if model is None or result.files.kind(result.user_conf_path) is None:
         return
-    for key, (text, line) in _settings(result.user_conf, model, scenario).items():
-        logged, where = run.log[_LOGGED[key]], run.line(_LOGGED[key])
-        try:
-            value = float(text)
-        except ValueError:
+    lines = (line for line in read_lines(result.user_conf) if not line.fault)
+    for key, line in settings(lines, model, scenario.loadgen_name).items():
+        if key not in _LOGGED:
             continue
+        value = line.number_value if key == "target_qps" else line.count_value
+        logged, where = run.log[_LOGGED[key]], run.line(_LOGGED[key])
         if isinstance(logged, (int, float)) and abs(value - logged) > 1e-3 * max(abs(value), abs(logged)):
             yield Problem(
                 f"{key} differs from the run's log",
-                found=text,
+                found=line.values[-1],
                 required=f"{float(logged):.12g}, as in {run.detail_path.name}:{where}",
                 path=str(result.user_conf_path),
-                line=line,
+                line=line.number,
             )
-
-
-def _settings(text: str, model: str, scenario: Scenario) -> dict[str, tuple[str, int]]:
-    """A run's settings in user.conf, with their lines. The most specific key counts, as in LoadGen."""
-    ranks = {(model, scenario.loadgen_name): 3, ("*", scenario.loadgen_name): 2, (model, "*"): 1, ("*", "*"): 0}
-    found: dict[str, tuple[int, str, int]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = _LINE.match(line)
-        if match is None or match[3] not in _LOGGED:
-            continue
-        rank = ranks.get((match[1], match[2]))
-        if rank is not None and (match[3] not in found or rank >= found[match[3]][0]):
-            found[match[3]] = (rank, match[4], number)
-    return {key: (value, number) for key, (_, value, number) in found.items()}
 
 
 @rule(
