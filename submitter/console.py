@@ -127,6 +127,8 @@ class ConsoleWatcher:
             self._pending_s.pop(run.folder, None)
         if kind == "kept":
             self._line(f"{run.label:<21} kept: finished before with the same settings")
+        elif kind == "damaged":
+            self._line(f"{run.label:<21} made again: {facts['why']}; its folder is now {facts['aside']}")
         elif kind == "run":
             self._began_s = self._shown_s = time.monotonic()
             self._show_progress(f"{run.label:<21} about {duration(run.expected_s)} ...", 0, run.expected_samples)

@@ -41,6 +41,12 @@ def require(name: str, known: Iterable[str], what: str) -> None:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint with the nearest known name, or with all of them if none is near."""
     known = list(known)
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is probably meant to be; None if none is near."""
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return f"did you mean '{lowered[near[0]]}'?" if near else "known: " + ", ".join(known)
+    return lowered[near[0]] if near else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from submitter import compliance, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.model import Mode, Scenario
@@ -87,7 +87,7 @@ def _scenario_score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scen
 def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> dict[str, float]:
     """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
-    record = read_record(folder)
+    record = read_record(folder, plan.campaign.makes_runs)
     text = folder / ACCURACY_TEXT
     if text.is_file():
         earlier = parse_accuracy_text(text.read_text("utf-8"))
@@ -95,18 +95,21 @@ def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -
             return earlier.metrics
     accuracy = scoring.score(folder / ACCURACY_LOG, benchmark.dataset.references(), benchmark.model_folder)
     if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
-        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", "run it again")
+        repeat = plan.campaign.repeats(scenario, Mode.ACCURACY)
+        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", repeat)
     scoring.write_accuracy_text(accuracy, text)
     return {name: float(value) for name, value in accuracy.metrics.items()}
 
 
 def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> None:
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
-    read_record(folder)
+    read_record(folder, plan.campaign.makes_runs)
     try:
         answers = read_accuracy(folder / ACCURACY_LOG)
         verdict = compliance.verify(test, answers, scenario, benchmark.engine_plan.eos_token_id)
-    except (OSError, LogFormatError) as error:
-        raise InputError(f"{test} of {scenario}: {error}", "run it again") from None
+    except OSError as error:
+        raise InputError(f"{folder / ACCURACY_LOG} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+    except LogFormatError as error:
+        raise InputError(f"{test} of {scenario}: {error}", plan.campaign.repeats(scenario, test)) from None
     for name in plan.book.compliance[test].verify:
         write_atomically(folder / name, verdict.text.encode())

@@ -27,9 +27,10 @@ class CampaignWatcher(Watcher, Protocol):
     """Receives the events of a campaign, in the thread that runs it. An exception in a method ends the campaign.
 
     `event(kind, run, facts)` gets the harness's events. `run` is None for `loading` (fact: `engine`) and `ready`
-    (`seconds`: how long the engine took to load). The others belong to a run: `kept` if it was finished before; else
-    `run` when it begins, `progress` each second (`done` and `issued`: samples; `tokens`; `ttft_p99_ms` and
-    `tpot_p99_ms`: of the run so far, or None) and `finished` (`done`, `tokens`, `seconds`).
+    (`seconds`: how long the engine took to load). The others belong to a run: `kept` if it was finished before;
+    `damaged` if it was, but its record is damaged (`why`, and `aside`: the new path of its folder); else `run` when it
+    begins, `progress` each second (`done` and `issued`: samples; `tokens`; `ttft_p99_ms` and `tpot_p99_ms`: of the run
+    so far, or None) and `finished` (`done`, `tokens`, `seconds`).
     """
 
     def stage(self, stage: Stage, plan: CampaignPlan) -> None:

@@ -45,6 +45,7 @@ def run(
     from submitter import campaign as c
     from submitter.cli.progress import passed_preflight, run_watcher
 
+    c.require_run(c.load_campaign(campaign), scenario, mode)
     with passed_preflight(campaign) as plan:
         with closing(run_watcher(plan)) as watcher:
             c.make_runs(plan, watcher, rerun=rerun, scenario=scenario, mode=mode)

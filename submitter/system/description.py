@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from functools import cache
 from pathlib import Path
 
-from submitter import schema
+from submitter import input_file, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
 
@@ -83,14 +82,8 @@ def validate(description: object, where: str = "the system description") -> None
 
 def read(path: Path) -> dict[str, object]:
     """A system description, or a person's part of one; InputError if it is not a JSON object of known fields."""
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "create it with: submitter describe-system") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file: {str(error).splitlines()[0]}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a JSON object")
+    hint = "create it with: submitter describe-system"
+    content = input_file.read_json_object(path, "system description", hint)
     wrong = [problem for problem in schema.problems(content, "system") if not problem.endswith(" is missing")]
     if wrong:
         raise InputError(f"{path}: {'; '.join(wrong)}", "see schemas/system.schema.json for each field")

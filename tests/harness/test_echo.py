@@ -78,9 +78,9 @@ def test_a_recording_needs_both_and_as_many(recorded: dict[str, str], tmp_path: 
     [
         ({"output_token": 5}, "the echo engine has no setting 'output_token'", "did you mean 'output_tokens'?"),
         ({"zzz": 5}, "the echo engine has no setting 'zzz'", "known: first_token_ms, per_token_ms"),
-        ({"tokens_per_s": 0}, "'tokens_per_s' cannot be 0", "the echo engine takes greater than 0 here"),
-        ({"fail_after": "soon"}, "'fail_after' cannot be 'soon'", "takes a valid integer, unable to parse"),
-        ({"replay_prompts": 5}, "'replay_prompts' cannot be 5", "the echo engine takes a valid string here"),
+        ({"tokens_per_s": 0}, "'tokens_per_s' cannot be 0", "the echo engine takes more than 0 here"),
+        ({"fail_after": "soon"}, "'fail_after' cannot be 'soon'", "takes a whole number here"),
+        ({"replay_prompts": 5}, "'replay_prompts' cannot be 5", "the echo engine takes a text in quotes here"),
     ],
 )
 def test_a_setting_that_it_does_not_take(settings: dict[str, Any], message: str, hint: str) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from submitter import plugins
-from submitter.errors import InputError, RunError
+from submitter.errors import InputError, RunError, raise_all
 from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.engines._settings import wrong_value
@@ -52,16 +53,21 @@ def check(settings: dict[str, Any]) -> Settings:
     try:
         checked = Settings.model_validate(settings)
     except ValidationError as error:
-        problems = error.errors()
-        key = str(problems[0]["loc"][0])
-        if problems[0]["type"] == "extra_forbidden":
-            nearest = plugins.did_you_mean(key, Settings.model_fields)
-            raise InputError(f"engine.toml: the echo engine has no setting '{key}'", nearest) from None
-        of_key = [problem for problem in problems if problem["loc"][0] == key]
-        raise wrong_value("the echo engine", key, settings[key], of_key) from None
+        by_key: dict[str, list[ErrorDetails]] = {}
+        for problem in error.errors():
+            by_key.setdefault(str(problem["loc"][0]), []).append(problem)
+        raise_all([_problem(key, settings[key], of_key) for key, of_key in by_key.items()])
+        raise  # never reached: pydantic's error has at least one problem
     if (checked.replay_prompts is None) != (checked.replay_answers is None):
         raise InputError("engine.toml: replay_prompts and replay_answers must be set together", "set both, or neither")
     return checked
+
+
+def _problem(key: str, value: object, problems: list[ErrorDetails]) -> InputError:
+    if problems[0]["type"] != "extra_forbidden":
+        return wrong_value("the echo engine", key, value, problems)
+    nearest = plugins.did_you_mean(key, Settings.model_fields)
+    return InputError(f"engine.toml: the echo engine has no setting '{key}'", nearest)
 
 
 def check_sampling(sampling: Sampling) -> None:
