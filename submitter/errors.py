@@ -62,7 +62,7 @@ def raise_all(problems: Sequence[SubmitterError]) -> None:
         raise problems[0] if len(problems) == 1 else SeveralErrors(problems)
 
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # The errors that a user meets, each in words and with its remedy. The words continue "PATH: ".
 _OTHER_PATH = "use another path"
 _OS_ERRORS = {
@@ -70,7 +70,7 @@ _OS_ERRORS = {
     errno.EPERM: ("permission denied", "get the permission for it (ls -ld shows who has it), or use another path"),
     errno.EROFS: ("its file system is read-only", "use a folder of another file system"),
     errno.EISDIR: ("it is a folder, and a file is required", "give the path of a file"),
-    errno.ENOTDIR: ("it is a file, or is below a file, and a folder is required", "give the path of a folder"),
+    errno.ENOTDIR: ("a part of the path is a file, and a folder is required", "check the path"),
     errno.ENOENT: ("it does not exist", "check the path"),
     errno.EEXIST: ("it exists already", "move it away, or use another path"),
     errno.ENAMETOOLONG: ("its name is too long", "use a shorter name"),
@@ -97,6 +97,8 @@ _OS_ERRORS = {
 
 def os_reason(error: OSError) -> str:
     """Why the operating system refused something, in words, without the number of the error."""
+    if error.errno == errno.EEXIST and isinstance(error.filename, str | bytes) and os.path.isfile(error.filename):
+        return "it is a file, and a folder is required"
     if error.errno in _OS_ERRORS:
         return _OS_ERRORS[error.errno][0]
     text = error.strerror or (str(error) if error.errno is None else "")
@@ -111,14 +113,14 @@ def os_remedy(error: OSError) -> str:
 def from_os_error(error: OSError, path: os.PathLike[str] | None = None) -> SubmitterError:
     """The error that a user reads instead of an OSError: the path, the reason in words, and the remedy.
 
-    The path is the one that the operating system refused, else `path`. It is a RunError if the disk is full, because
-    the finished runs are kept; else an InputError.
+    The path is the one that the operating system refused, else `path`. It is a RunError if there is no room left,
+    because the finished runs are kept; else an InputError.
     """
     refused = error.filename if isinstance(error.filename, str | bytes) else path
     where = "" if refused is None else os.fsdecode(refused)
     if isinstance(error.filename2, str | bytes):
         where += f" to {os.fsdecode(error.filename2)}"
-    if error.errno in _DISK_FULL:
+    if error.errno in _NO_ROOM:
         at = f" at {where}" if where else ""
-        return RunError(f"{os_reason(error)}{at}", "free some space and run it again: finished runs are kept")
+        return RunError(f"{os_reason(error)}{at}", f"{os_remedy(error)} and run it again: finished runs are kept")
     return InputError(f"{where}: {os_reason(error)}" if where else os_reason(error), os_remedy(error))

@@ -10,6 +10,8 @@ from types import ModuleType
 
 from submitter.errors import InputError
 
+_MOST_LISTED = 40
+
 
 def names(package: str, suffix: str = ".py") -> list[str]:
     """The names of the files of `package` that end in `suffix`, sorted; private ones are left out."""
@@ -42,7 +44,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint with the nearest known name, or with all of them if none is near."""
     known = list(known)
     near = nearest(name, known)
-    return f"did you mean '{near}'?" if near else "known: " + ", ".join(known)
+    return f"did you mean '{near}'?" if near else "known: " + _listed(known)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

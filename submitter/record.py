@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -157,6 +158,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # The user knows the path, or its folder if that is missing; not the temporary file.
+        error.filename, error.filename2 = str(path.parent if error.errno == errno.ENOENT else path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

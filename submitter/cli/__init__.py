@@ -6,6 +6,7 @@ Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong input, 3 something
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -23,7 +24,7 @@ from submitter.cli.say import accept_every_character, say
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.tune import tune
-from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error
+from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error, os_remedy
 from submitter.version import VERSION
 
 app = typer.Typer(
@@ -77,7 +78,10 @@ def main() -> None:
         say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
         sys.exit(_INTERRUPTED)
     except typer.TyperException as error:  # a wrong option or argument
-        say(f"submitter: {error.format_message()}\n  see submitter --help")
+        message = error.format_message()
+        is_refused = message.endswith("is not readable.")
+        hint = os_remedy(PermissionError(errno.EACCES, "")) if is_refused else "see submitter --help"
+        say(f"submitter: {message}\n  {hint}")
         sys.exit(InputError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,12 +5,14 @@ In both, `tok_input` is the prompt's token ids and `output` is the reference ans
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from submitter import input_file
 from submitter.datasets.pickles import read_frame
 from submitter.errors import InputError
 
@@ -56,11 +58,9 @@ def _read_pickle(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int
 
 def _read_json(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
     """The rows of a JSON list of objects; the columns are those that every row has, in the first row's order."""
+    data = input_file.read_bytes(path, "data set", _HINT)
     try:
-        data = path.read_bytes()
-        rows = msgspec.json.decode(data, type=list[dict[str, Any]])
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", _HINT) from None
+        rows = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=list[dict[str, Any]])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a JSON list of samples: {str(error)[:200]}", _HINT) from None
     if not rows:
