@@ -111,6 +111,7 @@ class EngineSession:
                     sample_count=sample_count,
                     output=run.folder,
                     issue=sut.issue,
+                    is_limited=self._plan.sample_limit is not None,
                 )
         seconds = time.perf_counter() - began_s
         reporter.cancel()

@@ -92,7 +92,7 @@ class EffectiveSettings:
             # The arrivals are a Poisson process, so its mean is the best prediction without its random numbers.
             count = max(self.min_query_count, math.ceil(seconds * self.target_qps))
         if self.sample_concatenate_permutation:
-            copy = self.performance_sample_count or dataset_size
+            copy = min(self.performance_sample_count or dataset_size, dataset_size)
             count = math.ceil(count / copy) * copy
         return count
 
@@ -175,9 +175,12 @@ def run_test(
     sample_count: int,
     output: Path,
     issue: Callable[[list[tuple[int, int]]], None],
+    is_limited: bool = False,
 ) -> None:
     """Run one LoadGen test. Returns when LoadGen has all answers and has written its logs to `output`.
 
+    `is_limited` says that the data set was cut for a smoke run: LoadGen then uses no more samples than are left,
+    although its built-in configuration or user.conf names more.
     `issue` gets (response id, sample index) pairs on LoadGen's thread and must return immediately.
     """
     loadgen = _module()
@@ -193,6 +196,8 @@ def run_test(
         there = "exists" if audit_path.exists() else "does not exist"
         raise RunError(f"audit file {audit_path} {there} for a {mode} run", "this is a bug in submitter: report it")
     performance_count = settings.performance_sample_count_override or sample_count
+    if is_limited and performance_count > sample_count:
+        performance_count = settings.performance_sample_count_override = sample_count
     if performance_count > sample_count:
         raise InputError(
             f"{user_conf}: performance_sample_count_override {performance_count} > data set's {sample_count} samples",

@@ -119,7 +119,9 @@ def test_a_published_file_that_was_written_again_is_known_by_its_columns_and_sam
     published: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again"
-    again.write_bytes((ORCA.parent / "pandas-1.5.3-protocol-4.pkl").read_bytes())
+    columns = official.official_files()[ORCA_NAME].columns
+    rows = [dict.fromkeys(columns, "") | {"tok_input": [1], "output": "x" * number} for number in range(12)]
+    again.write_text(json.dumps(rows))
     found = wrong(again)
     assert (
         found[0]

@@ -88,3 +88,16 @@ def test_a_setting_that_it_does_not_take(settings: dict[str, Any], message: str,
         check_settings("echo", settings)
     assert caught.value.message == f"engine.toml: {message}"
     assert hint in caught.value.hint
+
+
+def test_recordings_that_cannot_be_replayed_are_refused_before_a_run(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "prompts", "prompts", [[5, 6], [7]], ["", ""])
+    write_dataset(tmp_path / "answers", "answers", [[5, 6]], [""])
+    with pytest.raises(InputError, match="there are 2 prompts and 1 answers"):
+        check_settings("echo", {f"replay_{name}": str(tmp_path / name) for name in ("prompts", "answers")})
+    both = {"replay_prompts": str(tmp_path / "prompts"), "replay_answers": str(tmp_path / "nothing")}
+    with pytest.raises(InputError, match="there is no data set"):
+        check_settings("echo", both)
+    with pytest.raises(InputError, match="replay_prompts is not an absolute path: prompts") as error:
+        check_settings("echo", {**both, "replay_prompts": "prompts"})
+    assert error.value.hint == f'write "{Path.cwd() / "prompts"}"'

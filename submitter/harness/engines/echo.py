@@ -29,8 +29,8 @@ from submitter.units import MS_PER_S
 class Settings(BaseModel):
     """`output_tokens` includes the EOS token; `fail_after` and `hang_after` count requests, including the warm-up's.
 
-    `replay_prompts` and `replay_answers` are data set files: the answer to sample i of the first is sample i of the
-    second. Any other prompt is answered as without them.
+    `replay_prompts` and `replay_answers` are absolute paths of data set files: the answer to sample i of the first is
+    sample i of the second. Any other prompt is answered as without them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,7 +60,23 @@ def check(settings: dict[str, Any]) -> Settings:
         raise  # never reached: pydantic's error has at least one problem
     if (checked.replay_prompts is None) != (checked.replay_answers is None):
         raise InputError("engine.toml: replay_prompts and replay_answers must be set together", "set both, or neither")
+    _recordings(checked)
     return checked
+
+
+def _recordings(settings: Settings) -> tuple[Dataset, Dataset] | None:
+    """The prompts and their answers; None if nothing is replayed. InputError if they cannot be replayed."""
+    if settings.replay_prompts is None or settings.replay_answers is None:
+        return None
+    for name, text in (("replay_prompts", settings.replay_prompts), ("replay_answers", settings.replay_answers)):
+        if not Path(text).is_absolute():  # the engine works in an empty folder of its own
+            raise InputError(f"engine.toml: {name} is not an absolute path: {text}", f'write "{Path(text).absolute()}"')
+    prompts, answers = Dataset.open(Path(settings.replay_prompts)), Dataset.open(Path(settings.replay_answers))
+    if len(prompts) != len(answers):
+        raise InputError(
+            f"there are {len(prompts)} prompts and {len(answers)} answers to replay", "record the answers again"
+        )
+    return prompts, answers
 
 
 def _problem(key: str, value: object, problems: list[ErrorDetails]) -> InputError:
@@ -98,14 +114,8 @@ class EchoEngine:
     async def start(self) -> None:
         if self._settings.fail_at_start:
             raise RunError("the echo engine is set to fail at its start", "remove fail_at_start from engine.toml")
-        if self._settings.replay_prompts and self._settings.replay_answers:
-            prompts = Dataset.open(Path(self._settings.replay_prompts))
-            self._answers = Dataset.open(Path(self._settings.replay_answers))
-            if len(prompts) != len(self._answers):
-                raise InputError(
-                    f"there are {len(prompts)} prompts and {len(self._answers)} answers to replay",
-                    "record the answers again",
-                )
+        if recordings := _recordings(self._settings):
+            prompts, self._answers = recordings
             self._recorded = {_key(prompts.prompt(index)): index for index in range(len(prompts))}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
