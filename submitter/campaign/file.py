@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tomllib
@@ -142,8 +143,13 @@ class Campaign(_CampaignPart):
 
 def _shown(path: Path) -> str:
     """A path as a user would type it in the working folder."""
-    resolved, here = path.resolve(), Path.cwd()
-    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+    whole, here = resolved(path), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+
+
+def resolved(path: Path) -> Path:
+    """The absolute path without links. Links in a circle are left: opening them says what is wrong."""
+    return Path(os.path.realpath(path))
 
 
 CampaignSource = Campaign | Path | str
@@ -159,7 +165,7 @@ def load_campaign(path: Path) -> Campaign:
     """Read a campaign file. InputError if it is missing or wrong; for an unknown key it names the nearest known one."""
     data = read_toml(path, "campaign file", "see examples/demo.toml for an example")
     campaign = validated(Campaign, {**data, "path": path}, str(path), list(_contradictions(data, path)))
-    return _resolved(campaign, path.resolve().parent)
+    return _resolved(campaign, resolved(path).parent)
 
 
 def _contradictions(data: dict[str, Any], path: Path) -> Iterator[InputError]:
@@ -216,7 +222,7 @@ def validated(kind: type[T], data: dict[str, Any], where: str, also: Sequence[In
 
 def _resolved(campaign: Campaign, base: Path) -> Campaign:
     def at(path: Path) -> Path:
-        return (base / path).resolve()
+        return resolved(base / path)
 
     def path_or_embedded(name: str) -> str:
         return name if name == EMBEDDED else str(at(Path(name)))

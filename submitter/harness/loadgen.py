@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from submitter import layout
+from submitter import input_file, layout
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
@@ -132,13 +132,12 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
 
 def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     loadgen = _module()
-    if not user_conf.is_file():
-        raise InputError(f"{user_conf} is missing", "write a user.conf for every scenario; see measurements/README.md")
+    input_file.read_bytes(user_conf, "user.conf", "write one for every scenario; see measurements/README.md")
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
-    if errors := settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
-        raise InputError(f"{user_conf}: LoadGen refuses it ({errors})", "write lines as 'model.scenario.key = value'")
+    if settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
+        raise InputError(f"{user_conf}: LoadGen refuses a line of it", "write each as 'model.scenario.key = value'")
     return settings
 
 
