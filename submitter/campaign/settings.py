@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from submitter import input_file
 from submitter.errors import InputError, NotInstalledError
 from submitter.harness import loadgen
 from submitter.harness.loadgen import EffectiveSettings
@@ -64,12 +65,8 @@ def computed_settings(
 
 
 def _text(user_conf: Path) -> str:
-    try:
-        return user_conf.read_text("utf-8", errors="replace")
-    except OSError:
-        raise InputError(
-            f"{user_conf} is missing", "every scenario needs its user.conf; see measurements/README.md"
-        ) from None
+    hint = "write one for every scenario; see measurements/README.md"
+    return input_file.read_bytes(user_conf, "user.conf", hint).decode("utf-8", "replace")
 
 
 def _values(text: str, where: str) -> dict[str, float]:

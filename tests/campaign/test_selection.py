@@ -9,9 +9,7 @@ from submitter.campaign import load_campaign, require_run, tuned_benchmark
 from submitter.errors import InputError
 from submitter.model import Mode, Scenario
 
-HAS = (
-    "it has: Offline performance, Offline accuracy, Offline TEST06, Server performance, Server accuracy, Server TEST06"
-)
+RUNS = [f"{each} {kind}" for each in ("Offline", "Server") for kind in ("performance", "accuracy", "TEST06")]
 
 
 @pytest.mark.parametrize(
