@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from submitter import input_file
 from submitter.errors import InputError, raise_all
 from submitter.quoting import printable
 
@@ -89,8 +90,9 @@ def read_lines(text: str) -> Iterator[Line]:
 
 
 def read_file(path: Path) -> list[Line]:
-    """The lines of a file; OSError if it cannot be read. A carriage return is a blank, as for LoadGen."""
-    return list(read_lines(path.read_bytes().decode("utf-8", errors="replace")))
+    """The lines of a user.conf; InputError if it cannot be read. A carriage return is a blank, as for LoadGen."""
+    content = input_file.read_bytes(path, "user.conf", "every scenario needs its own; submitter init writes one")
+    return list(read_lines(content.decode("utf-8", errors="replace")))
 
 
 def require_accepted(lines: Iterable[Line], where: str) -> None:

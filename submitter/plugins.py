@@ -10,6 +10,8 @@ from types import ModuleType
 
 from submitter.errors import InputError
 
+_MOST_LISTED = 40
+
 
 def names(package: str, suffix: str = ".py") -> list[str]:
     """The names of the files of `package` that end in `suffix`, sorted; private ones are left out."""
@@ -41,6 +43,17 @@ def require(name: str, known: Iterable[str], what: str) -> None:
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint with the nearest known name; if none is near, `otherwise`, or by default all of them."""
     known = list(known)
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else otherwise or "known: " + _listed(known)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is probably meant to be; None if none is near."""
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return f"did you mean '{lowered[near[0]]}'?" if near else otherwise or "known: " + ", ".join(known)
+    return lowered[near[0]] if near else None

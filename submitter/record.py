@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,9 +11,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.model import Mode, Scenario
 from submitter.strict_record import StrictRecord
+from submitter.validation import in_words
 
 RECORD = "record.json"
 
@@ -108,17 +110,35 @@ class RunRecord(StrictRecord):
     """The SHA-256 of each file in the run's folder at the end of the run, by file name."""
 
 
-def read_record(run_folder: Path) -> RunRecord:
-    """Read the record in a run's folder. InputError if it is missing or invalid."""
+class DamagedRecordError(InputError):
+    """A `record.json` is not a run's record; `path` is its path and `why` says in words what is wrong with it."""
+
+    def __init__(self, path: Path, why: str, hint: str) -> None:
+        super().__init__(f"{path} is damaged: {why}", hint)
+        self.path = path
+        self.why = why
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.path, self.why, self.hint)
+
+
+def read_record(run_folder: Path, again: str = "run it again") -> RunRecord:
+    """Read the record in a run's folder. InputError if it is missing, DamagedRecordError if it is not a record.
+
+    `again` is the hint: what makes the run again.
+    """
     path = run_folder / RECORD
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(
-            f"{run_folder} holds no finished run", "run it again: a run without record.json did not finish"
-        ) from None
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is not a run record: {str(error).splitlines()[0]}", "run it again") from None
+        raise InputError(f"{run_folder} holds no finished run", again) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+    try:
+        return RunRecord.model_validate_json(content)
+    except ValidationError as error:
+        why = in_words(error.errors()[0]) if content.strip() else "it is empty"
+        raise DamagedRecordError(path, why, again) from None
 
 
 def write_json_atomically(path: Path, content: dict[str, Any]) -> None:
@@ -138,6 +158,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # The user knows the path, or its folder if that is missing; not the temporary file.
+        error.filename, error.filename2 = str(path.parent if error.errno == errno.ENOENT else path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from submitter import input_file
+
 METADATA = "__metadata__"
 LENGTH_BYTES = 8
 LIMIT_BYTES = 100_000_000  # safetensors' own limit
@@ -50,10 +52,11 @@ class Header:
 def read_header(file: Path, limit_bytes: int = LIMIT_BYTES) -> Header:
     """The header of a file; `limit_bytes` is its largest allowed length.
 
-    HeaderError if it is not a header, or the file's size does not match its tensors; OSError if the file cannot be
-    read. The caller checks whether a tensor's shape matches its type and its bytes.
+    HeaderError if it is not a header, or the file's size does not match its tensors; InputError if there is no such
+    file, or it is a folder or a pipe; OSError if it cannot be read. The caller checks whether a tensor's shape matches
+    its type and its bytes.
     """
-    size = file.stat().st_size
+    size = input_file.require_file(file, "safetensors file")
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(LENGTH_BYTES), "little")
         if not 0 < length <= min(size - LENGTH_BYTES, limit_bytes):
@@ -61,8 +64,8 @@ def read_header(file: Path, limit_bytes: int = LIMIT_BYTES) -> Header:
         text = stream.read(length)
     try:
         content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise HeaderError(f"is not a safetensors file: {error}") from None
+    except (ValueError, RecursionError):
+        raise HeaderError("is not a safetensors file: its header is not JSON") from None
     try:
         metadata = content.pop(METADATA, {})
         tensors = {name: _tensor(entry) for name, entry in content.items()}

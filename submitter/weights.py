@@ -7,13 +7,13 @@ file is missing or cut off, or that the index names a tensor that does not exist
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from submitter import tensor_file
-from submitter.errors import InputError
+from submitter import input_file, tensor_file
+from submitter.errors import InputError, os_reason, os_remedy
+from submitter.quoting import shown
 from submitter.record import sha256_of
 from submitter.tensor_file import HeaderError, Tensor
 
@@ -83,7 +83,7 @@ def read_header(file: Path) -> dict[str, Tensor]:
     except HeaderError as error:
         raise InputError(f"{file} {error}", GET_AGAIN) from None
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error}", GET_AGAIN) from None
+        raise InputError(f"{file} cannot be read: {os_reason(error)}", os_remedy(error)) from None
 
 
 def checkpoint_sha256(folder: Path) -> str:
@@ -102,15 +102,11 @@ def _weight_map(index: Path) -> dict[str, str]:
     for tensor, file in weight_map.items():
         # A name that contains a folder could point outside the checkpoint.
         if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-            raise InputError(f"{index}: tensor {tensor} is in {file!r}, which is not a weight file's name", GET_AGAIN)
+            raise InputError(
+                f"{index}: tensor {tensor} is in {shown(file)}, which is not a weight file's name", GET_AGAIN
+            )
     return weight_map
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file: {error}", GET_AGAIN) from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a JSON object", GET_AGAIN)
-    return content
+    return input_file.read_json_object(path, hint=GET_AGAIN)

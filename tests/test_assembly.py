@@ -248,7 +248,7 @@ RUN = f"runs/{SYSTEM}/{NAME}/Offline"
     ("name", "content", "message"),
     [
         (f"{RUN}/performance/record.json", None, "holds no finished run"),
-        (f"{RUN}/accuracy/record.json", b"{", "is not a run record"),
+        (f"{RUN}/accuracy/record.json", b"{", "is damaged: it is not JSON"),
         (f"{RUN}/TEST06/record.json", None, "holds no finished run"),
         (f"{RUN}/TEST06/verify_accuracy.txt", None, r"verify_accuracy\.txt is missing"),
         (f"{RUN}/performance/mlperf_log_summary.txt", None, r"mlperf_log_summary\.txt is missing"),

@@ -17,8 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
     {"errors", "model", "units", "quoting", "version", "strict_record"},
-    {"plugins"},
-    {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"},
+    {"plugins", "input_file"},
+    {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"}
+    | {"validation"},
     {"rulebook", "record"},
     {"weights", "manifest", "system", "compliance"},
     {"submission"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut in the header": (lambda f: write(f, b"{", length=99), "or was cut off"),
     "no header": (lambda f: write(f, b""), "or was cut off"),
     "a header of 16 EiB": (lambda f: write(f, b"{}", length=2**64 - 1), "or was cut off"),
-    "text": (lambda f: write(f, b"hello"), "is not a safetensors file: Expecting value"),
+    "text": (lambda f: write(f, b"hello"), "its header is not JSON"),
     "no UTF-8": (lambda f: write(f, b"\xff\xff\xff"), "is not a safetensors file: "),
-    "JSON that nests": (lambda f: write(f, b"[" * 100_000), "is not a safetensors file: maximum recursion"),
+    "JSON that nests": (lambda f: write(f, b"[" * 100_000), "its header is not JSON"),
     "a number without end": (lambda f: write(f, b"9" * 100_000), "is not a safetensors file: "),
     "a list": (lambda f: write(f, []), DAMAGED),
     "a tensor that is a text": (lambda f: write(f, {"a": "b"}), DAMAGED),
@@ -108,7 +109,10 @@ def test_a_header_has_a_limit(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match="there is no safetensors file"):
         read_header(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is a pipe or a device, not a safetensors file"):
+        read_header(tmp_path / "pipe")
     with pytest.raises(InputError, match="cannot be read: "):
         read_weights(tmp_path)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark, check_plan
 from submitter.assembly.tree import DraftFiles, TreeBuilder, truncated
-from submitter.errors import InputError, RunError
+from submitter.errors import InputError, from_os_error, os_remedy
 from submitter.layout import layout_of
 from submitter.manifest import Manifest
 
@@ -23,8 +23,8 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
 
     Returns `target`. A tree that was assembled there before is replaced as a whole. InputError if a run is not
     finished, was changed since, or belongs to another plan, if a file is missing or still has a part to fill in, or if
-    `target` holds a file that was not assembled. RunError if the tree cannot be written. After an error `target` is
-    unchanged.
+    `target` holds a file that was not assembled, or if a file cannot be read or written. RunError if the disk is full.
+    After an error `target` is unchanged.
     """
     target = target.absolute()
     building, replaced = (target.with_name(f".{target.name}.{state}") for state in ("building", "replaced"))
@@ -49,10 +49,9 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
                 replaced.rename(target)
         shutil.rmtree(replaced, ignore_errors=True)
     except OSError as error:
-        raise RunError(
-            f"the tree {target} could not be written: {error.strerror or error} ({error.filename or target})",
-            "free some space or choose another folder, and assemble again; no partial tree was left",
-        ) from None
+        refused = from_os_error(error, target)
+        hint = f"{os_remedy(error)}, and assemble again; no partial tree was left"
+        raise type(refused)(f"the tree {target} could not be written: {refused.message}", hint) from None
     return target
 
 

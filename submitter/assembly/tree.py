@@ -163,7 +163,7 @@ class TreeBuilder:
         )
 
     def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
-        record = read_record(run)
+        record = read_record(run, f"make it with: {self.plan.command}")
         for what, found, required in (
             ("round", record.round, self.plan.runs_round or self.plan.round),
             ("system", record.system, key.system),

@@ -9,6 +9,7 @@ from submitter.campaign.preflight import PassedCheck, PreflightError, require_pr
 from submitter.campaign.probe import Probe
 from submitter.campaign.run import make_runs
 from submitter.campaign.scores import MetricScore, ScenarioScore, score_campaign
+from submitter.campaign.selection import require_run, tuned_benchmark
 from submitter.campaign.sequence import CampaignOutcome, run_all
 from submitter.campaign.templates import write_templates
 from submitter.campaign.tree import assemble
@@ -36,9 +37,11 @@ __all__ = [
     "make_runs",
     "outline_campaign",
     "require_preflight",
+    "require_run",
     "run_all",
     "score_campaign",
     "tune",
+    "tuned_benchmark",
     "write_target",
     "write_templates",
 ]

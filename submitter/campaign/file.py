@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from submitter import plugins
-from submitter.errors import InputError
-from submitter.model import Division, Scenario
+from submitter import input_file, plugins, validation
+from submitter.errors import InputError, raise_all
+from submitter.model import Division, Mode, Scenario
+from submitter.quoting import shown
+from submitter.rulebook import round_names
 
 T = TypeVar("T", bound=BaseModel)
 
 EMBEDDED = "embedded"  # instead of a path: the model or data set that comes with this package
-_FOLDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def _folder_name(text: str) -> str:
+    if not _FOLDER_NAME.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} must begin with a letter or a digit, and may hold letters, digits and . _ + - only"
+        )
+    return text
+
+
+def _path_text(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("a path must not be empty" if not text else "a path must not hold the character NUL")
+    return text
+
+
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+PathText = Annotated[str, AfterValidator(_path_text)]
+UserPath = Annotated[Path, BeforeValidator(lambda value: _path_text(value) if isinstance(value, str) else value)]
 
 
 class _CampaignPart(BaseModel):
@@ -26,9 +50,9 @@ class _CampaignPart(BaseModel):
 class SystemTable(_CampaignPart):
     """The system under test."""
 
-    id: str = Field(pattern=_FOLDER_NAME)
+    id: FolderName
     """The system_desc_id."""
-    description: Path
+    description: UserPath
     """A JSON file with the fields that cannot be detected; the others are read from the host."""
 
 
@@ -44,16 +68,16 @@ class LimitsTable(_CampaignPart):
 class BenchmarkTable(_CampaignPart):
     """One benchmark with the model and the data set that it is run with."""
 
-    name: str = Field(pattern=_FOLDER_NAME)
+    name: FolderName
     """The name of its results folder."""
     official: str | None = None
     """In the open division: the round's benchmark that the submitter's own model is run as."""
     scenarios: tuple[Scenario, ...] = Field(min_length=1)
-    model: str
+    model: PathText
     """A checkpoint folder, or `embedded`."""
-    dataset: str
+    dataset: PathText
     """A file that `submitter dataset convert` made, or `embedded`."""
-    measurements: Path
+    measurements: UserPath
     """A folder with one folder a scenario: user.conf, engine.toml, measurements.json and README.md."""
     max_new_tokens: int | None = Field(None, gt=0)
     """The longest answer, in tokens; None for the value of the embedded benchmark or the round."""
@@ -73,14 +97,14 @@ class Campaign(_CampaignPart):
     """The path of the file itself, as it was given."""
     round: str
     division: Division
-    submitter: str = Field(pattern=_FOLDER_NAME)
+    submitter: FolderName
     smoke: bool = False
     """A short rehearsal: every record and the tree are marked as such, and it cannot be submitted."""
-    full_run: Path | None = None
+    full_run: UserPath | None = None
     """The campaign file of the submission that this smoke campaign rehearses."""
-    output: Path
+    output: UserPath
     """The folder for everything that the campaign writes."""
-    documentation: Path | None = None
+    documentation: UserPath | None = None
     """The folder of the documents that the submitter writes; required except in the open division."""
     system: SystemTable
     limits: LimitsTable = Field(default_factory=lambda: LimitsTable())
@@ -102,6 +126,16 @@ class Campaign(_CampaignPart):
         return self.output / ("preview" if self.smoke else "submission")
 
     @property
+    def makes_runs(self) -> str:
+        """The hint for a run that is missing or damaged."""
+        return f"make it with: {self.command}"
+
+    def repeats(self, scenario: Scenario, mode: Mode) -> str:
+        """The hint for a run that is recorded as finished, but whose files are not those of the record."""
+        campaign = shlex.quote(_shown(self.path))
+        return f"make it again with: submitter run {campaign} --scenario {scenario} --mode {mode} --rerun"
+
+    @property
     def command(self) -> str:
         """The command that runs the whole campaign, as a user would type it in the working folder."""
         return f"submitter run-all {self.shown_path}"
@@ -114,8 +148,13 @@ class Campaign(_CampaignPart):
 
 def _shown(path: Path) -> str:
     """A path as a user would type it in the working folder."""
-    resolved, here = path.resolve(), Path.cwd()
-    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+    whole, here = resolved(path), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+
+
+def resolved(path: Path) -> Path:
+    """The absolute path without links. Links in a circle are left: opening them says what is wrong."""
+    return Path(os.path.realpath(path))
 
 
 CampaignSource = Campaign | Path | str
@@ -130,50 +169,65 @@ def as_campaign(source: CampaignSource) -> Campaign:
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign file. InputError if it is missing or wrong; for an unknown key it names the nearest known one."""
     data = read_toml(path, "campaign file", "see examples/demo.toml for an example")
-    campaign = validated(Campaign, {**data, "path": path}, str(path))
-    return _resolved(campaign, path.resolve().parent)
+    campaign = validated(Campaign, {**data, "path": path}, str(path), list(_contradictions(data, path)))
+    return _resolved(campaign, resolved(path).parent)
+
+
+def _contradictions(data: dict[str, Any], path: Path) -> Iterator[InputError]:
+    """What is wrong with the file although every key has a value of its type."""
+    if "path" in data:  # the record has it, the file must not
+        yield InputError(f"{path}: unknown key 'path'", "remove it")
+    if isinstance(name := data.get("round"), str):
+        try:
+            plugins.require(name, round_names(), "round")
+        except InputError as error:
+            yield InputError(f"{path}: {error.message}", error.hint)
+    tables = data.get("benchmarks")
+    tables = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    for name in _repeated(table.get("name") for table in tables):
+        yield InputError(
+            f"{path}: two benchmarks are named '{name}'", "give each benchmark once, with all its scenarios"
+        )
+    for table in tables:
+        scenarios = table.get("scenarios")
+        for name in _repeated(scenarios if isinstance(scenarios, list) else ()):
+            yield InputError(f"{path}: benchmark '{table.get('name')}' has scenario {name} twice", "remove one of them")
+
+
+def _repeated(values: Iterable[object]) -> list[str]:
+    """The texts that are there more than once, in their order."""
+    texts = [value for value in values if isinstance(value, str)]
+    return list(dict.fromkeys(text for text in texts if texts.count(text) > 1))
 
 
 def read_toml(path: Path, what: str, hint: str) -> dict[str, Any]:
     """The content of a TOML file. InputError with `hint` if it cannot be read; `what` names the kind of file in it."""
+    text = input_file.read_text(path, what, hint)
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no {what} {path}", hint) from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a {what}", "give the .toml file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path} is not a TOML file: it is nested too deeply", hint) from None
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not a TOML file: {error}", hint) from None
 
 
-def validated(kind: type[T], data: dict[str, Any], where: str) -> T:
-    """`data` as an object of class `kind`. InputError names the wrong key and, if it is unknown, the nearest known."""
+def validated(kind: type[T], data: dict[str, Any], where: str, also: Sequence[InputError] = ()) -> T:
+    """`data` as an object of class `kind`. InputError, or SeveralErrors, with every wrong key and with those in `also`.
+
+    An unknown key or value gets the nearest known one.
+    """
     try:
-        return kind.model_validate(data)
+        found = kind.model_validate(data)
     except ValidationError as error:
-        # A misspelt key is reported twice, as unknown and as missing: unknown is the one to show.
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            hint = plugins.did_you_mean(str(first["loc"][-1]), _known_keys(kind, first["loc"][:-1]))
-            raise InputError(f"{where}: unknown key '{key}'", hint) from None
-        raise InputError(f"{where}: '{key}': {first['msg']}", "see docs/campaign.md for every key") from None
-
-
-def _known_keys(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table at `loc` below a model of this kind."""
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        annotation = kind.model_fields[part].annotation
-        arguments = [a for a in getattr(annotation, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
-        kind = arguments[0] if arguments else annotation  # type: ignore[assignment]
-    return [name for name in kind.model_fields if name != "path"]
+        raise_all([*also, *validation.problems(kind, error, where, "see docs/campaign.md for every key")])
+        raise  # never reached: pydantic's error has at least one problem
+    raise_all(also)
+    return found
 
 
 def _resolved(campaign: Campaign, base: Path) -> Campaign:
     def at(path: Path) -> Path:
-        return (base / path).resolve()
+        return resolved(base / path)
 
     def path_or_embedded(name: str) -> str:
         return name if name == EMBEDDED else str(at(Path(name)))

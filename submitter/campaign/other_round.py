@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.layout import DETAIL_LOG
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Division, Mode
@@ -53,11 +53,15 @@ def _reasons(plan: CampaignPlan, benchmark: BenchmarkPlan, book: Rulebook) -> li
     reasons = []
     for session in benchmark.sessions:
         for run in session.runs:
-            read_record(run.folder)
+            read_record(run.folder, plan.campaign.makes_runs)
+            path = run.folder / DETAIL_LOG
             try:
-                log = read_detail(run.folder / DETAIL_LOG)
-            except (OSError, LogFormatError) as error:
-                raise InputError(f"{run.folder / DETAIL_LOG} cannot be read: {error}", "run it again") from None
+                log = read_detail(path)
+            except OSError as error:
+                raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+            except LogFormatError as error:
+                repeat = plan.campaign.repeats(run.scenario, run.mode)
+                raise InputError(f"{path} is not a LoadGen log: {error}", repeat) from None
             reasons += _log_mismatches(log, book)
             if run.mode is Mode.PERFORMANCE and plan.campaign.division is not Division.OPEN:
                 limits = rules.token_latency.get(run.scenario)

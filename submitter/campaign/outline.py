@@ -266,6 +266,8 @@ def _settings(
                 found = round_settings(book, official, scenario, audit)
             if not 0 < found.target_qps < math.inf:
                 found = replace(found, target_qps=0.0)
+            if table.sample_limit is not None and found.performance_sample_count > table.sample_limit:
+                found = replace(found, performance_sample_count=table.sample_limit)  # as a run does it
             settings[scenario, mode] = found
     return settings, from_loadgen, problems
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from submitter import documents, layout
+from submitter import documents, input_file, layout
 from submitter.campaign.description import described, description_problems
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
@@ -18,7 +16,6 @@ from submitter.model import Division
 
 # The documents that a closed submission must have, by the first letters of their file names.
 _DOCUMENTS = ("calibration", "bandwidth")
-_JSON_OBJECT = TypeAdapter(dict[str, Any])
 
 
 def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
@@ -37,9 +34,9 @@ def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
             if not _has_content(path):
                 continue
             try:
-                content = _json_object(path)
-            except PaperworkError as error:
-                yield error
+                content = input_file.read_json_object(path)
+            except InputError as error:
+                yield PaperworkError(error.message, error.hint or "fix the file")
                 continue
             yield from _weights(benchmark, path, content)
             empty = [name for name in rules.required_fields if not content.get(name)]
@@ -109,20 +106,9 @@ def _has_content(path: Path) -> bool:
 
 
 def _unfilled(path: Path) -> Iterator[PaperworkError]:
-    """One problem for a document with parts that a person has still to write."""
-    try:
-        documents.require_filled(path.read_text("utf-8", errors="replace"), str(path))
-    except InputError as error:
+    """One problem for each part that a person has still to write."""
+    for error in documents.problems(path.read_text("utf-8", errors="replace"), str(path)):
         yield PaperworkError(error.message, error.hint)
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        return _JSON_OBJECT.validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        what = f"file: {first['msg']}" if first["type"] == "json_invalid" else "object"
-        raise PaperworkError(f"{path} is not a JSON {what}", "fix the file") from None
 
 
 PAPERWORK_CHECKS: dict[str, Check] = {

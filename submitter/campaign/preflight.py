@@ -12,7 +12,7 @@ from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.paperwork import PAPERWORK_CHECKS
 from submitter.campaign.preflight_checks import RUN_CHECKS, Check
 from submitter.checker import Severity
-from submitter.errors import InputError, NotInstalledError, PaperworkError, SeveralErrors, SubmitterError
+from submitter.errors import InputError, NotInstalledError, PaperworkError, SeveralErrors, SubmitterError, from_os_error
 
 # The files of a measurements folder that a run reads; the others are documents.
 _RUN_INPUTS = (layout.USER_CONF, layout.ENGINE_TOML)
@@ -75,6 +75,8 @@ def _outcomes(outline: CampaignOutline, reported: set[str]) -> Iterator[PassedCh
         yield from _tree(outline, reported)
     except SubmitterError as error:
         yield PaperworkError(error.message, error.hint)
+    except OSError as error:
+        yield from_os_error(error)
 
 
 def _made(name: str, check: Check, outline: CampaignOutline) -> Iterator[PassedCheck | SubmitterError]:
@@ -90,6 +92,8 @@ def _made(name: str, check: Check, outline: CampaignOutline) -> Iterator[PassedC
                 summary.append(outcome)
     except SubmitterError as error:
         yield error
+    except OSError as error:
+        yield from_os_error(error)
     else:
         if summary and not is_wrong:
             yield PassedCheck(name, "; ".join(summary))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from submitter.campaign.file import Campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
-from submitter.errors import InputError, RunError
+from submitter.campaign.selection import require_run
+from submitter.errors import RunError
 from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
@@ -20,6 +23,7 @@ from submitter.harness.supervisor import Finished, Limits, run_session
 from submitter.model import Mode, Scenario
 from submitter.record import (
     RECORD,
+    DamagedRecordError,
     Provenance,
     RecordedMetric,
     RunRecord,
@@ -30,6 +34,7 @@ from submitter.record import (
 from submitter.system import identity
 
 JOURNAL = "journal.jsonl"
+DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
 
 def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> bool:
@@ -37,6 +42,15 @@ def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -
     if not (run.folder / RECORD).is_file():
         return False
     return read_record(run.folder).plan_sha256 == _fingerprint(benchmark, session, run)
+
+
+def _set_aside(run: RunPlan) -> Path:
+    """Rename the folder of a run whose record is damaged, so that the run can be made again; returns its new path."""
+    for number in itertools.count(1):
+        aside = run.folder.with_name(f"{run.folder.name}{DAMAGED}{number}")
+        if not aside.exists():
+            break
+    return run.folder.rename(aside)
 
 
 def _fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> str:
@@ -53,7 +67,8 @@ def make_runs(
 ) -> None:
     """Make every run that is not finished yet, or all with `rerun`; only those of `scenario` and `mode`, if given.
 
-    The caller holds the campaign's lock (`locked`). Runs that are finished stay, also when a later one fails.
+    The caller holds the campaign's lock (`locked`). Runs that are finished stay, also when a later one fails. A run
+    whose record is damaged is made again; its folder is renamed, and not removed.
 
     NotInstalledError if LoadGen or the engine is not installed, InputError if the campaign has no such run or the
     engine refuses its settings, RunError if a run fails.
@@ -62,14 +77,17 @@ def make_runs(
     def is_chosen(run: RunPlan) -> bool:
         return scenario in (None, run.scenario) and mode in (None, run.mode)
 
-    if not any(is_chosen(run) for *_, run in plan.runs):
-        known = ", ".join(dict.fromkeys(run.label for *_, run in plan.runs))
-        raise InputError(f"the campaign has no run {' '.join(filter(None, (scenario, mode)))}", f"it has: {known}")
+    require_run(plan.campaign, scenario, mode)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
             pending = []
             for run in filter(is_chosen, session.runs):
-                if not rerun and _is_finished(benchmark, session, run):
+                try:
+                    is_finished = not rerun and _is_finished(benchmark, session, run)
+                except DamagedRecordError as error:
+                    is_finished = False
+                    watcher.event("damaged", run, {"why": error.message, "aside": str(_set_aside(run))})
+                if is_finished:
                     watcher.event("kept", run, {})
                 else:
                     pending.append(run)

@@ -10,7 +10,7 @@ from submitter import compliance, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.outline import run_folder
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.model import Mode, Scenario
@@ -102,12 +102,12 @@ def _metrics(
 ) -> dict[str, float]:
     """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
-    record = read_record(folder)
+    record = read_record(folder, plan.campaign.makes_runs)
     if record.dataset.sha256 != benchmark.dataset.sha256:
         raise InputError(
             f"{folder} was run with data set {record.dataset.name}, SHA-256 {record.dataset.sha256}; the campaign's "
             f"has {benchmark.dataset.sha256}",
-            "name the data set of the run, or run it again",
+            f"name the data set of the run, or {plan.campaign.repeats(scenario, Mode.ACCURACY)}",
         )
     text = folder / ACCURACY_TEXT
     if text.is_file():
@@ -121,7 +121,8 @@ def _metrics(
         on_progress=partial(on_progress, benchmark.table.name, scenario),
     )
     if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
-        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", "run it again")
+        repeat = plan.campaign.repeats(scenario, Mode.ACCURACY)
+        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", repeat)
     scoring.write_accuracy_text(accuracy, text)
     return {name: float(value) for name, value in accuracy.metrics.items()}
 
@@ -129,12 +130,14 @@ def _metrics(
 def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> bool:
     """Verify one compliance run, write the verification's files, and tell whether the test was passed."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
-    read_record(folder)
+    read_record(folder, plan.campaign.makes_runs)
     try:
         answers = read_accuracy(folder / ACCURACY_LOG)
         verdict = compliance.verify(test, answers, scenario, benchmark.engine_plan.eos_token_id)
-    except (OSError, LogFormatError) as error:
-        raise InputError(f"{test} of {scenario}: {error}", "run it again") from None
+    except OSError as error:
+        raise InputError(f"{folder / ACCURACY_LOG} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+    except LogFormatError as error:
+        raise InputError(f"{test} of {scenario}: {error}", plan.campaign.repeats(scenario, test)) from None
     for name in plan.book.compliance[test].verify:
         write_atomically(folder / name, verdict.text.encode())
     return verdict.passed

@@ -45,7 +45,7 @@ def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignW
     Errors in the tree raise nothing: `report` lists them. InputError if the campaign, its files and the round
     contradict each other, or if another process uses the campaign. PreflightError if problems are found before the
     first run, such as a missing LoadGen or engine; its `problems` list all of them. NotInstalledError if a package for
-    scoring is missing. RunError if a run or a scoring process fails, or if the tree cannot be written.
+    scoring is missing. RunError if a run or a scoring process fails, or if the disk is full.
 
     Runs and scoring start other processes, so a script that calls this needs the usual `if __name__ == "__main__":`.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError
+from submitter.errors import NotInstalledError
 from submitter.harness import loadgen
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.loadgen_keys import TOKEN_LATENCY_KEYS
@@ -44,7 +44,7 @@ def computed_settings(
     book: Rulebook, benchmark: str, scenario: Scenario, user_conf: Path, audit: str | None = None
 ) -> EffectiveSettings:
     """The same settings, computed without LoadGen. InputError if LoadGen would refuse `user_conf` or `audit`."""
-    return _computed(book, benchmark, scenario, _lines(user_conf), str(user_conf), audit)
+    return _computed(book, benchmark, scenario, read_file(user_conf), str(user_conf), audit)
 
 
 def round_settings(book: Rulebook, benchmark: str, scenario: Scenario, audit: str | None = None) -> EffectiveSettings:
@@ -87,12 +87,3 @@ def _computed(
 
 def _limit_ns(line: Line | None, built_in: int) -> int:
     return built_in if line is None else line.count_value * NS_PER_MS
-
-
-def _lines(user_conf: Path) -> list[Line]:
-    try:
-        return read_file(user_conf)
-    except OSError:
-        raise InputError(
-            f"{user_conf} is missing", "every scenario needs its user.conf; see measurements/README.md"
-        ) from None

@@ -26,7 +26,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
     InputError if the campaign, its files and the round contradict each other, if a run is missing, changed or not
     scored, if the runs' logs do not fit the other round (with all reasons), if the tree's folder holds a file that was
-    not assembled, or if another process uses the campaign. RunError if the tree cannot be written. After an error the
+    not assembled, or if another process uses the campaign. RunError if the disk is full. After an error the
     earlier tree is still there.
     """
     plan = make_plan(as_campaign(campaign))

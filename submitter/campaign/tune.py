@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from submitter import input_file
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.probe import LatencyLimits, Probe, judge_probe
 from submitter.campaign.run import waiting_limits
 from submitter.campaign.search import SearchOutcome, Step, next_step
+from submitter.campaign.selection import tuned_benchmark
 from submitter.errors import InputError
 from submitter.harness import loadgen
 from submitter.harness.events import Watcher
@@ -27,6 +29,7 @@ from submitter.loadgen_conf import WILDCARD, read_file
 from submitter.model import Mode, Scenario
 from submitter.record import write_atomically, write_json_atomically
 from submitter.units import MS_PER_S, NS_PER_MS
+from submitter.validation import in_words
 
 # A probe takes the longest of: this time, this many samples, which the percentile needs, and two answers' latency.
 _PROBE_S = 15.0
@@ -84,7 +87,9 @@ def tune(
     InputError if the campaign has no such scenario, or the scenario has no token latencies. NotInstalledError and
     RunError as `make_runs` raises them.
     """
-    search = _open_search(plan, _benchmark(plan, scenario, benchmark), scenario, rerun=rerun)
+    name = tuned_benchmark(plan.campaign, scenario, benchmark)
+    chosen = next(each for each in plan.benchmarks if each.table.name == name)
+    search = _open_search(plan, chosen, scenario, rerun=rerun)
     deadline_s = time.monotonic() + budget_s
     step = search.next_step(budget_s)
 
@@ -205,8 +210,10 @@ def _open_search(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenari
         if run.scenario is scenario and run.mode is Mode.PERFORMANCE
     )
     settings = benchmark.settings[scenario, Mode.PERFORMANCE]
-    if scenario is Scenario.OFFLINE or not (settings.use_token_latencies and settings.ttft_limit_ns):
-        raise InputError(f"{scenario} has no token latencies to search by", "give --scenario Server or Interactive")
+    if not (settings.use_token_latencies and settings.ttft_limit_ns):
+        raise InputError(
+            f"{base.user_conf}: {scenario} has no token latencies to search by", "remove use_token_latencies from it"
+        )
     folder = plan.campaign.output / "tune" / plan.campaign.system.id / benchmark.table.name
     folder.mkdir(parents=True, exist_ok=True)
     fingerprint = _fingerprint(benchmark, session, base)
@@ -221,17 +228,6 @@ def _open_search(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenari
     )
     earlier = None if rerun else _read_journal(search.journal_path)
     return replace(search, journal=earlier) if earlier and earlier.fingerprint == fingerprint else search
-
-
-def _benchmark(plan: CampaignPlan, scenario: Scenario, name: str | None) -> BenchmarkPlan:
-    """The benchmark with this name and scenario. InputError if there is none, or more than one."""
-    having = [b for b in plan.benchmarks if scenario in b.table.scenarios and name in (None, b.table.name)]
-    if not having:
-        raise InputError(f"the campaign has no {name or 'benchmark with'} {scenario}", "name one that it has")
-    if len(having) > 1:
-        names = ", ".join(b.table.name for b in having)
-        raise InputError(f"{scenario} is a scenario of {names}", "choose one with --benchmark")
-    return having[0]
 
 
 def _fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, base: RunPlan) -> str:
@@ -252,12 +248,13 @@ def _fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, base: RunPlan) 
 
 def _read_journal(path: Path) -> TuneJournal | None:
     """The journal in this file; None if there is no file. InputError if it is not a journal."""
-    try:
-        return TuneJournal.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is not a tune journal: {str(error).splitlines()[0]}", "give --rerun") from None
+    content = input_file.read_bytes(path, "tune journal", "give --rerun")
+    try:
+        return TuneJournal.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(f"{path} is not a tune journal: {in_words(error.errors()[0])}", "give --rerun") from None
 
 
 def _judge(done: Finished, limits: LatencyLimits, full_s: Callable[[float], float]) -> Probe:

@@ -28,7 +28,8 @@ class Stage(StrEnum):
 class CampaignWatcher(Watcher, Protocol):
     """Receives the events of a campaign, in the thread that runs it. An exception in a method ends the campaign.
 
-    `event(kind, run, facts)` gets the events of `harness.events.Watcher`, and `kept` for a run that is not made again.
+    `event(kind, run, facts)` gets the events of `harness.events.Watcher`; `kept` for a run that is not made again; and
+    `damaged` for one that is, because its record is damaged (`why`, and `aside`: the new path of its folder).
     """
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from submitter import plugins
-from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, Waived
-from submitter.checker.judge import Inherited, Judge, Judged
+from submitter.checker.finding import Finding, Origin, Report, ResultVerdict, Severity, Waived
+from submitter.checker.judge import NOT_JUDGED, Inherited, Judge, Judged
 from submitter.checker.partial import partial_of
 from submitter.checker.registry import FULL, Rule, require_rule, selected
 from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
+from submitter.quoting import printable
 from submitter.rulebook import Rulebook
-from submitter.submission.opened import OpenSubmission, open_submission
+from submitter.submission.opened import UNLISTED_HINT, OpenSubmission, open_submission
 from submitter.submission.root import relative_to_working_directory
 from submitter.submission.tree import SubmitterDir
 
@@ -54,6 +55,7 @@ def check(
         require_rule(rule_id)
     chosen = _chosen(opened, tuple(submitters))
     if not any(next(opened.results_of(submitter), None) for submitter in chosen):
+        opened.require_listed()
         raise InputError(
             f"{opened.path} holds no result to check",
             "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
@@ -95,7 +97,7 @@ def _report(
     """One report of all judged parts of the tree."""
     verdicts = tuple(verdict for part in judged for verdict in part.verdicts)
     rank = {severity: number for number, severity in enumerate(Severity)}
-    found = [finding for part in judged for finding in part.findings]
+    found = [finding for part in judged for finding in part.findings] + _unlisted(opened, judged)
     findings = tuple(sorted(found, key=lambda f: (f.scope, rank[f.severity], f.rule, f.path, f.line or 0)))
     by_id = {rule.id: rule for rule in rules}
     waived = _waived(judged, by_id, waive)
@@ -115,6 +117,29 @@ def _report(
         fail_on=fail_on,
         root=relative_to_working_directory(opened.files.root),
     )
+
+
+def _unlisted(opened: OpenSubmission, judged: list[Judged]) -> list[Finding]:
+    """A finding for each folder that cannot be read: nobody knows what is in it, so it must not pass."""
+    folders: dict[str, str] = dict(opened.files.unlisted)
+    for part in judged:
+        folders |= part.unlisted
+    return [
+        Finding(
+            rule=NOT_JUDGED,
+            severity=Severity.ERROR,
+            origin=Origin.INTEGRITY,
+            path=printable(folder),
+            line=None,
+            message=f"the folder cannot be read: {reason}",
+            found="",
+            required="a folder whose content can be checked",
+            hint=UNLISTED_HINT,
+            source="submitter",
+            scope=folder,
+        )
+        for folder, reason in folders.items()
+    ]
 
 
 def _waived(judged: list[Judged], rules: Mapping[str, Rule], waive: Mapping[str, str]) -> tuple[Waived, ...]:

@@ -49,6 +49,8 @@ class Judged:
     full_runs: list[FullRun] = field(default_factory=list)
     opened: set[str] = field(default_factory=set)
     """The paths of the files that were read."""
+    unlisted: dict[str, str] = field(default_factory=dict)
+    """The folders that cannot be read, by path, each with the reason."""
 
 
 class Judge:
@@ -105,6 +107,7 @@ class Judge:
         judged = self.judged
         judged.verdicts = [self._verdict(node) for node in self.nodes if isinstance(node, Result)]
         judged.opened = self.files.opened
+        judged.unlisted = dict(self.files.unlisted)
         return judged
 
     def _apply(self, rule: Rule, node: Node) -> None:

@@ -6,7 +6,6 @@ Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong input, 3 something
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -24,11 +23,11 @@ from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
-from submitter.cli.say import say
+from submitter.cli.say import accept_every_character, say
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.tune import tune
-from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError
+from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error
 from submitter.version import VERSION
 
 app = typer.Typer(
@@ -82,6 +81,7 @@ app.add_typer(dataset, name="dataset")
 
 def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
+    accept_every_character()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app(standalone_mode=False, prog_name=_PROGRAM)
@@ -89,11 +89,7 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except SubmitterError as error:
-        if os.environ.get("SUBMITTER_DEBUG"):
-            raise
-        problems = error.problems if isinstance(error, SeveralErrors) and not error.are_reported else (error,)
-        for problem in problems:
-            say(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))
+        _show(error)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
@@ -104,15 +100,24 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        refused = from_os_error(error)
+        _show(refused)
+        sys.exit(refused.exit_code)
     except Exception as error:
         if os.environ.get("SUBMITTER_DEBUG"):
             raise
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            where = f" at {error.filename}" if error.filename else ""
-            say(f"submitter: the disk is full{where}\n  free some space and run it again: finished runs are kept")
-            sys.exit(RunError.exit_code)
         say(
             f"submitter: internal error: {type(error).__name__}: {error}\n"
             "  run it again with --debug and report the traceback"
         )
         sys.exit(_INTERNAL_ERROR)
+
+
+def _show(error: SubmitterError) -> None:
+    """Print each problem as a line, and its hint as another; raise the error that is handled under --debug."""
+    if os.environ.get("SUBMITTER_DEBUG"):
+        raise
+    problems = error.problems if isinstance(error, SeveralErrors) and not error.are_reported else (error,)
+    for problem in problems:
+        say(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))

@@ -44,6 +44,7 @@ def run(
     from submitter import campaign as c
     from submitter.cli.progress import passed_preflight, run_watcher
 
+    c.require_run(c.load_campaign(campaign), scenario, mode)
     with passed_preflight(campaign) as plan:
         chosen = [
             [each for each in session.runs if (each.scenario, each.mode) == (scenario, mode)]

@@ -11,7 +11,7 @@ import typer
 
 from submitter.cli import complete
 from submitter.cli.say import say
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 
 if TYPE_CHECKING:
     from submitter.checker import Report
@@ -184,7 +184,7 @@ def _write(file: Path, text: str) -> None:
         else:
             write_atomically(file, text.encode())
     except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}", "give another file") from None
+        raise InputError(f"{file} cannot be written: {os_reason(error)}", os_remedy(error)) from None
 
 
 def _waivers(waive: list[str]) -> dict[str, str]:

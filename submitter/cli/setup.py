@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def quantize(
         print(_checkpoint(q.inspect(source)))
         return
     data = None if calibration is None else _calibration(calibration, samples)
-    command = f"submitter quantize {source.resolve().name} {target.name} --scheme {scheme}"
+    command = f"submitter quantize {Path(os.path.realpath(source)).name} {target.name} --scheme {scheme}"
     if calibration is not None:
         command += f" --calibration {calibration.name}" + (f" --samples {samples}" if samples else "")
     made = q.quantize(source, target, scheme, data, command)

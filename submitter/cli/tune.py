@@ -36,6 +36,7 @@ def tune(
     from submitter.console import ConsoleWatcher
 
     budget_s = _seconds(budget)
+    c.tuned_benchmark(c.load_campaign(campaign), scenario, benchmark)
     with passed_preflight(campaign) as plan, closing(ConsoleWatcher(sys.stderr)) as watcher:
         result = c.tune(
             plan,

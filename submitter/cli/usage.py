@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Any
 
 import typer
 
 from submitter.cli.help import choices
+from submitter.errors import os_remedy
 from submitter.plugins import did_you_mean
 
 
@@ -49,7 +51,8 @@ def _explained(error: Any, context: Any) -> tuple[str, str]:
         return f"{name} is missing", _usage(context) if is_argument else f"{name} takes {values}"
     if choice := re.search(r"""(['"])(.*)\1 is not one of""", error.message):
         return f"{name}: unknown value '{choice[2]}'", did_you_mean(choice[2], choices(param))
-    return f"{name} {_sentence(error.message.removeprefix('Input ').partition(',')[0])}", ""
+    hint = os_remedy(PermissionError(errno.EACCES, "")) if error.message.endswith("is not readable.") else ""
+    return f"{name} {_sentence(error.message.removeprefix('Input ').partition(',')[0])}", hint
 
 
 def _usage(context: Any) -> str:

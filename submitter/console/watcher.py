@@ -79,6 +79,8 @@ class ConsoleWatcher:
             if self._live.is_drawn or run.expected_s >= _WORTH_A_LINE_S:
                 begins = (_labels(run), (f"about {duration(run.expected_s)} ...",))
                 self._live.show(lambda columns: fitted(begins, (0, 0), columns), 0.0, at_once=True)
+        elif kind == "damaged":
+            self._live.line(f"{run.label}  made again: {facts['why']}; its folder is now {facts['aside']}")
         elif kind == "kept":
             self._time.end_run(run)
             kept = ("kept: finished before with the same settings", "kept from before")

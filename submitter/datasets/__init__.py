@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from submitter.datasets.official import OfficialFile, by_sha256, official_files
-from submitter.datasets.source import read_source
+from submitter.datasets.source import SourceKind, SourceSamples, kind_of, read_source
 from submitter.errors import InputError
-from submitter.harness.dataset import SUFFIX, Dataset, DatasetHeader, write_dataset
+from submitter.harness.dataset import Dataset, DatasetHeader, write_dataset
+from submitter.input_file import require_file
 from submitter.record import sha256_of
 
 _PERCENTILES = (50, 90, 99)
@@ -43,13 +44,26 @@ class Stats:
 
 
 def verify(path: Path) -> Iterator[Check]:
-    """Compare a published file, or one that `convert` made, with the known facts. InputError if it cannot be read."""
-    if path.suffix == SUFFIX:
+    """Compare a published file, or one that `convert` made, with the known facts, whatever its name is.
+
+    InputError if it cannot be read, and has not the name of a published file: then it is wrong.
+    """
+    if kind_of(_file(path)) is SourceKind.CONVERTED:
         yield from _verify_converted(path)
         return
-    name, official = _identify(path, sha256_of(_file(path)))
-    yield from _checksums(path, name, official)
-    source = read_source(path)
+    sha256 = sha256_of(path)
+    name, official = _identify(path, sha256)
+    try:
+        source = read_source(path)
+    except InputError as error:
+        if official is None:
+            raise
+        yield from _checksums(path, sha256, name, official)
+        yield Check(False, error.message)
+        return
+    if official is None and (similar := _similar(source)):
+        name, official = similar
+    yield from _checksums(path, sha256, name, official)
     if official is None:
         yield Check(True, f"{len(source.prompts):,} samples; columns {', '.join(source.columns)}")
         return
@@ -79,12 +93,12 @@ def convert(path: Path, output: Path) -> tuple[DatasetHeader, OfficialFile | Non
 
 def stats(path: Path) -> Stats:
     """The lengths of the prompts in a published file, or in one that `convert` made."""
-    if path.suffix == SUFFIX:
+    if kind_of(_file(path)) is SourceKind.CONVERTED:
         dataset = Dataset.open(path)
         dataset.verify()
         lengths = sorted(dataset.prompt_lengths().tolist())
     else:
-        lengths = sorted(map(len, read_source(_file(path)).prompts))
+        lengths = sorted(map(len, read_source(path).prompts))
     count = len(lengths)
     percentiles = {percent: lengths[-(-count * percent // 100) - 1] for percent in _PERCENTILES}
     return Stats(
@@ -97,8 +111,7 @@ def stats(path: Path) -> Stats:
 
 
 def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"there is no file {path}", f"known files: {', '.join(official_files())}")
+    require_file(path, "file", f"known files: {', '.join(official_files())}")
     return path
 
 
@@ -107,12 +120,23 @@ def _identify(path: Path, sha256: str) -> tuple[str, OfficialFile | None]:
     return by_sha256(sha256) or (path.name, official_files().get(path.name))
 
 
-def _checksums(path: Path, name: str, official: OfficialFile | None) -> Iterator[Check]:
-    sha256 = sha256_of(path)
+def _similar(source: SourceSamples) -> tuple[str, OfficialFile] | None:
+    """The published file with these columns and as many samples: this may be that file, written again."""
+    found = set(source.columns), len(source.prompts)
+    files = official_files().items()
+    return next(((name, file) for name, file in files if (set(file.columns), file.sample_count) == found), None)
+
+
+def _checksums(path: Path, sha256: str, name: str, official: OfficialFile | None) -> Iterator[Check]:
     if official is None:
-        yield Check(False, f"no published file has its name or its SHA-256 {sha256}")
+        yield Check(False, f"it is no published file: none has its SHA-256 {sha256}, or its columns and samples")
         return
-    yield Check(True, f"{official.title}, {name}")
+    if sha256 == official.sha256:
+        yield Check(True, f"{official.title}, {name}")
+    elif path.name == name:
+        yield Check(False, f"it has the name of {official.title}, {name}, but another content")
+    else:
+        yield Check(False, f"it has the columns and samples of {official.title}, {name}, but another content")
     passed = sha256 == official.sha256
     yield Check(passed, f"SHA-256 {sha256}" + ("" if passed else f", the published file's is {official.sha256}"))
     if official.md5 is not None:
@@ -143,9 +167,9 @@ def _verify_converted(path: Path) -> Iterator[Check]:
     known = by_sha256(header.source_sha256)
     if known is None:
         source = f"{header.source or 'an unnamed source'}, SHA-256 {header.source_sha256 or 'unknown'}"
-        yield Check(False, f"made from {source}, which is not a published file")
+        yield Check(False, f"its header says that it was made from {source}, which is not a published file")
         return
     name, official = known
-    yield Check(True, f"made from {official.title}, {name}")
+    yield Check(True, f"its header says that it was made from {official.title}, {name}")
     yield _count(len(dataset), official)
     yield from _longest(header.max_prompt_tokens, official)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
+from submitter.quoting import printable
 from submitter.units import BYTES_PER_MIB
 
 _NUMPY = ("numpy.core", "numpy._core")
@@ -63,7 +64,7 @@ def read_frame(path: Path, requested: Sequence[str]) -> Frame:
     except InputError as error:
         raise InputError(f"{path} is refused: {error.message}", error.hint) from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
     except MemoryError:
         raise InputError(
             f"{path} is refused: it requires far more memory than its size justifies", _USE_PUBLISHED
@@ -97,8 +98,8 @@ class _RecordedCall:
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            shown = f"{module}.{name}"[:80]
-            raise InputError(f"it names {shown!r}, which no data frame needs", _USE_PUBLISHED)
+            shown = printable(f"{module}.{name}")[:80]
+            raise InputError(f"it names '{shown}', which no data frame needs", _USE_PUBLISHED)
         return type(name, (_RecordedCall,), {"called": name})
 
 

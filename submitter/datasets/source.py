@@ -5,18 +5,35 @@ In both, `tok_input` is the prompt's token ids and `output` is the reference ans
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from submitter import input_file
 from submitter.datasets.pickles import read_frame
-from submitter.errors import InputError
+from submitter.errors import InputError, from_os_error
+from submitter.tensor_file import LENGTH_BYTES
 
 PROMPT, REFERENCE = "tok_input", "output"
 _COMPRESSED = (".gz", ".xz", ".zip", ".zst")
+_COMPRESSED_MAGIC = (b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh")
+_PICKLE_MAGIC = b"\x80"
+_BLANKS = codecs.BOM_UTF8 + b" \t\r\n"
+_HEAD_BYTES = 64
 _HINT = "use a .pkl or .json file as MLCommons publishes it"
+
+
+class SourceKind(Enum):
+    """What a data file is, by its first bytes."""
+
+    PICKLE = "pickle"
+    JSON = "json"
+    CONVERTED = "converted"
+    COMPRESSED = "compressed"
 
 
 @dataclass(frozen=True)
@@ -28,11 +45,30 @@ class SourceSamples:
     references: list[str]
 
 
+def kind_of(path: Path) -> SourceKind:
+    """What the file is by its content; by its name where the content does not show it. InputError as `read_bytes`."""
+    input_file.require_file(path, "data set", _HINT)
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise from_os_error(error, path) from None
+    if start.startswith(_COMPRESSED_MAGIC) or path.suffix in _COMPRESSED:
+        return SourceKind.COMPRESSED
+    if start.startswith(_PICKLE_MAGIC):
+        return SourceKind.PICKLE
+    if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and not start.lstrip(_BLANKS).startswith(b"["):
+        return SourceKind.CONVERTED
+    # Pickles of the oldest protocols have no mark.
+    return SourceKind.PICKLE if path.suffix == ".pkl" and start.lstrip(_BLANKS)[:1] != b"[" else SourceKind.JSON
+
+
 def read_source(path: Path) -> SourceSamples:
-    """Read a `.pkl` or `.json` file; InputError if it is neither, or lacks token ids or references."""
-    if path.suffix in _COMPRESSED:
+    """Read a pickle or a JSON file, whatever its name; InputError if it is neither, or lacks prompts or references."""
+    kind = kind_of(path)
+    if kind is SourceKind.COMPRESSED:
         raise InputError(f"{path} is compressed", f"unpack it first, for example: gzip -dk {path.name}")
-    columns, values, size = _read_pickle(path) if path.suffix == ".pkl" else _read_json(path)
+    columns, values, size = _read_pickle(path) if kind is SourceKind.PICKLE else _read_json(path)
     for name in (PROMPT, REFERENCE):
         if name not in values:
             raise InputError(f"{path} has no column '{name}'", f"it has: {', '.join(columns)[:300]}")
@@ -56,11 +92,9 @@ def _read_pickle(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int
 
 def _read_json(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
     """The rows of a JSON list of objects; the columns are those that every row has, in the first row's order."""
+    data = input_file.read_bytes(path, "data set", _HINT)
     try:
-        data = path.read_bytes()
-        rows = msgspec.json.decode(data, type=list[dict[str, Any]])
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", _HINT) from None
+        rows = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=list[dict[str, Any]])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a JSON list of samples: {str(error)[:200]}", _HINT) from None
     if not rows:

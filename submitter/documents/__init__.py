@@ -6,6 +6,7 @@ submission has such a mark, preflight, assembly and the check report the file an
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 
@@ -13,6 +14,10 @@ from submitter import plugins
 from submitter.errors import InputError
 
 MARK = "TODO(person)"
+_MARK = re.compile(r"TODO ?\(person\)[ \t]*:?", re.IGNORECASE)
+_OPENING, _CLOSING = "([{", ")]}"
+# Where the part of a line that belongs to a mark ends: a quote, a bar, the end of an HTML comment or of a sentence.
+_END = re.compile(r"[\"|]|-->|[.;!?](?=\s)")
 HINT = f"write this part, and remove the mark {MARK}"
 
 
@@ -22,21 +27,43 @@ def todo(what: str) -> str:
 
 
 def unfilled(text: str) -> Iterator[tuple[int, str]]:
-    """Each line that still has a mark: its number, from 1, and what to write there."""
-    if MARK not in text:
+    """Each mark: the number of its line, from 1, and what to write there.
+
+    A mark is found in any capitalisation, also several times in a line. What to write ends where the mark's part of
+    the line ends: at the next mark, a quote, a table's bar, a bracket that the part does not open, or the sentence.
+    """
+    if not _MARK.search(text):
         return
     for number, line in enumerate(text.splitlines(), start=1):
-        _, mark, what = line.partition(MARK)
-        if mark:
-            yield number, what.lstrip(": ").rstrip(' \t",|}').strip() or "a part that a person must write"
+        _, *parts = _MARK.split(line)
+        for part in parts:
+            yield number, _own(part) or "a part that a person must write"
+
+
+def _own(part: str) -> str:
+    """What to write, from the text between a mark and the next one."""
+    depth = 0
+    for at, character in enumerate(part):
+        depth += (character in _OPENING) - (character in _CLOSING)
+        if depth < 0 or _END.match(part, at):
+            part = part[:at]
+            break
+    return part.strip(" \t,;.\\*_")
+
+
+def problems(text: str, where: str) -> Iterator[InputError]:
+    """An error for each mark; `where` names the file."""
+    for number, what in unfilled(text):
+        yield InputError(f"{where}:{number}: a person must write this part: {what}", HINT)
 
 
 def require_filled(text: str, where: str) -> None:
-    """InputError with the first unfinished part, and how many there are; `where` names the file."""
+    """InputError with the first unfinished part, and the lines of the others; `where` names the file."""
     parts = list(unfilled(text))
     if parts:
-        number, what = parts[0]
-        more = f" (and {len(parts) - 1} more)" if len(parts) > 1 else ""
+        (number, what), *others = parts
+        lines = dict.fromkeys(str(line) for line, _ in others)
+        more = f" (and {len(others)} more, in line{'s' * (len(lines) > 1)} {', '.join(lines)})" if others else ""
         raise InputError(f"{where}:{number}: a person must write this part: {what}{more}", HINT)
 
 

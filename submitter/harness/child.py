@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter.compliance import audit_text
-from submitter.errors import SubmitterError
+from submitter.errors import SubmitterError, from_os_error
 from submitter.harness import engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
@@ -113,6 +113,7 @@ class EngineSession:
                     sample_count=sample_count,
                     output=run.folder,
                     issue=sut.issue,
+                    is_limited=self._plan.sample_limit is not None,
                 )
         seconds = time.perf_counter() - began_s
         reporter.cancel()
@@ -146,8 +147,12 @@ class EngineSession:
         self._failing = True
         if isinstance(error, SubmitterError):
             self._emit("error", message=error.message, hint=error.hint, exit_code=error.exit_code)
+        elif isinstance(error, OSError):
+            refused = from_os_error(error)
+            self._emit("error", message=f"the engine failed: {refused.message}", hint=refused.hint, exit_code=4)
         else:
-            self._emit("error", message=f"the engine failed: {type(error).__name__}: {error}", hint="", exit_code=4)
+            text = (str(error).strip().splitlines() or ["no message"])[0]
+            self._emit("error", message=f"the engine failed: {text}", hint="", exit_code=4)
         os._exit(4)
 
 

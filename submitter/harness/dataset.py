@@ -23,12 +23,13 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from submitter import tensor_file
-from submitter.errors import InputError, NotInstalledError
+from submitter import input_file, tensor_file
+from submitter.errors import InputError, NotInstalledError, os_reason, os_remedy
 from submitter.record import write_atomically
 from submitter.strict_record import StrictRecord
 from submitter.tensor_file import Header, HeaderError
 from submitter.units import BYTES_PER_MIB
+from submitter.validation import in_words
 
 try:
     import numpy as np
@@ -229,25 +230,24 @@ def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -
 def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
     """The header and the arrays of a file, as views of its mapped memory."""
     no_dataset = f"{path} is not a data set"
+    input_file.require_file(path, "data set", _CONVERT)
     try:
         file_header = tensor_file.read_header(path, _HEADER_MAX_BYTES)
         with path.open("rb") as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise InputError(f"there is no data set {path}", _CONVERT) from None
     except HeaderError as error:
         raise InputError(f"{no_dataset}: it {error}", _CONVERT) from None
-    except (OSError, ValueError) as error:  # a folder, or a file that has just been emptied
-        raise InputError(f"{no_dataset}: {error}", _CONVERT) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+    except ValueError:  # a file that has just been emptied cannot be mapped
+        raise InputError(f"{no_dataset}: it is empty", _CONVERT) from None
     if _KEY not in file_header.metadata:
         raise InputError(f"{no_dataset}: its metadata do not describe one", _CONVERT)
     try:
         header = DatasetHeader.model_validate_json(file_header.metadata[_KEY])
         views = {name: _view(memory, file_header, name) for name in _ARRAYS}
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its header"
-        raise InputError(f"{path}: {where}: {first['msg']}", _CREATE_AGAIN) from None
+        raise InputError(f"{path}: its header: {in_words(error.errors()[0])}", _CREATE_AGAIN) from None
     except ValueError as error:
         raise InputError(f"{no_dataset}: {error}", _CREATE_AGAIN) from None
     return header, views

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from submitter import layout
+from submitter import input_file, layout
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.loadgen_conf import read_file, require_accepted
 from submitter.model import Mode, Scenario
@@ -98,7 +98,7 @@ class EffectiveSettings:
             # The arrivals are a Poisson process, so its mean is the best prediction without its random numbers.
             count = max(self.min_query_count, math.ceil(seconds * self.target_qps))
         if self.sample_concatenate_permutation:
-            copy = self.performance_sample_count or dataset_size
+            copy = min(self.performance_sample_count or dataset_size, dataset_size)
             count = math.ceil(count / copy) * copy
         return count
 
@@ -140,14 +140,13 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
 
 def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     loadgen = _module()
-    if not user_conf.is_file():
-        raise InputError(f"{user_conf} is missing", "write a user.conf for every scenario; see measurements/README.md")
+    input_file.read_bytes(user_conf, "user.conf", "write one for every scenario; see measurements/README.md")
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)
     if settings.FromConfig(str(user_conf), model, scenario.loadgen_name, _USER_CONF):
         require_accepted(read_file(user_conf), str(user_conf))
-        raise InputError(f"{user_conf}: LoadGen refuses it", "write each line as 'model.scenario.key = value'")
+        raise InputError(f"{user_conf}: LoadGen refuses a line of it", "write each as 'model.scenario.key = value'")
     return settings
 
 
@@ -194,9 +193,12 @@ def run_test(
     sample_count: int,
     output: Path,
     issue: Callable[[list[tuple[int, int]]], None],
+    is_limited: bool = False,
 ) -> None:
     """Run one LoadGen test. Returns when LoadGen has all answers and has written its logs to `output`.
 
+    `is_limited` says that the data set was cut for a smoke run: LoadGen then uses no more samples than are left,
+    although its built-in configuration or user.conf names more.
     `issue` gets (response id, sample index) pairs on LoadGen's thread and must return immediately.
     """
     loadgen = _module()
@@ -212,6 +214,8 @@ def run_test(
         there = "exists" if audit_path.exists() else "does not exist"
         raise RunError(f"audit file {audit_path} {there} for a {mode} run", "this is a bug in submitter: report it")
     performance_count = settings.performance_sample_count_override or sample_count
+    if is_limited and performance_count > sample_count:
+        performance_count = settings.performance_sample_count_override = sample_count
     require_samples(performance_count, sample_count, user_conf)
     sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
     qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter import compliance, layout
-from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
+from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, from_os_error
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
 from submitter.harness.plan import RunPlan, SessionPlan
@@ -241,7 +241,8 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
     try:
         log = read_detail(path)
     except (OSError, LogFormatError) as error:
-        raise RunError(f"{run.label}: LoadGen left no readable log: {error}", _DISK_HINT) from None
+        why = from_os_error(error, path).message if isinstance(error, OSError) else error
+        raise RunError(f"{run.label}: LoadGen left no readable log: {why}", _DISK_HINT) from None
     if not mode_is(log, run.mode):
         raise RunError(
             f"{run.label}: the log is of another mode: {log['effective_test_mode']}",

@@ -39,12 +39,8 @@ def conf_problems(path: Path, book: Rulebook, benchmark: str, scenario: Scenario
     """
     try:
         lines = read_file(path)
-    except FileNotFoundError:
-        return [InputError(f"{path} is missing", "every scenario needs its user.conf; see measurements/README.md")]
-    except IsADirectoryError:
-        return [InputError(f"{path} is a folder", "it must be the file with LoadGen's settings")]
-    except OSError as error:
-        return [InputError(f"{path} cannot be read: {error.strerror}", "make it readable")]
+    except InputError as error:
+        return [error]
     return _Lint(book, benchmark, scenario, lines).problems(path)
 
 

@@ -68,6 +68,8 @@ def _result_at(path: Path, round_name: str | None) -> Result | None:
     except InputError:
         return None
     results = list(opened.results)
+    if not results:
+        opened.require_listed()
     if len(results) > 1:
         some = ", ".join(str(result.path.relative_to(opened.selected)) for result in results[:_RESULTS_NAMED])
         raise InputError(f"{path} holds {len(results)} results: {some} ...", "give one of them")

@@ -58,8 +58,9 @@ class ScoredResult:
 
 
 def scored_results(opened: OpenSubmission) -> Iterator[ScoredResult]:
-    """Every selected result of a submission; InputError if there is none."""
+    """Every selected result of a submission; InputError if there is none, or a folder cannot be read."""
     results = list(opened.results)
+    opened.require_listed()
     if not results:
         raise InputError(
             f"{opened.path} holds no result", "a result is <division>/<submitter>/results/<system>/<benchmark>/…"

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError
+from submitter.errors import InputError, NotInstalledError, os_reason
 from submitter.quantize import block, calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.document import CALIBRATION_FILE, calibration_document
@@ -88,7 +88,7 @@ def quantize(
         write_atomically(temporary / CALIBRATION_FILE, text.encode())
         temporary.replace(target)
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror or error}", block.WRITE_ELSEWHERE) from None
+        raise InputError(f"{target} cannot be written: {os_reason(error)}", block.WRITE_ELSEWHERE) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return QuantizeResult(replace(quantized, folder=target), checkpoint.byte_count)

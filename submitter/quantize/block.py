@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from submitter import weights
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.quantize.formats import SCALE_SUFFIX
 from submitter.quantize.source import WideCheckpoint
 from submitter.record import write_json_atomically
@@ -152,5 +152,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 yield name, file.get_tensor(name)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
+    except SafetensorError as error:
         raise InputError(f"{path} cannot be read: {error}", weights.GET_AGAIN) from None

@@ -93,9 +93,7 @@ def _write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, cali
         raise
     except Exception as error:  # torch, transformers and llm-compressor raise many types
         first = (str(error).strip().splitlines() or [""])[0]
-        raise RunError(
-            f"llm-compressor failed: {type(error).__name__}: {first}", "run it again with --debug for the traceback"
-        ) from error
+        raise RunError(f"llm-compressor failed: {first}", "run it again with --debug for the traceback") from error
 
 
 def recipe_text(scheme: Scheme) -> str:

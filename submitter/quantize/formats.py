@@ -16,6 +16,7 @@ from typing import Any
 
 from submitter import weights
 from submitter.errors import InputError
+from submitter.quoting import printable, shown
 from submitter.tensor_file import Tensor
 
 SCALE_SUFFIX = "_scale_inv"
@@ -72,7 +73,7 @@ def inspect(folder: Path) -> Quantized:
         raise InputError(f"{folder} is not quantised", "quantise it with: submitter quantize SOURCE TARGET")
     method = stated_by.get("quant_method")
     if not isinstance(method, str) or method not in METHODS:
-        raise InputError(f"{folder} is quantised by {method!r}, an unknown method", f"known: {', '.join(METHODS)}")
+        raise InputError(f"{folder} is quantised by {shown(method)}, an unknown method", f"known: {', '.join(METHODS)}")
     headers = weights.read_headers(folder)
     weights.require_layers(folder, config, headers)
     tensors = {name: tensor for file in headers.values() for name, tensor in file.items()}
@@ -80,7 +81,7 @@ def inspect(folder: Path) -> Quantized:
         stated = METHODS[method](stated_by)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
-            f"{folder}: quantization_config is not as {method} writes it: {error!r}", _MAKE_AGAIN
+            f"{folder}: quantization_config is not as {method} writes it: {_why(error)}", _MAKE_AGAIN
         ) from None
     quantized = tuple(sorted(_modules(tensors, _NARROW)))
     if not quantized:
@@ -100,6 +101,13 @@ def inspect(folder: Path) -> Quantized:
         kept=tuple(sorted(_modules(tensors, _WIDE))),
         byte_count=sum(tensor.byte_count for tensor in tensors.values()),
     )
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a configuration that could not be read, without the names of Python's types."""
+    if isinstance(error, KeyError):
+        return f"it lacks {printable(str(error.args[0]))}"
+    return printable(str(error)) if type(error) is ValueError else "a value in it has another type"
 
 
 def check_scales(folder: Path) -> None:

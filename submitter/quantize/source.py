@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class WideCheckpoint:
 
     def require_room(self, target: Path) -> None:
         """InputError if the disk of the future folder `target` is too small for the narrow checkpoint."""
-        existing = next(folder for folder in target.resolve().parents if folder.exists())
+        existing = next(folder for folder in Path(os.path.realpath(target)).parents if folder.exists())
         free, needed = shutil.disk_usage(existing).free, self.narrow_byte_count + _SPARE_BYTES
         if free < needed:
             raise InputError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError
+from submitter.errors import InputError, NotInstalledError, os_reason, os_remedy
 from submitter.logs import LogFormatError, read_accuracy
 
 TOKEN_BYTES = 4  # the harness answers in int32
@@ -45,7 +45,7 @@ def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
                 )
             answers[index] = list(memoryview(entry.data).cast("i"))
     except OSError as error:
-        raise InputError(f"{accuracy_log} cannot be read: {error.strerror}") from None
+        raise InputError(f"{accuracy_log} cannot be read: {os_reason(error)}", os_remedy(error)) from None
     except LogFormatError as error:
         raise InputError(f"{accuracy_log.parent}: {error}", "give the untruncated log that LoadGen wrote") from None
     if len(answers) != sample_count:

@@ -14,6 +14,8 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from submitter.errors import os_reason
+from submitter.quoting import shown
 from submitter.units import BYTES_PER_MIB
 
 # At least ten times what published rounds hold (the largest: a detail log of 6 MB, an accuracy.txt of 95 kB), and small
@@ -58,6 +60,8 @@ class Files:
         self._root = os.fspath(self.root)
         self._real_root = os.path.realpath(self.root)
         self.opened: set[str] = set()
+        self.unlisted: dict[str, str] = {}
+        """The folders that were to be listed and cannot be, by path, each with the reason in words."""
 
     def listing(self, folder: PurePosixPath) -> dict[str, EntryKind]:
         """The names and kinds of a folder's entries, sorted by name; empty if the tree has no such folder."""
@@ -75,14 +79,16 @@ class Files:
         return {entry.name: kind for entry, kind in self.scan(folder)}
 
     def scan(self, folder: str) -> list[tuple[os.DirEntry[str], EntryKind]]:
-        """A folder's entries and their kinds, sorted by name; empty if it cannot be read."""
+        """A folder's entries and their kinds, sorted by name; empty, and in `unlisted`, if it cannot be read."""
         known = self._scans.get(folder)
         if known is None:
             try:
                 with os.scandir(f"{self._root}/{folder}") as listing:
                     entries = sorted(listing, key=_name)
-            except OSError:
+            except OSError as error:
                 entries = []
+                if not isinstance(error, FileNotFoundError):
+                    self.unlisted[folder] = os_reason(error)
             known = self._scans[folder] = [(entry, self._kind_of(entry)) for entry in entries]
         return known
 
@@ -130,7 +136,7 @@ class Files:
         try:
             return os.stat(f"{self._root}/{path}").st_size
         except OSError as error:
-            raise Unreadable(path, error.strerror or "cannot be read") from None
+            raise Unreadable(path, f"cannot be read: {os_reason(error)}") from None
 
     def _require_file(self, path: PurePosixPath) -> None:
         kind = self.kind(path)
@@ -145,7 +151,7 @@ class Files:
         try:
             descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
         except OSError as error:
-            raise Unreadable(path, error.strerror or "cannot be read") from None
+            raise Unreadable(path, f"cannot be read: {os_reason(error)}") from None
         try:
             size = os.fstat(descriptor).st_size
             if size > limit_bytes:
@@ -153,7 +159,7 @@ class Files:
             self.opened.add(str(path))
             return os.read(descriptor, size)
         except OSError as error:
-            raise Unreadable(path, error.strerror or "cannot be read") from None
+            raise Unreadable(path, f"cannot be read: {os_reason(error)}") from None
         finally:
             os.close(descriptor)
 
@@ -179,7 +185,7 @@ class Files:
         """The JSON object in a file; Unreadable if the file holds anything else."""
         value = self.json(path, limit_bytes)
         if not isinstance(value, dict):
-            raise Unreadable(path, f"is not a JSON object but a {type(value).__name__}")
+            raise Unreadable(path, f"is not a JSON object but {shown(value)}")
         return value
 
     def sha256(self, path: PurePosixPath) -> str:
@@ -190,7 +196,7 @@ class Files:
                 while chunk := file.read(_HASH_CHUNK_BYTES):
                     digest.update(chunk)
         except OSError as error:
-            raise Unreadable(path, error.strerror or "cannot be read") from None
+            raise Unreadable(path, f"cannot be read: {os_reason(error)}") from None
         return digest.hexdigest()
 
     def walk(self, folder: PurePosixPath, limit: int) -> list[tuple[PurePosixPath, EntryKind]]:

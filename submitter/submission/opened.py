@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from submitter.errors import InputError, raise_all
 from submitter.layout import layout_of
 from submitter.rulebook import Rulebook, load_rulebook, round_names
 from submitter.submission.files import Files, Unavailable
@@ -17,6 +18,7 @@ from submitter.submission.tree import Result, Submission, SubmitterDir, System
 
 # Some logs of a tree may have the seeds of no round, so the round is recognized from the first few readable logs.
 _LOGS_CONSIDERED = 8
+UNLISTED_HINT = "get the permission for it (ls -ld shows who has it), or restore it"
 
 
 class OpenSubmission:
@@ -71,6 +73,15 @@ class OpenSubmission:
         """Every selected result, in the order of the tree."""
         for submitter in self.submitters:
             yield from self.results_of(submitter)
+
+    def require_listed(self) -> None:
+        """InputError for each folder that was to be listed so far and cannot be read: results may be in it."""
+        raise_all(
+            [
+                InputError(f"{self.files.root / folder} cannot be read: {reason}", UNLISTED_HINT)
+                for folder, reason in sorted(self.files.unlisted.items())
+            ]
+        )
 
     def reopened(self) -> OpenSubmission:
         """The same submission with nothing read or listed yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from submitter.errors import InputError
+from submitter.errors import InputError, from_os_error
 from submitter.model import Division
 
 _DIVISIONS = frozenset(division.value for division in Division)
@@ -24,7 +24,7 @@ def find_root(path: Path) -> tuple[Path, PurePosixPath]:
     try:
         inside = sorted(folder for folder in path.iterdir() if folder.is_dir() and _holds_divisions(folder))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise from_os_error(error, path) from None
     if len(inside) == 1:
         return inside[0], PurePosixPath()
     if inside:

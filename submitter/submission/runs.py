@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from submitter import layout
+from submitter.errors import os_reason
 from submitter.logs import AccuracyEntry, DetailLog, LogFormatError, NoEntries, parse_detail, read_accuracy
 from submitter.model import ResultKey, Scenario
 from submitter.rulebook_tables import Benchmark
@@ -193,7 +194,7 @@ class ComplianceRun(Run):
             # The official verification accepts any JSON, so a log that a tool has rewritten is accepted here, too.
             return self._answers_of_json(error)
         except OSError as error:
-            raise Unreadable(self.answers_path, f"cannot be read: {error.strerror}") from None
+            raise Unreadable(self.answers_path, f"cannot be read: {os_reason(error)}") from None
 
     def _answers_of_json(self, format_error: LogFormatError) -> list[AccuracyEntry]:
         try:

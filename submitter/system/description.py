@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from functools import cache
 from pathlib import Path
 
-from submitter import documents, schema
+from submitter import documents, input_file, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
 
@@ -86,14 +85,8 @@ def read(path: Path) -> dict[str, object]:
 
     A field that a person has still to write may have any value.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "create it with: submitter describe-system") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file: {str(error).splitlines()[0]}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a JSON object")
+    hint = "create it with: submitter describe-system"
+    content = input_file.read_json_object(path, "system description", hint)
     written = {field: value for field, value in content.items() if documents.MARK not in str(value)}
     wrong = [problem for problem in schema.problems(written, "system") if not problem.endswith(" is missing")]
     if wrong:

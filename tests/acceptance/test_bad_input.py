@@ -43,7 +43,12 @@ def test_a_wrong_key_at_the_top(campaign: Any) -> None:
 
 def test_a_wrong_value_names_its_key(campaign: Any) -> None:
     campaign.edit(campaign.file, '"Server"]', '"Serve"]')
-    refused(campaign.submitter("run-all", str(campaign.file)), 2, "benchmarks.0.scenarios.1")
+    refused(
+        campaign.submitter("run-all", str(campaign.file)),
+        2,
+        "'benchmarks.0.scenarios.1' is 'Serve'",
+        "did you mean 'Server'?",
+    )
 
 
 def test_an_unknown_round_and_benchmark(campaign: Any) -> None:
@@ -58,7 +63,20 @@ def test_an_unknown_round_and_benchmark(campaign: Any) -> None:
 def test_a_run_that_the_campaign_does_not_have(campaign: Any, scenario: str, mode: str) -> None:
     done = campaign.submitter("run", str(campaign.file), "--scenario", scenario, "--mode", mode)
     refused(done, 2, f"the campaign has no run {scenario} {mode}", "it has: Offline performance, Offline accuracy")
+    assert "preflight" not in done.stderr
     no_run_left(campaign)
+
+
+def test_tune_refuses_what_it_cannot_search_before_preflight(campaign: Any) -> None:
+    for options, words in (
+        (("--scenario", "Offline"), ("Offline has no token latencies", "give --scenario Server or Interactive")),
+        (("--scenario", "Interactive"), ("has no benchmark with Interactive", "it has: echo-model Server")),
+        (("--scenario", "Server", "--benchmark", "echo-modle"), ("did you mean 'echo-model'?",)),
+        (("--scenario", "Server", "--budget", "soon"), ("'soon' is not a time",)),
+    ):
+        done = campaign.submitter("tune", str(campaign.file), *options)
+        refused(done, 2, *words)
+        assert "preflight" not in done.stderr
 
 
 def test_a_missing_campaign(run_submitter: Run, tmp_path: Path) -> None:

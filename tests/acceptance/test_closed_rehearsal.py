@@ -13,6 +13,7 @@ from rehearsal import submitter
 from submitter.rulebook import load_rulebook
 
 RESULTS = f"closed/Example/results/{rehearsal.SYSTEM}/{rehearsal.BENCHMARK}"
+REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = 24576
 # What a shortened clock must break, and what a part of the data set must.
 DURATIONS = {"PRF006", "PRF007"}
@@ -120,6 +121,52 @@ def test_another_round_is_laid_out_where_the_logs_allow_it(
     checked = submitter("check", str(tree), "--round", round_name, "--format", "json")
     assert checked.returncode == 0, checked.stdout
     judge(json.loads(checked.stdout), DURATIONS | PARTIAL)
+
+
+def blocks_of_the_page() -> dict[str, list[str]]:
+    """The code blocks in the section about rehearsals of docs/closed.md, by language."""
+    section = (REPOSITORY / "docs/closed.md").read_text("utf-8").split("## A rehearsal")[1]
+    blocks: dict[str, list[str]] = {}
+    for indent, language, text in re.findall(r"^( *)```(\w*)\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL):
+        lines = [line.removeprefix(indent) for line in text.splitlines()]
+        blocks.setdefault(language, []).append("\n".join(lines) + "\n")
+    return blocks
+
+
+def test_the_rehearsal_of_the_page_uses_a_part_of_the_data_set(tmp_path: Path) -> None:
+    """With its files as they are, but for the folder; the answers are the reference's, so every score is 100."""
+    tokenizers = pytest.importorskip("tokenizers")
+    made = rehearsal.make(tmp_path, 256, seconds=1)
+    (campaign, engine), (user_conf,), (script,) = (blocks_of_the_page()[name] for name in ("toml", "", "python"))
+    limit = re.search(r"^sample_limit = (\d+)$", campaign, re.MULTILINE)
+    assert limit is not None
+    assert int(limit[1]) < 256
+    made.file.write_text(re.sub(r"sample_limit = \d+", limit[0], made.file.read_text()))
+    for scenario in ("Offline", "Server"):
+        (made.measurements / scenario / "user.conf").write_text(user_conf)
+        (made.measurements / scenario / "engine.toml").write_text(engine.replace("/data/rehearsal", str(tmp_path)))
+    model = tmp_path / "llama2-70b-fp8/tokenizer.json"
+    tokenizer = tokenizers.Tokenizer.from_file(str(model))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    for file in (model, tmp_path / "tokenizer.json"):
+        tokenizer.save(str(file))
+    (tmp_path / "answers.safetensors").unlink()
+    exec(script.replace("/data/rehearsal", str(tmp_path)))
+    done = submitter("dataset", "convert", str(tmp_path / "answers.json"), str(tmp_path / "answers.safetensors"))
+    assert done.returncode == 0, done.stderr
+
+    assert submitter("templates", str(made.file)).returncode == 0
+    made.fill_in()
+    done = submitter("run-all", str(made.file), timeout_s=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(submitter("check", str(made.tree), "--round", "v6.1", "--format", "json").stdout)
+    judge(report, DURATIONS | PARTIAL | {"MEA004"})
+    for scenario in ("Offline", "Server"):
+        text = (made.tree / RESULTS / scenario / "accuracy/accuracy.txt").read_text()
+        assert "'rouge1': 100.0" in text
+        assert f"'gen_num': {limit[1]}" in text
+        log = (made.tree / RESULTS / scenario / "performance/run_1/mlperf_log_detail.txt").read_text()
+        assert f'"effective_performance_sample_count", "value": {limit[1]}' in log
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def test_convert_and_measure(articles: Path, tmp_path: Path) -> None:
 def test_verify_says_what_is_wrong_and_exits_1(articles: Path) -> None:
     done = run("verify", articles.rename(articles.with_name("cnn_eval.json")))
     assert done.returncode == 1
-    assert done.stdout.startswith("ok     llama3.1-8b's data set, CNN/DailyMail, cnn_eval.json\nWRONG  SHA-256")
+    assert done.stdout.startswith("WRONG  it has the name of llama3.1-8b's data set, CNN/DailyMail, cnn_eval.json")
     assert "WRONG  10 samples, the published file has 13,368" in done.stdout
     assert done.stderr == ""
 

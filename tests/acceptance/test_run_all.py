@@ -150,3 +150,36 @@ def test_a_score_below_the_target_is_a_finding(finished: Finished, tmp_path: Pat
     assert done.returncode == 1, done.stdout
     assert "90.625" in done.stdout
     assert "95" in done.stdout
+
+
+def test_a_damaged_record_costs_only_its_own_run(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    run = campaign.output / "runs/echo-system/echo-model/Server/accuracy"
+    (run / "record.json").write_text('{"version": 2, "smoke": tr')
+    for command in ("score", "assemble"):
+        refused = campaign.submitter(command, str(campaign.file))
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert f"{run / 'record.json'} is damaged: it is not JSON" in refused.stderr
+        assert f"make it with: submitter run-all {campaign.file}" in refused.stderr
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("kept: finished before") == 5
+    aside = run.with_name("accuracy.damaged-1")
+    reported = [line for line in done.stderr.splitlines() if "Server accuracy" in line and "made again" in line]
+    assert len(reported) == 1
+    assert f"{run / 'record.json'} is damaged" in reported[0]
+    assert reported[0].endswith(f"its folder is now {aside}")
+    assert (aside / "mlperf_log_detail.txt").is_file()
+    assert json.loads((run / "record.json").read_text())["mode"] == "accuracy"
+    assert not list(campaign.tree.rglob("*damaged*"))
+
+
+def test_a_second_damaged_record_is_kept_beside_the_first(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    run = campaign.output / "runs/echo-system/echo-model/Offline/performance"
+    for number in (1, 2):
+        (run / "record.json").write_text("")
+        done = campaign.submitter("run", str(campaign.file), "--scenario", "Offline")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (run.with_name(f"performance.damaged-{number}") / "record.json").read_text() == ""
+        assert (run / "record.json").read_text() != ""

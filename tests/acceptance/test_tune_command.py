@@ -77,7 +77,7 @@ def test_a_known_capacity_is_found_written_and_resumed(campaign: Any) -> None:
         (("--scenario", "Offline"), "no token latencies to search by"),
         (("--scenario", "Interactive"), "the campaign has no benchmark with Interactive"),
         (("--scenario", "Server", "--budget", "soon"), "'soon' is not a time"),
-        (("--scenario", "Server", "--benchmark", "other"), "the campaign has no other Server"),
+        (("--scenario", "Server", "--benchmark", "other"), "unknown benchmark of the campaign 'other'"),
     ],
 )
 def test_what_cannot_be_searched_is_said(campaign: Any, options: tuple[str, ...], words: str) -> None:

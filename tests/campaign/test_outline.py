@@ -57,7 +57,7 @@ Change = Callable[[echo_campaign.Campaign], object]
     ("change", "words"),
     [
         (lambda m: (m.folder / "full.toml").unlink(), "full_run: there is no campaign file"),
-        (lambda m: m.edit(m.folder / "full.toml", "v6.1", "v6.11"), "full_run: unknown round 'v6.11'"),
+        (lambda m: m.edit(m.folder / "full.toml", "v6.1", "v6.11"), r"full_run: .*full\.toml: unknown round 'v6.11'"),
         (lambda m: m.edit(m.folder / "full.toml", "scenarios", "scenarois"), "unknown key 'benchmarks.0.scenarois'"),
         (lambda m: m.edit(m.folder / "full.toml", '"data"', '"none"'), "full_run: there is no data set"),
         (

@@ -88,7 +88,7 @@ def test_loadgens_own_values_are_the_rounds(tmp_path: Path) -> None:
 
 
 def test_a_missing_user_conf_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"user\.conf is missing"):
+    with pytest.raises(InputError, match=r"there is no user\.conf"):
         effective_settings("llama2-70b", Scenario.SERVER, tmp_path / "user.conf")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
@@ -100,10 +101,59 @@ def test_another_file_of_a_published_name_is_wrong_in_all_that_differs(tmp_path:
     path = tmp_path / ORCA_NAME
     path.write_bytes(ORCA.read_bytes())
     found = wrong(path)
+    assert len(found) == 4
+    assert found[0] == f"it has the name of llama2-70b's data set, OpenOrca, {ORCA_NAME}, but another content"
+    assert "the published file's is b64e66e5" in found[1]
+    assert "the published file's is 5fe8be0a" in found[2]
+    assert found[3] == "12 samples, the published file has 24,576"
+
+
+@pytest.mark.parametrize("name", ["data", "data.json", "data.safetensors", "cnn_eval.json"])
+def test_a_published_file_is_known_by_its_content_under_a_name_of_another_kind(published: Path, name: str) -> None:
+    renamed = published.rename(published.with_name(name))
+    assert wrong(renamed) == []
+    assert datasets.stats(renamed).sample_count == 12
+
+
+def test_a_published_file_that_was_written_again_is_known_by_its_columns_and_samples(
+    published: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    columns = official.official_files()[ORCA_NAME].columns
+    rows = [dict.fromkeys(columns, "") | {"tok_input": [1], "output": "x" * number} for number in range(12)]
+    again.write_text(json.dumps(rows))
+    found = wrong(again)
+    assert (
+        found[0]
+        == f"it has the columns and samples of llama2-70b's data set, OpenOrca, {ORCA_NAME}, but another content"
+    )
+    assert len(found) == 3  # and both checksums
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04garbage", b"{}", b"hello"])
+def test_garbage_of_a_published_name_is_wrong(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cnn_eval.json"
+    path.write_bytes(content)
+    found = wrong(path)
+    assert "it has the name of llama3.1-8b's data set" in found[0]
+    assert "the published file's is 6d066a21" in found[1]
     assert len(found) == 3
-    assert "the published file's is b64e66e5" in found[0]
-    assert "the published file's is 5fe8be0a" in found[1]
-    assert found[2] == "12 samples, the published file has 24,576"
+    with pytest.raises(InputError):
+        list(datasets.verify(path.rename(tmp_path / "mine.json")))
+
+
+def test_a_converted_file_is_known_under_any_name(published: Path, tmp_path: Path) -> None:
+    datasets.convert(published, tmp_path / "out.safetensors")
+    renamed = (tmp_path / "out.safetensors").rename(tmp_path / "out.pkl")
+    texts = [check.text for check in datasets.verify(renamed) if check.passed]
+    assert f"its header says that it was made from llama2-70b's data set, OpenOrca, {ORCA_NAME}" in texts
+    assert wrong(renamed) == []
+
+
+def test_a_compressed_file_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "x.pkl").write_bytes(gzip.compress(b"x"))
+    with pytest.raises(InputError, match="is compressed"):
+        list(datasets.verify(tmp_path / "x.pkl"))
 
 
 def test_missing_columns_and_long_prompts_are_wrong(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:

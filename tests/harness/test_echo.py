@@ -78,9 +78,9 @@ def test_a_recording_needs_both_and_as_many(recorded: dict[str, str], tmp_path: 
     [
         ({"output_token": 5}, "the echo engine has no setting 'output_token'", "did you mean 'output_tokens'?"),
         ({"zzz": 5}, "the echo engine has no setting 'zzz'", "known: first_token_ms, per_token_ms"),
-        ({"tokens_per_s": 0}, "'tokens_per_s' cannot be 0", "the echo engine takes greater than 0 here"),
-        ({"fail_after": "soon"}, "'fail_after' cannot be 'soon'", "takes a valid integer, unable to parse"),
-        ({"replay_prompts": 5}, "'replay_prompts' cannot be 5", "the echo engine takes a valid string here"),
+        ({"tokens_per_s": 0}, "'tokens_per_s' cannot be 0", "the echo engine takes more than 0 here"),
+        ({"fail_after": "soon"}, "'fail_after' cannot be 'soon'", "takes a whole number here"),
+        ({"replay_prompts": 5}, "'replay_prompts' cannot be 5", "the echo engine takes a text in quotes here"),
     ],
 )
 def test_a_setting_that_it_does_not_take(settings: dict[str, Any], message: str, hint: str) -> None:
@@ -88,3 +88,16 @@ def test_a_setting_that_it_does_not_take(settings: dict[str, Any], message: str,
         check_settings("echo", settings)
     assert caught.value.message == f"engine.toml: {message}"
     assert hint in caught.value.hint
+
+
+def test_recordings_that_cannot_be_replayed_are_refused_before_a_run(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "prompts", "prompts", [[5, 6], [7]], ["", ""])
+    write_dataset(tmp_path / "answers", "answers", [[5, 6]], [""])
+    with pytest.raises(InputError, match="there are 2 prompts and 1 answers"):
+        check_settings("echo", {f"replay_{name}": str(tmp_path / name) for name in ("prompts", "answers")})
+    both = {"replay_prompts": str(tmp_path / "prompts"), "replay_answers": str(tmp_path / "nothing")}
+    with pytest.raises(InputError, match="there is no data set"):
+        check_settings("echo", both)
+    with pytest.raises(InputError, match="replay_prompts is not an absolute path: prompts") as error:
+        check_settings("echo", {**both, "replay_prompts": "prompts"})
+    assert error.value.hint == f'write "{Path.cwd() / "prompts"}"'

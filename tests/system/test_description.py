@@ -95,7 +95,7 @@ def test_what_is_no_object_is_refused(document):
     ("content", "message"),
     [
         (b"{", "is not a JSON file"),
-        (b"\xff\x00", "is not a JSON file"),
+        (b"\xff\x00", "it is not UTF-8 text"),
         (b"[" * 100_000, "is not a JSON file"),
         (b"[]", "is not a JSON object"),
         (b'{"statsu": "available"}', "did you mean 'status'"),
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_description_is_refused(content, message, tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         system.read(path)
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="there is no system description"):
         system.read(tmp_path / "nowhere.json")
 
 

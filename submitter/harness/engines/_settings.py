@@ -8,6 +8,8 @@ from pydantic_core import ErrorDetails
 
 from submitter import plugins
 from submitter.errors import InputError
+from submitter.quoting import printable, shown
+from submitter.validation import required
 
 _SHOWN_CHARACTERS = 120
 
@@ -15,10 +17,10 @@ _SHOWN_CHARACTERS = 120
 def wrong_value(
     engine: str, key: str, value: object, problems: Iterable[ErrorDetails], choices: Iterable[str] = ()
 ) -> InputError:
-    """The error for `key`: the value found and what pydantic expects. With `choices` it names the nearest one."""
-    expected = dict.fromkeys(each["msg"].removeprefix("Input should be ") for each in problems)
+    """The error for `key`: the value found and what is required. With `choices` it names the nearest one."""
+    expected = dict.fromkeys(map(required, problems))
     nearest = plugins.did_you_mean(str(value), choices) if choices else ""
     return InputError(
-        f"engine.toml: '{key}' cannot be {repr(value)[:_SHOWN_CHARACTERS]}",
+        f"engine.toml: '{key}' cannot be {printable(shown(value))[:_SHOWN_CHARACTERS]}",
         nearest or f"{engine} takes {' or '.join(expected)} here",
     )

