@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
     {"errors", "model", "units", "quoting", "version", "strict_record"},
-    {"plugins"},
+    {"plugins", "packages"},
     {"schema", "logs", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"},
     {"rulebook", "record"},
     {"weights", "manifest", "system", "compliance"},

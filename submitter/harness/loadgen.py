@@ -19,33 +19,27 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from submitter import layout
-from submitter.errors import InputError, NotInstalledError, RunError
+from submitter import layout, packages
+from submitter.errors import InputError, RunError
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
 from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
-_INSTALL = f"pip install {DISTRIBUTION}, in the version of the round"
 
 
 def _module() -> Any:
-    try:
+    with packages.required(packages.RUNS, DISTRIBUTION):
         import mlperf_loadgen
-    except ImportError as error:
-        raise NotInstalledError(f"LoadGen cannot be imported: {error}", _INSTALL) from None
     return mlperf_loadgen
 
 
 def version() -> str:
     """The version of the installed LoadGen; NotInstalledError if it is not installed."""
-    try:
-        return metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        raise NotInstalledError(
-            "LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
-        ) from None
+    if found := packages.version_of(DISTRIBUTION):
+        return found
+    raise packages.missing(packages.RUNS, DISTRIBUTION)
 
 
 @cache

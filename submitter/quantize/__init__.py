@@ -12,7 +12,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError
+from submitter import packages
+from submitter.errors import InputError
 from submitter.quantize import block, calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.document import CALIBRATION_FILE, calibration_document
@@ -100,11 +101,10 @@ def _require(scheme: Scheme, checkpoint: WideCheckpoint, calibration: Calibratio
         if calibration is not None:
             raise InputError(f"scheme {scheme.name} does not use calibration samples", "remove --calibration")
         block.require_blocks(checkpoint)
-        try:
+        with packages.required(packages.QUANTISING, "safetensors"):
             import safetensors  # noqa: F401
+        with packages.required(packages.QUANTISING, "torch"):
             import torch  # noqa: F401
-        except ImportError as error:
-            raise NotInstalledError(f"{error.name} is not installed", "install torch and safetensors") from None
         return
     if calibration is None:
         hint = "give --calibration FILE; submitter dataset convert makes it from the benchmark's calibration set"

@@ -18,8 +18,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from submitter import plugins
-from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
+from submitter import packages, plugins
+from submitter.errors import InputError, RunError, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
@@ -108,12 +108,8 @@ def _sampling_parameters(sampling: Sampling) -> dict[str, Any]:
 
 
 def _async_engine_args() -> Any:
-    try:
+    with packages.required(packages.ENGINE, "vllm"):
         from vllm.engine.arg_utils import AsyncEngineArgs
-    except ImportError as error:
-        raise NotInstalledError(
-            f"vLLM cannot be imported: {error}", "install vLLM for your device; for the CPU, requirements/cpu.txt"
-        ) from None
     return AsyncEngineArgs
 
 
