@@ -54,7 +54,10 @@ def test_the_engine_s_version_is_the_lock_s() -> None:
         ({"url": "file:///home/me/a%20b", "dir_info": {}}, "pip install '/home/me/a b[score]'"),
         ({"url": "file:///home/me/s", "dir_info": {"editable": True}}, "pip install -e '/home/me/s[score]'"),
         ({"url": "file:///tmp/s-0.1.0.whl", "archive_info": {}}, "pip install '/tmp/s-0.1.0.whl[score]'"),
-        ({"url": "https://h.example/s.whl", "archive_info": {}}, "pip install 'submitter[score] @ https://h.example/s.whl'"),
+        (
+            {"url": "https://h.example/s.whl", "archive_info": {}},
+            "pip install 'submitter[score] @ https://h.example/s.whl'",
+        ),
         (
             {"url": "https://h.example/s", "vcs_info": {"vcs": "git", "commit_id": "abc", "requested_revision": "v1"}},
             "pip install 'submitter[score] @ git+https://h.example/s@v1'",

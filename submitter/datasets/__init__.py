@@ -82,7 +82,7 @@ def stats(path: Path) -> Stats:
     if path.suffix == SUFFIX:
         dataset = Dataset.open(path)
         dataset.verify()
-        lengths = sorted(dataset.prompt_lengths().tolist())
+        lengths = sorted(dataset.prompt_lengths())
     else:
         lengths = sorted(map(len, read_source(_file(path)).prompts))
     count = len(lengths)

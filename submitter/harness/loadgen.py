@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from submitter import layout, packages
-from submitter.errors import InputError, RunError
+from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import Seeds
 from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
@@ -40,6 +42,34 @@ def version() -> str:
     if found := packages.version_of(DISTRIBUTION):
         return found
     raise packages.missing(packages.RUNS, DISTRIBUTION)
+
+
+def require_for(book: Rulebook) -> str:
+    """The version of the installed LoadGen, which can make the runs of the round.
+
+    NotInstalledError, with what installs the right one, if it is another round's, or if it or numpy is not installed.
+    """
+    found, facts = version(), book.round
+    if found not in facts.loadgen_versions and not found.startswith(facts.loadgen_versions_tolerated):
+        raise NotInstalledError(
+            f"LoadGen {found} is installed, round {book.name} requires {' or '.join(facts.loadgen_versions)}",
+            packages.loadgen_command(facts.loadgen_package),
+        )
+    if built_in_seeds() != book.seeds:
+        raise NotInstalledError(
+            f"LoadGen {found} has the seeds of another round than {book.name}",
+            packages.loadgen_command(facts.loadgen_package),
+        )
+    with packages.required(packages.RUNS, "numpy"):
+        import numpy  # noqa: F401
+    return found
+
+
+def built_in_seeds() -> Seeds:
+    """The seeds in LoadGen's built-in configuration, which are one round's. NotInstalledError without LoadGen."""
+    settings = _module().TestSettings()
+    settings.FromConfig("", "*", Scenario.OFFLINE.loadgen_name, _BUILT_IN)
+    return Seeds(**{name: getattr(settings, name) for name in Seeds.__struct_fields__})
 
 
 @cache

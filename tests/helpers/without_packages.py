@@ -1,4 +1,4 @@
-"""An environment in which packages are not installed, for programs that tests start: imports and metadata fail alike."""
+"""An environment in which packages are not installed, for programs that tests start: no import, no metadata."""
 
 from __future__ import annotations
 
