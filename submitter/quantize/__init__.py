@@ -12,7 +12,6 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from submitter import packages
 from submitter.errors import InputError
 from submitter.quantize import block, calibrated
 from submitter.quantize.calibrated import Calibration
@@ -101,10 +100,7 @@ def _require(scheme: Scheme, checkpoint: WideCheckpoint, calibration: Calibratio
         if calibration is not None:
             raise InputError(f"scheme {scheme.name} does not use calibration samples", "remove --calibration")
         block.require_blocks(checkpoint)
-        with packages.required(packages.QUANTISING, "safetensors"):
-            import safetensors  # noqa: F401
-        with packages.required(packages.QUANTISING, "torch"):
-            import torch  # noqa: F401
+        block.require_installed()
         return
     if calibration is None:
         hint = "give --calibration FILE; submitter dataset convert makes it from the benchmark's calibration set"

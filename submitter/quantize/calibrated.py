@@ -58,6 +58,13 @@ def require_installed() -> None:
         raise packages.missing(packages.CALIBRATION, "llmcompressor")
 
 
+def try_out() -> None:
+    """Import llm-compressor, which takes seconds. NotInstalledError if that fails."""
+    require_installed()
+    with packages.required(packages.CALIBRATION, "llmcompressor"):
+        import llmcompressor  # noqa: F401
+
+
 def write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, calibration: Calibration) -> None:
     """Calibrate, quantise and write the model to the folder `target`. RunError with llm-compressor's message."""
     with redirect_stdout(sys.stderr):  # llm-compressor logs to stdout, which is for our output

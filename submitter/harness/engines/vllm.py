@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from submitter import packages, plugins
-from submitter.errors import InputError, RunError, SubmitterError
+from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
@@ -111,6 +111,24 @@ def _async_engine_args() -> Any:
     with packages.required(packages.ENGINE, "vllm"):
         from vllm.engine.arg_utils import AsyncEngineArgs
     return AsyncEngineArgs
+
+
+def try_out() -> str:
+    """Import what a session imports; returns the version, and the devices that vLLM would use. NotInstalledError if
+    that fails, or if vLLM finds no device that it is built for."""
+    _async_engine_args()
+    with packages.required(packages.ENGINE, "vllm"):
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM  # noqa: F401
+    version = packages.version_of("vllm")
+    if current_platform.is_cpu():
+        return f"vLLM {version} on the CPU"
+    if not current_platform.is_cuda_alike():
+        raise NotInstalledError(
+            f"vLLM {version} finds no device that it is built for", packages.install_command(packages.ENGINE)
+        )
+    device = "ROCm" if current_platform.is_rocm() else "CUDA"
+    return f"vLLM {version} with {device} on {current_platform.device_count()} x {current_platform.get_device_name(0)}"
 
 
 def versions() -> dict[str, str]:
