@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from submitter import packages
 from submitter.errors import NotInstalledError
+from submitter.rulebook import load_rulebook, round_names
 
 ROOT = Path(__file__).parents[1]
 
@@ -118,5 +119,19 @@ def test_a_package_without_one_that_it_needs() -> None:
 
 def test_every_hint_is_documented() -> None:
     text = (ROOT / "docs/install.md").read_text("utf-8")
-    for command in ("[run]", "[score]", f"vllm=={packages.ENGINE_VERSION}", "/opt/rocm/share/amd_smi", "calibrate.txt"):
+    for command in ("[run]", "[score]", f"vllm=={packages.ENGINE_VERSION}", "/opt/rocm/share/amd_smi"):
         assert command in text, command
+    assert "-r requirements/calibrate.txt" in (ROOT / "docs/quantize.md").read_text("utf-8")
+
+
+def test_the_page_has_the_loadgen_of_each_round() -> None:
+    text = (ROOT / "docs/install.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (v[\d.]+) \| `(.+)` \|$", text, re.M))
+    books = [load_rulebook(name) for name in round_names()]
+    assert rows == {book.name: packages.loadgen_command(book.round.loadgen_package) for book in books}
+
+
+def test_the_extra_installs_the_newest_round_s_loadgen() -> None:
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    package = load_rulebook(round_names()[-1]).round.loadgen_package
+    assert f"mlcommons-loadgen=={package}" in table["loadgen"]
