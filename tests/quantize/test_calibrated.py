@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 from tiny_checkpoints import write  # noqa: E402
 
-from submitter import packages
+from submitter import packages  # noqa: E402
 from submitter.embedded.benchmark import model_folder  # noqa: E402
 from submitter.errors import InputError, NotInstalledError  # noqa: E402
 from submitter.quantize import Calibration, load_scheme, quantize  # noqa: E402
