@@ -12,7 +12,7 @@ from submitter import packages
 from submitter.doctor import trials
 
 
-def broken_vllm(folder: Path, code: str) -> str:
+def other_vllm(folder: Path, code: str) -> str:
     """A folder for Python's path with a vLLM whose import runs `code`."""
     (folder / "vllm").mkdir()
     (folder / "vllm/__init__.py").write_text(code)
@@ -61,11 +61,48 @@ def test_the_engine_that_is_installed_is_imported_and_names_its_device() -> None
     ],
 )
 def test_a_broken_library_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, problem: str) -> None:
-    monkeypatch.syspath_prepend(broken_vllm(tmp_path, code))
+    monkeypatch.syspath_prepend(other_vllm(tmp_path, code))
     trial = trials.run_trial(packages.ENGINE, set())
     assert trial.problem == problem
     assert packages.install_command(packages.ENGINE) in trial.hint
     assert trial.is_installed
+
+
+PLATFORM = """
+class Platform:
+    def is_cpu(self): return False
+    def is_cuda_alike(self): return {devices} > 0
+    def is_rocm(self): return {is_rocm}
+    def device_count(self): return {devices}
+    def get_device_name(self, index): return "X100"
+current_platform = Platform()
+"""
+
+
+@pytest.mark.parametrize(
+    ("devices", "is_rocm", "summary", "problem"),
+    [
+        (8, False, "vLLM 0.99 with CUDA on 8 x X100", ""),
+        (2, True, "vLLM 0.99 with ROCm on 2 x X100", ""),
+        (0, False, "", "vLLM 0.99 finds no device that it is built for"),
+    ],
+)
+def test_the_devices_that_vllm_sees(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, devices: int, is_rocm: bool, summary: str, problem: str
+) -> None:
+    """A substitute answers in vLLM's place, as no accelerator is here."""
+    folder = other_vllm(tmp_path, "")
+    for name, text in {
+        "platforms": PLATFORM.format(devices=devices, is_rocm=is_rocm),
+        "engine/arg_utils": "AsyncEngineArgs = object",
+        "v1/engine/async_llm": "AsyncLLM = object",
+    }.items():
+        path = tmp_path / "vllm" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    trial = trials.run_trial(packages.ENGINE, set())
+    assert (trial.summary, trial.problem) == (summary, problem)
 
 
 def test_a_library_that_hangs_is_ended_with_its_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -76,7 +113,7 @@ def test_a_library_that_hangs_is_ended_with_its_children(monkeypatch: pytest.Mon
         f"open({str(file)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(60)\n"
     )
-    monkeypatch.syspath_prepend(broken_vllm(tmp_path, code))
+    monkeypatch.syspath_prepend(other_vllm(tmp_path, code))
     monkeypatch.setattr(trials, "LIMIT_S", 2.0)
     began = time.monotonic()
     trial = trials.run_trial(packages.ENGINE, set())
