@@ -52,9 +52,13 @@ PARTS = {
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
     "check": (),
-    "plan": (),
-    "dataset": (),
+    "explain": (),
+    "rules": (),
     "describe-system": (),
+    "dataset": (),
+    "templates": (),
+    "plan": (),
+    "assemble": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
     "tune": (RUNS, ENGINE, SCORING),
@@ -62,7 +66,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "quantize": (QUANTISING,),
     "quantize --calibration": (CALIBRATION,),
 }
-"""The parts that a command needs. The commands that are not here need none."""
+"""The parts that each command needs."""
 
 
 def install_command(part: str) -> str:

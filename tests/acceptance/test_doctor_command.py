@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,12 @@ def test_a_command_that_misses_something(tmp_path: Path, command: str, code: int
         "v5.0": "pip install mlcommons-loadgen==5.0.21",
         "v4.1": "pip install mlcommons-loadgen==4.1.30",
     }
+
+
+def test_every_command_has_its_row() -> None:
+    done = subprocess.run([sys.executable, "-m", "submitter.cli", "--help"], capture_output=True, text=True, check=True)
+    shown = re.findall(r"^  ([a-z][a-z-]*)  ", done.stdout.partition("Commands:")[2], re.M)
+    assert {name.split()[0] for name in packages.COMMANDS} == set(shown) - {"doctor"}
 
 
 def test_an_unknown_command(tmp_path: Path) -> None:
