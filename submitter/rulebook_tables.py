@@ -226,6 +226,8 @@ class RoundFacts(RulebookTable, frozen=True, kw_only=True):
     """The versions of LoadGen with the round's seeds built in."""
     loadgen_versions_tolerated: tuple[str, ...] = ()
     """Beginnings of other versions, which could be given the round's seeds."""
+    loadgen_package: str
+    """The newest version of PyPI's mlcommons-loadgen that has the round's seeds built in: what its runs need."""
     min_duration_ms: int
     accuracy_log_max_bytes: int
     accuracy_run_files: tuple[str, ...] = ()

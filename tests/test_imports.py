@@ -11,13 +11,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+from without_packages import without_packages
+
+from submitter import packages
 
 PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
     {"errors", "model", "units", "quoting", "version", "strict_record"},
-    {"plugins", "input_file"},
+    {"plugins", "input_file", "packages"},
     {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"}
     | {"validation"},
     {"rulebook", "record"},
@@ -25,7 +28,7 @@ LAYERS = [
     {"submission"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"insight", "embedded", "datasets"},
-    {"campaign"},
+    {"campaign", "doctor"},
     {"console"},
     {"cli"},
 ]
@@ -138,3 +141,21 @@ def test_check_needs_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1] == "v6.1"
+
+
+def test_a_campaign_is_planned_without_the_packages_of_its_runs(tmp_path: Path) -> None:
+    """The light install plans: nothing that a campaign imports, or that opens a data set, needs more."""
+    everything = {package for part in packages.PARTS.values() for package in part.packages}
+    code = (
+        "from pathlib import Path; import submitter.campaign, submitter.datasets, submitter.embedded.dataset\n"
+        "from submitter.harness.dataset import Dataset, write_dataset\n"
+        f"path = Path({str(tmp_path / 'two.safetensors')!r})\n"
+        "write_dataset(path, 'two', [[1, 2], [3]], ['a', 'b'])\n"
+        "dataset = Dataset.open(path)\n"
+        "dataset.verify()\n"
+        "print(dataset.header.sample_count, dataset.prompt(1), submitter.campaign.make_plan.__name__)\n"
+    )
+    environment = without_packages(tmp_path / "hidden", everything)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2 [3] make_plan\n"

@@ -8,6 +8,7 @@ the open division may run another model. What `mismatches` finds is wrong in eve
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,13 +173,12 @@ def _wrong_tokenizer(folder: Path, vocab_size: int, eos_token_id: int) -> Iterat
 
 
 def _tokens_beyond(folder: Path, vocab_size: int, dataset: Dataset) -> Iterator[InputError]:
-    if int(dataset.tokens.max()) < vocab_size:
+    if max(dataset.tokens) < vocab_size:
         return
-    beyond = dataset.tokens >= vocab_size
-    first = int(beyond.argmax())
-    sample = int(dataset.offsets.searchsorted(first, side="right")) - 1
+    beyond = [position for position, token in enumerate(dataset.tokens) if token >= vocab_size]
+    first, count = beyond[0], len(beyond)
+    sample = bisect_right(dataset.offsets, first) - 1
     what = f"sample {sample} has token {dataset.tokens[first]}, beyond the vocabulary of {vocab_size} of {folder}"
-    count = int(beyond.sum())
     more = f" (and {count - 1} more such tokens)" if count > 1 else ""
     hint = "tokenise the data set with this model's tokenizer"
     yield InputError(f"data set {dataset.name}: {what}{more}", hint)

@@ -26,7 +26,7 @@ def for_round(plan: CampaignPlan, round_name: str) -> CampaignPlan:
     if reasons:
         raise InputError(
             f"these runs cannot be used for round {book.name}: {'; '.join(reasons)}",
-            f'run them again with round = "{book.name}" and mlcommons-loadgen {book.round.loadgen_versions[-1]}',
+            f'run them again with round = "{book.name}" and mlcommons-loadgen {book.round.loadgen_package}',
         )
     targets = {
         benchmark.table.name: {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from submitter.campaign.full_run import expected_full_run
 from submitter.campaign.outline import CampaignOutline
-from submitter.campaign.preflight_inputs import check_datasets, check_models
+from submitter.campaign.preflight_inputs import check_datasets, check_models, check_scoring
 from submitter.campaign.preflight_machine import check_audits, check_engines, check_output
 from submitter.campaign.preflight_settings import (
     check_durations,
@@ -35,6 +35,7 @@ RUN_CHECKS: dict[str, Check] = {
     "samples": check_samples,
     "datasets": check_datasets,
     "models": check_models,
+    "scoring": check_scoring,
     "disk": check_output,
     "audits": check_audits,
     "engines": check_engines,

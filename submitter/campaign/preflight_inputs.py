@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from submitter import scoring
 from submitter.campaign.file import EMBEDDED, BenchmarkTable
 from submitter.campaign.identity import mismatches, model_problems
 from submitter.campaign.inputs import open_dataset, verify_model
@@ -92,10 +93,26 @@ def check_models(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
             yield error
             continue
         other = ""
-        if any(engines.serves_a_model(each.engine, each.settings) for each in benchmark.distinct_engines):
+        if _serves_a_model(benchmark):
             others = yield from _identity(outline, benchmark)
             other = "".join(f"; warning: {error.message}" for error in others)
         yield f"{benchmark.model_folder.name}, {data_type}, complete{other}"
+
+
+def check_scoring(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    """Scores made-up answers with each model's tokenizer, so that no run is made whose answers cannot be scored."""
+    for benchmark in outline.benchmarks:
+        if not benchmark.model_folder.exists():
+            continue
+        try:
+            yield scoring.try_out(benchmark.model_folder)
+        except InputError as error:
+            if not _serves_a_model(benchmark):  # else the check of the models reports the tokenizer
+                yield error
+
+
+def _serves_a_model(benchmark: BenchmarkOutline) -> bool:
+    return any(engines.serves_a_model(each.engine, each.settings) for each in benchmark.distinct_engines)
 
 
 def _identity(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
-from submitter.errors import InputError, NotInstalledError, SubmitterError
+from submitter.errors import InputError, SubmitterError
 from submitter.harness import loadgen
 from submitter.harness.plan import RunPlan
 from submitter.model import Division, Mode, Scenario
@@ -13,18 +13,7 @@ from submitter.units import NS_PER_MS
 
 
 def check_loadgen(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
-    found, allowed = loadgen.version(), outline.book.round.loadgen_versions
-    if found not in allowed:
-        yield NotInstalledError(
-            f"LoadGen {found} is installed, round {outline.book.name} requires {_versions(allowed)}",
-            f"pip install mlcommons-loadgen=={allowed[-1]}",
-        )
-    loadgen.require()
-    yield f"{found}, as round {outline.book.name} requires"
-
-
-def _versions(allowed: tuple[str, ...]) -> str:
-    return allowed[0] if len(allowed) == 1 else f"one of {allowed[0]} to {allowed[-1]}"
+    yield f"{loadgen.require_for(outline.book)}, as round {outline.book.name} requires"
 
 
 def _runs_with_settings(

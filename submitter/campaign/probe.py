@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from submitter.early_stopping import lower_tail
 from submitter.units import MS_PER_S
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 PERCENTILE = 0.99
 # A probe passes or fails if what it saw has at most this probability at the limit.
@@ -75,6 +77,8 @@ def judge_probe(
     `latencies` has shape (samples, 4). Columns: issue time in s; TTFT, TPOT and latency of the whole answer in ms
     (`harness.plan.LATENCIES`).
     """
+    import numpy as np
+
     rows = latencies[np.argsort(latencies[:, 0], kind="stable")].astype(np.float64)
     issued_s, latency_ms = rows[:, 0], rows[:, 3]
     ramp_s = min(float(np.median(latency_ms)) / MS_PER_S, float(issued_s[-1]) / 2)
@@ -136,6 +140,8 @@ def _queue_growth(
     seldom exactly at the target rate: 1,600 of them are 2.5 % off. If more samples arrived, the growth that was seen is
     too high. So the lower of it and of the growth at the target rate counts.
     """
+    import numpy as np
+
     quarters = np.array_split(steady, _QUARTERS)
     if any(len(quarter) < 2 for quarter in quarters):
         return target_qps, None

@@ -33,11 +33,10 @@ def effective_settings(
     """
     model = book.benchmark(benchmark).loadgen_model_for(scenario)
     try:
-        if loadgen.version() in book.round.loadgen_versions:
-            return loadgen.effective_settings(model, scenario, user_conf, audit), True
+        loadgen.require_for(book)
+        return loadgen.effective_settings(model, scenario, user_conf, audit), True
     except NotInstalledError:
-        pass
-    return computed_settings(book, benchmark, scenario, user_conf, audit), False
+        return computed_settings(book, benchmark, scenario, user_conf, audit), False
 
 
 def computed_settings(

@@ -152,7 +152,7 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "division": str(campaign.division),
         "engine": str(engine),
         "version": VERSION,
-        "loadgen": book.round.loadgen_versions[-1],
+        "loadgen": book.round.loadgen_package,
         "dataset": Path(table.dataset).name,
         "dataset_made": _convert_command(table),
         "model": Path(table.model).name,

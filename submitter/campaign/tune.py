@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from submitter import input_file
@@ -260,7 +259,9 @@ def _read_journal(path: Path) -> TuneJournal | None:
 def _judge(done: Finished, limits: LatencyLimits, full_s: Callable[[float], float]) -> Probe:
     """The verdict on a finished run: ours on a probe, LoadGen's on a full run."""
     qps = float(done.log["effective_target_qps"])
-    latencies = np.load(done.folder / LATENCIES, allow_pickle=False)
+    import numpy
+
+    latencies = numpy.load(done.folder / LATENCIES, allow_pickle=False)
     probe = judge_probe(latencies, qps, done.duration_s, limits, full_s(qps))
     if done.run.folder.name.endswith(".probe"):
         return probe

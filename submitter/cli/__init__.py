@@ -18,6 +18,7 @@ from submitter.cli import usage
 from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
+from submitter.cli.doctor import doctor
 from submitter.cli.examples import examples
 from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
@@ -61,6 +62,7 @@ def _top(
 
 
 _COMMANDS: dict[str, Callable[..., object]] = {
+    "doctor": doctor,
     "run-all": run_all,
     "templates": templates,
     "plan": plan,

@@ -96,7 +96,7 @@ def stats(path: Path) -> Stats:
     if kind_of(_file(path)) is SourceKind.CONVERTED:
         dataset = Dataset.open(path)
         dataset.verify()
-        lengths = sorted(dataset.prompt_lengths().tolist())
+        lengths = sorted(dataset.prompt_lengths())
     else:
         lengths = sorted(map(len, read_source(path).prompts))
     count = len(lengths)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from submitter import packages
 from submitter.embedded import texts
 from submitter.embedded.benchmark import load_benchmark, model_folder
-from submitter.errors import InputError, NotInstalledError
+from submitter.errors import InputError
 from submitter.harness.dataset import Dataset, write_dataset
 from submitter.record import sha256_of
 
@@ -31,10 +32,8 @@ def prepare(path: Path) -> Path:
 
 def generate(path: Path, name: str, tokenizer_file: Path, sample_count: int) -> str:
     """Write the first `sample_count` samples as a data set file; returns its checksum."""
-    try:
+    with packages.required(packages.SCORING, "tokenizers"):
         from tokenizers import Tokenizer
-    except ImportError:
-        raise NotInstalledError("tokenizers is not installed", "pip install 'submitter[score]'") from None
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     samples = [texts.sample(index) for index in range(sample_count)]
     encodings = tokenizer.encode_batch_fast([sample.prompt for sample in samples])

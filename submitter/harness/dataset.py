@@ -8,7 +8,8 @@ The file is a safetensors file, so that other tools can read it too. It holds th
 
 The file's own metadata describe the data set under the key `dataset`: name, sample count, checksum, longest prompt, and
 the checksum of the file that it was made from. The arrays are mapped into memory, not read: a data set of any size
-opens in milliseconds, and `verify` reads it once.
+opens in milliseconds, and `verify` reads it once. The standard library's memoryview is enough for that, so a campaign
+can be planned and a data set converted where numpy is not installed.
 """
 
 from __future__ import annotations
@@ -16,34 +17,35 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import struct
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from submitter import input_file, tensor_file
-from submitter.errors import InputError, NotInstalledError, os_reason, os_remedy
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.record import write_atomically
 from submitter.strict_record import StrictRecord
 from submitter.tensor_file import Header, HeaderError
 from submitter.units import BYTES_PER_MIB
 from submitter.validation import in_words
 
-try:
-    import numpy as np
-    import numpy.typing as npt
-except ImportError:
-    raise NotInstalledError("numpy is not installed", "make runs with: pip install 'submitter[loadgen]'") from None
-
 SUFFIX = ".safetensors"
 _CREATE_AGAIN = "create the data set again"
 _CONVERT = "create one with: submitter dataset convert"
 _KEY = "dataset"
 _HEADER_MAX_BYTES = BYTES_PER_MIB
-# The arrays of the file, each with its data type in safetensors' and in numpy's notation.
-_ARRAYS = {"offsets": ("I64", "<i8"), "tokens": ("I32", "<i4"), "references": ("U8", "|u1")}
+# The arrays of the file, each with its data type in safetensors' notation and in that of Python's array and memoryview.
+_ARRAYS: dict[str, tuple[str, Literal["q", "i", "B"]]] = {
+    "offsets": ("I64", "q"),
+    "tokens": ("I32", "i"),
+    "references": ("U8", "B"),
+}
 
 
 class DatasetHeader(StrictRecord):
@@ -64,9 +66,9 @@ class Dataset:
     """Samples by index. `tokens` and `offsets` are as in the file; `reference_bytes` is the JSON of the references."""
 
     header: DatasetHeader
-    tokens: npt.NDArray[np.int32] = field(repr=False)
-    offsets: npt.NDArray[np.int64] = field(repr=False)
-    reference_bytes: npt.NDArray[np.uint8] = field(repr=False)
+    tokens: memoryview[int] = field(repr=False)
+    offsets: memoryview[int] = field(repr=False)
+    reference_bytes: memoryview[int] = field(repr=False)
 
     @classmethod
     def open(cls, path: Path) -> Dataset:
@@ -76,7 +78,7 @@ class Dataset:
         if len(dataset) != header.sample_count:
             raise InputError(f"{path} has {len(dataset)} prompts, its header says {header.sample_count}", _CREATE_AGAIN)
         offsets = dataset.offsets
-        if offsets[0] != 0 or offsets[-1] != len(dataset.tokens) or np.any(np.diff(offsets) <= 0):
+        if offsets[0] != 0 or offsets[-1] != len(dataset.tokens) or min(dataset.prompt_lengths()) <= 0:
             raise InputError(f"{path}: its offsets do not divide its tokens into prompts", _CREATE_AGAIN)
         return dataset
 
@@ -105,12 +107,11 @@ class Dataset:
         """The token ids of sample `index` (0 to count - 1)."""
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of a data set of {len(self)}")
-        ids: list[int] = self.tokens[self.offsets[index] : self.offsets[index + 1]].tolist()
-        return ids
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]].tolist()
 
-    def prompt_lengths(self) -> npt.NDArray[np.int64]:
+    def prompt_lengths(self) -> list[int]:
         """The number of tokens in each prompt."""
-        return np.diff(self.offsets)
+        return [end - begin for begin, end in pairwise(self.offsets.tolist())]
 
     def references(self) -> list[str]:
         """The reference answers in the order of the samples; InputError if they are not a JSON list of strings."""
@@ -156,44 +157,47 @@ def write_dataset(
     `prompts` has one sequence of token ids per sample, `references` one text per sample. InputError if the counts
     differ, a prompt is empty, or an id is not an int32 of 0 or more.
     """
-    ids = [_token_ids(prompt, f"prompt {index} of data set {name}") for index, prompt in enumerate(prompts)]
-    if not ids or len(ids) != len(references):
-        raise InputError(f"data set {name} has {len(ids)} prompts and {len(references)} references", _CREATE_AGAIN)
-    offsets = np.concatenate([[0], np.cumsum([len(each) for each in ids])]).astype("<i8")
+    tokens, offsets = array("i"), array("q", [0])
+    for index, prompt in enumerate(prompts):
+        _append(tokens, prompt, f"prompt {index} of data set {name}")
+        offsets.append(len(tokens))
+    if len(offsets) < 2 or len(offsets) - 1 != len(references):
+        raise InputError(
+            f"data set {name} has {len(offsets) - 1} prompts and {len(references)} references", _CREATE_AGAIN
+        )
     origin = {"tokenizer_sha256": tokenizer_sha256, "source": source, "source_sha256": source_sha256}
-    dataset = _dataset(name, np.concatenate(ids), offsets, references, origin)
-    arrays = {"offsets": offsets, "tokens": dataset.tokens, "references": dataset.reference_bytes}
+    dataset = _dataset(name, memoryview(tokens), memoryview(offsets), references, origin)
+    arrays = {"offsets": dataset.offsets, "tokens": dataset.tokens, "references": dataset.reference_bytes}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, _file_bytes(dataset.header, arrays))
     return dataset.header
 
 
-def _token_ids(prompt: Sequence[int], where: str) -> npt.NDArray[np.int32]:
-    """The token ids of one prompt as an array; InputError, which says `where`, if they are not token ids."""
+def _append(tokens: array[int], prompt: Sequence[int], where: str) -> None:
+    """Append the token ids of one prompt; InputError, which says `where`, if they are not token ids."""
     if not len(prompt):
         raise InputError(f"{where} has no tokens", "leave the sample out")
     try:
-        ids: npt.NDArray[np.int32] = np.asarray(prompt, dtype="<i4")
+        tokens.extend(array("i", prompt))
     except (OverflowError, ValueError, TypeError):
         raise InputError(f"{where} is not a list of token ids") from None
-    if ids.ndim != 1 or ids.min() < 0:
+    if min(prompt) < 0:
         raise InputError(f"{where} is not a list of token ids")
-    return ids
 
 
 def _dataset(
     name: str,
-    tokens: npt.NDArray[np.int32],
-    offsets: npt.NDArray[np.int64],
+    tokens: memoryview[int],
+    offsets: memoryview[int],
     references: Sequence[str],
     origin: Mapping[str, str],
 ) -> Dataset:
-    encoded = np.frombuffer(json.dumps(list(references), indent=0).encode("ascii"), dtype="|u1")
+    encoded = memoryview(json.dumps(list(references), indent=0).encode("ascii"))
     header = DatasetHeader(
         name=name,
         sample_count=len(references),
         sha256=_checksum(tokens, offsets, encoded),
-        max_prompt_tokens=int(np.diff(offsets).max()),
+        max_prompt_tokens=max(end - begin for begin, end in pairwise(offsets.tolist())),
         tokenizer_sha256=origin.get("tokenizer_sha256", ""),
         source=origin.get("source", ""),
         source_sha256=origin.get("source_sha256", ""),
@@ -201,15 +205,15 @@ def _dataset(
     return Dataset(header, tokens, offsets, encoded)
 
 
-def _checksum(tokens: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], references: npt.NDArray[np.uint8]) -> str:
+def _checksum(tokens: memoryview[int], offsets: memoryview[int], references: memoryview[int]) -> str:
     """SHA-256 over offsets (little-endian int64), tokens (little-endian int32) and the references' JSON."""
-    digest = hashlib.sha256(np.ascontiguousarray(offsets, dtype="<i8").data)
-    digest.update(np.ascontiguousarray(tokens, dtype="<i4").data)
-    digest.update(np.ascontiguousarray(references).data)
+    digest = hashlib.sha256(offsets)
+    digest.update(tokens)
+    digest.update(references)
     return digest.hexdigest()
 
 
-def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+def _file_bytes(header: DatasetHeader, arrays: Mapping[str, memoryview[int]]) -> bytes:
     """The contents of the file: 8 bytes with the length of the JSON, the JSON, the arrays.
 
     Each array begins at a multiple of the size of its items.
@@ -227,7 +231,7 @@ def _file_bytes(header: DatasetHeader, arrays: Mapping[str, npt.NDArray[Any]]) -
     )
 
 
-def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
+def _map(path: Path) -> tuple[DatasetHeader, dict[str, memoryview[int]]]:
     """The header and the arrays of a file, as views of its mapped memory."""
     no_dataset = f"{path} is not a data set"
     input_file.require_file(path, "data set", _CONVERT)
@@ -253,9 +257,9 @@ def _map(path: Path) -> tuple[DatasetHeader, dict[str, npt.NDArray[Any]]]:
     return header, views
 
 
-def _view(memory: mmap.mmap, header: Header, name: str) -> npt.NDArray[Any]:
+def _view(memory: mmap.mmap, header: Header, name: str) -> memoryview[int]:
     """The array of the file's tensor `name`; ValueError if the file does not hold such an array."""
-    kind, dtype = _ARRAYS[name]
+    kind, code = _ARRAYS[name]
     if (tensor := header.tensors.get(name)) is None:
         raise ValueError(f"it has no array {name}")
     if tensor.dtype != kind:
@@ -264,6 +268,6 @@ def _view(memory: mmap.mmap, header: Header, name: str) -> npt.NDArray[Any]:
         raise ValueError(f"array {name} has shape {list(tensor.shape)}, required one dimension")
     (count,) = tensor.shape
     start = header.data_start + tensor.begin
-    if count < 1 or tensor.byte_count != count * np.dtype(dtype).itemsize or start + tensor.byte_count > len(memory):
+    if count < 1 or tensor.byte_count != count * struct.calcsize(code) or start + tensor.byte_count > len(memory):
         raise ValueError("the file is cut off, or does not match its header")
-    return np.frombuffer(memory, dtype=dtype, count=count, offset=start)
+    return memoryview(memory)[start : start + tensor.byte_count].cast(code)

@@ -19,39 +19,62 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from submitter import input_file, layout
+from submitter import input_file, layout, packages
 from submitter.errors import InputError, NotInstalledError, RunError
 from submitter.loadgen_conf import read_file, require_accepted
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
+from submitter.rulebook import Rulebook
+from submitter.rulebook_tables import Seeds
 from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
 DISTRIBUTION = "mlcommons-loadgen"
-_INSTALL = f"pip install {DISTRIBUTION}, in the version of the round"
 
 
 def _module() -> Any:
-    try:
+    with packages.required(packages.RUNS, DISTRIBUTION):
         import mlperf_loadgen
-    except ImportError as error:
-        raise NotInstalledError(f"LoadGen cannot be imported: {error}", _INSTALL) from None
     return mlperf_loadgen
-
-
-def require() -> None:
-    """NotInstalledError unless LoadGen can be imported."""
-    _module()
 
 
 def version() -> str:
     """The version of the installed LoadGen; NotInstalledError if it is not installed."""
-    try:
-        return metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:
+    if found := packages.version_of(DISTRIBUTION):
+        return found
+    raise packages.missing(packages.RUNS, DISTRIBUTION)
+
+
+def require_for(book: Rulebook) -> str:
+    """The version of the installed LoadGen, which can make the runs of the round.
+
+    NotInstalledError, with what installs the right one, if it is another round's, or if it or numpy is not installed.
+    """
+    found, facts = version(), book.round
+    if found not in facts.loadgen_versions and not found.startswith(facts.loadgen_versions_tolerated):
         raise NotInstalledError(
-            "LoadGen is not installed", "pip install mlcommons-loadgen==6.0.17 (round v6.1)"
-        ) from None
+            f"LoadGen {found} is installed, round {book.name} requires {_shown(facts.loadgen_versions)}",
+            packages.loadgen_command(facts.loadgen_package),
+        )
+    if built_in_seeds() != book.seeds:
+        raise NotInstalledError(
+            f"LoadGen {found} has the seeds of another round than {book.name}",
+            packages.loadgen_command(facts.loadgen_package),
+        )
+    with packages.required(packages.RUNS, "numpy"):
+        import numpy  # noqa: F401
+    return found
+
+
+def _shown(versions: tuple[str, ...]) -> str:
+    return versions[0] if len(versions) == 1 else f"one of {versions[0]} to {versions[-1]}"
+
+
+def built_in_seeds() -> Seeds:
+    """The seeds in LoadGen's built-in configuration, which are one round's. NotInstalledError without LoadGen."""
+    settings = _module().TestSettings()
+    settings.FromConfig("", "*", Scenario.OFFLINE.loadgen_name, _BUILT_IN)
+    return Seeds(**{name: getattr(settings, name) for name in Seeds.__struct_fields__})
 
 
 @cache

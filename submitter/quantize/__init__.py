@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError, os_reason
+from submitter.errors import InputError, os_reason
 from submitter.quantize import block, calibrated
 from submitter.quantize.calibrated import Calibration
 from submitter.quantize.document import CALIBRATION_FILE, calibration_document
@@ -100,11 +100,7 @@ def _require(scheme: Scheme, checkpoint: WideCheckpoint, calibration: Calibratio
         if calibration is not None:
             raise InputError(f"scheme {scheme.name} does not use calibration samples", "remove --calibration")
         block.require_blocks(checkpoint)
-        try:
-            import safetensors  # noqa: F401
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise NotInstalledError(f"{error.name} is not installed", "install torch and safetensors") from None
+        block.require_installed()
         return
     if calibration is None:
         hint = "give --calibration FILE; submitter dataset convert makes it from the benchmark's calibration set"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submitter import weights
+from submitter import packages, weights
 from submitter.errors import InputError, os_reason, os_remedy
 from submitter.quantize.formats import SCALE_SUFFIX
 from submitter.quantize.source import WideCheckpoint
@@ -26,6 +26,14 @@ WRITE_ELSEWHERE = "free disk space, or name a folder that is writable"
 _ROWS = 8 * BLOCK_SIZE
 # These modules stay wide but are not linear layers, so `modules_to_not_convert` need not list them.
 _EMBEDDINGS = ("embed_tokens", "wte", "wpe")
+
+
+def require_installed() -> None:
+    """NotInstalledError if safetensors or torch is missing or cannot be imported."""
+    with packages.required(packages.QUANTISING, "safetensors"):
+        import safetensors  # noqa: F401
+    with packages.required(packages.QUANTISING, "torch"):
+        import torch  # noqa: F401
 
 
 def require_blocks(source: WideCheckpoint) -> None:

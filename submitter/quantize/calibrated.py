@@ -11,18 +11,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from submitter.errors import InputError, NotInstalledError, RunError
+from submitter import packages
+from submitter.errors import InputError, RunError
 from submitter.quantize.scheme import Scheme
 from submitter.quantize.source import WideCheckpoint
 
 PACKAGES = ("llmcompressor", "compressed-tensors", "transformers", "torch")
-_INSTALL = (
-    "use a separate environment: python -m venv calibrate; calibrate/bin/pip install . -r requirements/calibrate.txt"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +54,15 @@ class Calibration:
 
 def require_installed() -> None:
     """NotInstalledError if llm-compressor is not installed."""
-    try:
-        metadata.version("llmcompressor")
-    except metadata.PackageNotFoundError:
-        raise NotInstalledError("llm-compressor is not installed", _INSTALL) from None
+    if not packages.version_of("llmcompressor"):
+        raise packages.missing(packages.CALIBRATION, "llmcompressor")
+
+
+def try_out() -> None:
+    """Import llm-compressor, which takes seconds. NotInstalledError if that fails."""
+    require_installed()
+    with packages.required(packages.CALIBRATION, "llmcompressor"):
+        import llmcompressor  # noqa: F401
 
 
 def write_checkpoint(source: WideCheckpoint, target: Path, scheme: Scheme, calibration: Calibration) -> None:

@@ -18,11 +18,14 @@ from pathlib import Path
 from submitter import plugins
 from submitter.errors import RunError
 from submitter.record import sha256_of, write_atomically
-from submitter.scoring.answers import decode, read_answers
+from submitter.scoring.answers import LoggedAnswers, decode, read_answers
 from submitter.scoring.metrics import AccuracyMetric, mean_percent
 
 METRICS = "submitter.scoring.metrics"
 CHUNK_PAIRS = 64  # about 0.2 s of work: all cores stay busy to the end, and Ctrl-C acts soon
+# For `try_out`. Every tokenizer has tokens 0 to 3. The references have sentences to split.
+_TRIAL_IDS = [0, 1, 2, 3]
+_TRIAL_REFERENCES = ["Dr. Smith went home. He was tired.", "It rained all day."]
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,38 @@ def score(
     """
     on_progress(0, len(references))
     answers = read_answers(accuracy_log, len(references))
+    metrics = _score_answers(answers, references, tokenizer_folder, metric, processes, on_progress)
+    return Accuracy(metrics, sha256_of(accuracy_log))
+
+
+def try_out(tokenizer_folder: Path, *, metric: str = "rouge") -> str:
+    """Score two made-up answers as `score` does, in two processes, so that what is missing is known before the runs.
+
+    Returns a few words on what was tried. Raises what `score` would: InputError for the tokenizer or the metric,
+    NotInstalledError for a package, RunError if the scoring processes cannot be started.
+    """
+    answers = LoggedAnswers([0, 1], [_TRIAL_IDS, _TRIAL_IDS[::-1]])
+    found = _score_answers(answers, _TRIAL_REFERENCES, tokenizer_folder, metric, processes=2, chunk_pairs=1)
+    return f"{metric} of {found['gen_num']} made-up answers computed with {tokenizer_folder.name}'s tokenizer"
+
+
+def _score_answers(
+    answers: LoggedAnswers,
+    references: Sequence[str],
+    tokenizer_folder: Path,
+    metric: str,
+    processes: int | None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+    chunk_pairs: int = CHUNK_PAIRS,
+) -> dict[str, float | int]:
+    """The metrics of `Accuracy`."""
     predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
     pairs = [
         (prediction, references[index]) for prediction, index in zip(predictions, answers.qsl_indices, strict=True)
     ]
-    names, rows = score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)), on_progress)
+    names, rows = score_pairs(
+        metric, pairs, processes or len(os.sched_getaffinity(0)), on_progress, chunk_pairs=chunk_pairs
+    )
     metrics: dict[str, float | int] = {
         name: mean_percent([values[column] for _, values in rows]) for column, name in enumerate(names)
     }
@@ -73,7 +103,7 @@ def score(
     metrics["gen_num"] = len(rows)
     metrics["gen_tok_len"] = token_count
     metrics["tokens_per_sample"] = round(token_count / len(rows), 1)
-    return Accuracy(metrics, sha256_of(accuracy_log))
+    return metrics
 
 
 def write_accuracy_text(accuracy: Accuracy, path: Path) -> None:
@@ -122,11 +152,13 @@ def score_pairs(
     pairs: list[tuple[str, str]],
     processes: int,
     on_progress: Callable[[int, int], None] = lambda *_: None,
+    *,
+    chunk_pairs: int = CHUNK_PAIRS,
 ) -> tuple[tuple[str, ...], list[Row]]:
     """The metric's names, and a row for each (prediction, reference) pair in the order of `pairs`."""
     # Loaded here too, so that a missing package is reported before any worker starts.
     metric: AccuracyMetric = plugins.load(METRICS, name, "metric").create()
-    chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
+    chunks = [pairs[start : start + chunk_pairs] for start in range(0, len(pairs), chunk_pairs)]
     processes = min(processes, len(chunks))
     if processes < 2:
         return metric.names, _collected((_rows(metric, chunk) for chunk in chunks), len(pairs), on_progress)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.errors import InputError, NotInstalledError, os_reason, os_remedy
+from submitter import packages
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.logs import LogFormatError, read_accuracy
 
 TOKEN_BYTES = 4  # the harness answers in int32
@@ -59,12 +60,8 @@ def read_answers(accuracy_log: Path, sample_count: int) -> LoggedAnswers:
 
 def decode(token_ids: Sequence[list[int]], qsl_indices: Sequence[int], tokenizer_folder: Path) -> list[str]:
     """The texts of `token_ids`, without special tokens. InputError if the tokenizer is invalid or lacks a token."""
-    try:
+    with packages.required(packages.SCORING, "tokenizers"):
         from tokenizers import Tokenizer
-    except ImportError:
-        raise NotInstalledError(
-            "scoring needs the package tokenizers", "in the checkout: pip install '.[score]'"
-        ) from None
 
     path = tokenizer_folder / "tokenizer.json"
     if not path.is_file():

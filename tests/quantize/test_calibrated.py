@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 from tiny_checkpoints import write  # noqa: E402
 
+from submitter import packages  # noqa: E402
 from submitter.embedded.benchmark import model_folder  # noqa: E402
 from submitter.errors import InputError, NotInstalledError  # noqa: E402
 from submitter.quantize import Calibration, load_scheme, quantize  # noqa: E402
@@ -49,12 +50,7 @@ def test_another_models_samples(tmp_path: Path) -> None:
 
 
 def test_without_llm_compressor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def version(name: str) -> str:
-        raise calibrated.metadata.PackageNotFoundError(name)
-
-    from submitter.quantize import calibrated
-
-    monkeypatch.setattr(calibrated.metadata, "version", version)
+    monkeypatch.setattr(packages, "version_of", lambda name: "")
     with pytest.raises(NotInstalledError) as caught:
         quantize(write(tmp_path / "bf16"), tmp_path / "fp8", "int8", CALIBRATION)
     assert "requirements/calibrate.txt" in caught.value.hint

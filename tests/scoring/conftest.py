@@ -26,9 +26,19 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sentences(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """nltk's own `sent_tokenize`, with the installed model on its path."""
+def nltk_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A data folder of nltk with the installed sentence model, as `python -m nltk.downloader punkt_tab` makes one."""
     nltk = pytest.importorskip("nltk")
-    carried = english._carried_model().parents[2]
-    monkeypatch.setattr(nltk.data, "path", [*nltk.data.path, str(carried)])
-    return nltk.sent_tokenize
+    folder = tmp_path / "nltk_data"
+    model = folder / "tokenizers/punkt_tab/english"
+    model.parent.mkdir(parents=True)
+    model.mkdir(mode=0o700)
+    monkeypatch.setattr(nltk.data, "path", [*nltk.data.path, str(folder)])  # nltk writes to no other folder
+    nltk.tokenize.punkt.save_punkt_params(english._carried_model(), model)
+    return folder
+
+
+@pytest.fixture
+def sentences(nltk_data: Path) -> Callable[[str], list[str]]:
+    """nltk's own `sent_tokenize`, with the installed model on its path."""
+    return pytest.importorskip("nltk").sent_tokenize

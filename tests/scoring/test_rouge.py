@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from accuracy_logs import WORDS
 
+from submitter import packages
 from submitter.errors import NotInstalledError
 from submitter.scoring import english
 from submitter.scoring.metrics import rouge
@@ -110,31 +110,64 @@ def test_sentences_are_those_of_nltk_where_signs_crowd(sentences):
     assert several > 2000
 
 
-def test_a_model_that_nltk_distrusts_is_read_from_the_carrier(monkeypatch, tmp_path):
-    """Under umask 002 an installation is writable by its group, and nltk refuses to read from it."""
-    shutil.copytree(english._carried_model(), tmp_path / english._MODEL)
-    for path in (tmp_path, *tmp_path.rglob("*")):
+def test_a_model_that_nltk_distrusts_is_read_from_the_carrier(monkeypatch, nltk_data):
+    """Under umask 002 a folder is writable by its group, and nltk refuses to read from it."""
+    for path in (nltk_data, *nltk_data.rglob("*")):
         path.chmod(0o775)
-    monkeypatch.setattr(english, "_carried_model", lambda: tmp_path / english._MODEL)
-    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    monkeypatch.setattr(nltk.data, "path", [str(nltk_data)])
     with pytest.warns(RuntimeWarning), pytest.raises(LookupError):
-        nltk.data.find(english._MODEL)
+        nltk.data.find("tokenizers/punkt_tab/english/")
     assert english.load_splitter()("Dr. Smith left. He ran.") == ["Dr. Smith left.", "He ran."]
+
+
+def test_nltks_own_folder_is_enough(monkeypatch, nltk_data):
+    monkeypatch.setattr(nltk.data, "path", [str(nltk_data)])
+    monkeypatch.setattr(english, "_CARRIER", "no-such-distribution")
+    assert english.load_splitter()("Dr. Smith left. He ran.") == ["Dr. Smith left.", "He ran."]
+
+
+def carrier(folder, text):
+    """An installed distribution `stand-in` with the carrier's file; no file if `text` is None."""
+    info = folder / "stand_in-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stand-in\nVersion: 1.0\n")
+    if text is not None:
+        (folder / english._CARRIER_FILE).parent.mkdir(parents=True)
+        (folder / english._CARRIER_FILE).write_text(text)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ABBREV_TYPES = COLLOCATIONS = SENT_STARTERS = ()\nORTHO_CONTEXT = {'a': 1}\n", "has another English"),
+        ("ABBREV_TYPES = ()\n", "has no English sentence model"),
+        (None, "has no English sentence model"),
+    ],
+)
+def test_a_carrier_with_another_model_is_refused(monkeypatch, tmp_path, text, problem):
+    """Other tables split other sentences, and the score would not be the official one."""
+    monkeypatch.syspath_prepend(carrier(tmp_path, text))
+    monkeypatch.setattr(nltk.data, "path", [])
+    monkeypatch.setattr(english, "_CARRIER", "stand-in")
+    with pytest.raises(NotInstalledError, match=f"stand-in 1.0 {problem}") as error:
+        rouge.create()
+    assert error.value.hint == packages.install_command(packages.SCORING)
 
 
 def test_without_the_model_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(nltk.data, "path", [])
     monkeypatch.setattr(english, "_CARRIER", "no-such-distribution")
-    with pytest.raises(NotInstalledError, match="punkt_tab") as error:
+    with pytest.raises(NotInstalledError, match="scoring needs the package no-such-distribution") as error:
         rouge.create()
-    assert error.value.hint.startswith("pip install --no-deps no-such-distribution")
+    assert error.value.hint == packages.install_command(packages.SCORING)
 
 
 def test_scoring_imports_no_deep_learning_library():
     code = (
         "import sys; from submitter.scoring import answers; from submitter.scoring.metrics import rouge; "
         "import tokenizers; rouge.create(); "
-        "assert not {'torch', 'transformers', 'llama_index.core'} & sys.modules.keys()"
+        "assert not {'torch', 'transformers', 'punkt'} & sys.modules.keys()"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)

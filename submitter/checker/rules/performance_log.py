@@ -133,7 +133,7 @@ def loadgen_version_of_the_round(run: PerformanceRun, book: Rulebook) -> Iterato
         message,
         found=version,
         required=" or ".join(known),
-        hint=f"run it again with mlcommons-loadgen {known[-1]}",
+        hint=f"run it again with mlcommons-loadgen {book.round.loadgen_package}",
         severity=severity,
     )
 

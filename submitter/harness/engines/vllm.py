@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from submitter import plugins
+from submitter import packages, plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, raise_all
 from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
@@ -122,13 +122,27 @@ def _sampling_parameters(sampling: Sampling) -> dict[str, Any]:
 
 
 def _async_engine_args() -> Any:
-    try:
+    with packages.required(packages.ENGINE, "vllm"):
         from vllm.engine.arg_utils import AsyncEngineArgs
-    except ImportError as error:
-        raise NotInstalledError(
-            f"vLLM cannot be imported: {error}", "install vLLM for your device; for the CPU, requirements/cpu.txt"
-        ) from None
     return AsyncEngineArgs
+
+
+def try_out() -> str:
+    """Import what a session imports; returns the version, and the devices that vLLM would use. NotInstalledError if
+    that fails, or if vLLM finds no device that it is built for."""
+    _async_engine_args()
+    with packages.required(packages.ENGINE, "vllm"):
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM  # noqa: F401
+    version = packages.version_of("vllm")
+    if current_platform.is_cpu():
+        return f"vLLM {version} on the CPU"
+    if not current_platform.is_cuda_alike():
+        raise NotInstalledError(
+            f"vLLM {version} finds no device that it is built for", packages.install_command(packages.ENGINE)
+        )
+    device = "ROCm" if current_platform.is_rocm() else "CUDA"
+    return f"vLLM {version} with {device} on {current_platform.device_count()} x {current_platform.get_device_name(0)}"
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from submitter import packages
+
 
 class AccuracyMetric(Protocol):
     """Scores one answer against its reference, both as `prepare` returns them."""
@@ -22,6 +24,7 @@ class AccuracyMetric(Protocol):
 
 def mean_percent(values: Sequence[float]) -> float:
     """The mean of values between 0 and 1, in percent with 4 decimals; sum and rounding are numpy's."""
-    import numpy
+    with packages.required(packages.SCORING, "numpy"):
+        import numpy
 
     return float(numpy.round(numpy.mean(values) * 100, 4))

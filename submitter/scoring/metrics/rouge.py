@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain, pairwise
 from typing import TypeVar
 
-from submitter.errors import NotInstalledError
+from submitter import packages
 from submitter.scoring import english
 from submitter.scoring.metrics import AccuracyMetric
 
@@ -55,12 +55,8 @@ class _Rouge:
     names = NAMES
 
     def __init__(self) -> None:
-        try:
+        with packages.required(packages.SCORING, "rouge-score"):
             from rouge_score import scoring, tokenize
-        except ImportError:
-            raise NotInstalledError(
-                "scoring needs the package rouge-score", "in the checkout: pip install '.[score]'"
-            ) from None
         self._split = english.load_splitter()
         self._stems = _Stems(tokenize.tokenize, english.load_stemmer())
         self._fmeasure = scoring.fmeasure

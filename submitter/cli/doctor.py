@@ -1,0 +1,77 @@
+"""`submitter doctor`: what is installed, what works, and the command that installs what does not."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from submitter.cli.say import say
+from submitter.errors import NotInstalledError
+from submitter.version import VERSION
+
+if TYPE_CHECKING:
+    from submitter.doctor import Diagnosis, Fact
+
+
+def doctor(
+    command: Annotated[
+        str | None,
+        typer.Argument(metavar="COMMAND", help="Exit with 3 if this command, such as run-all, would not work here."),
+    ] = None,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="The form of the report.")
+    ] = "text",
+) -> None:
+    """Try out what is installed: which commands work here, what the others miss, and how to install it."""
+    import dataclasses
+    import json
+
+    from submitter import packages, plugins
+    from submitter.doctor import examine
+
+    if command is not None:
+        plugins.require(command, packages.COMMANDS, "command")
+    diagnosis = examine(lambda part: say(f"trying {part} ..."))
+    if output_format == "json":
+        commands = {name: [trial.part for trial in diagnosis.missing(name)] for name in packages.COMMANDS}
+        print(json.dumps({**dataclasses.asdict(diagnosis), "commands": commands}, indent=2))
+    else:
+        _show(diagnosis)
+    if command is not None and diagnosis.missing(command):
+        raise typer.Exit(NotInstalledError.exit_code)
+
+
+def _show(diagnosis: Diagnosis) -> None:
+    from submitter import packages
+    from submitter.console import show_table
+
+    say("")
+    print(f"submitter {VERSION}\n")
+    installed = [(each.name, each.version or "not installed", each.folder) for each in diagnosis.packages]
+    show_table(("package", "version", "where"), installed, sys.stdout)
+    print()
+    commands = []
+    for name in packages.COMMANDS:
+        missing = [trial.part for trial in diagnosis.missing(name)]
+        commands.append((name, "works" if not missing else f"does not work: {', '.join(missing)}"))
+    show_table(("command", "here"), commands, sys.stdout)
+    print()
+    rounds = [(name, "yes" if not hint else "no", hint) for name, hint in diagnosis.rounds.items()]
+    show_table(("round", "LoadGen fits", ""), rounds, sys.stdout)
+    print()
+    show_table(("machine", ""), [(fact.name, fact.value) for fact in diagnosis.machine], sys.stdout)
+    print()
+    for trial in diagnosis.trials.values():
+        mark = "ok" if not trial.problem else "WRONG" if trial.is_installed else "missing"
+        print(f"{mark:<8} {trial.problem or f'{trial.part}: {trial.summary}'}")
+        if trial.problem:
+            print(f"         {trial.hint}")
+    for fact in (*diagnosis.conflicts, *diagnosis.machine):
+        if fact.problem:
+            _show_problem(fact)
+
+
+def _show_problem(fact: Fact) -> None:
+    print(f"WRONG    {fact.name} {fact.value}: {fact.problem}\n         {fact.hint}")
