@@ -17,15 +17,22 @@ from packaging.version import Version
 import submitter
 
 ROOT = Path(__file__).parent.parent
+# The folders at the top that the package links to, and what of each a wheel must have.
+LINKED = {
+    "schemas": ("schemas", "*.json"),
+    "measurements": ("ready/measurements", "**/*"),
+    "systems": ("ready/systems", "*.json"),
+    "examples": ("ready/examples", "*.toml"),
+}
 
 
 @pytest.fixture(scope="module")
-def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("setuptools", "77")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # a copy: building leaves files beside the sources
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "submitter", "schemas"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "submitter", *LINKED):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         elif (ROOT / name).exists():
@@ -44,6 +51,11 @@ def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_files(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
 
 
@@ -53,7 +65,10 @@ def test_every_module_and_data_file_is_in_the_wheel(wheel_files: set[str]) -> No
         for path in (ROOT / "submitter").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    wanted |= {f"submitter/{path.relative_to(ROOT)}" for path in (ROOT / "schemas").iterdir()}
+    for name, (place, pattern) in LINKED.items():
+        files = {path.relative_to(ROOT / name) for path in (ROOT / name).glob(pattern) if path.is_file()}
+        assert files
+        wanted |= {f"submitter/{place}/{path}" for path in files}
     assert wanted <= wheel_files, sorted(wanted - wheel_files)
     assert "submitter/embedded/model/model.safetensors" in wheel_files
     assert "submitter/rulebooks/v6.1.toml" in wheel_files
