@@ -68,7 +68,8 @@ def _text(user_conf: Path) -> str:
         return user_conf.read_text("utf-8", errors="replace")
     except OSError:
         raise InputError(
-            f"{user_conf} is missing", "every scenario needs its user.conf; see measurements/README.md"
+            f"{user_conf} is missing",
+            "every scenario has one; submitter init writes it, and README.md of measurements, which explains it",
         ) from None
 
 

@@ -133,7 +133,10 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
 def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     loadgen = _module()
     if not user_conf.is_file():
-        raise InputError(f"{user_conf} is missing", "write a user.conf for every scenario; see measurements/README.md")
+        raise InputError(
+            f"{user_conf} is missing",
+            "every scenario has one; submitter init writes it, and README.md of measurements, which explains it",
+        )
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from submitter import schema
+from submitter import documents, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
 
@@ -40,8 +41,9 @@ def identity() -> dict[str, str]:
     machine, and does not reveal which one. A fact that the host does not show is left out.
     """
     from submitter.system import accelerators, host
+    from submitter.system.accelerator import Accelerators
 
-    found = accelerators.detect() or accelerators.Accelerators()
+    found = accelerators.detect() or Accelerators()
     name = str(host.processor().get("host_processor_model_name", ""))
     facts = {
         "processor": name,
@@ -54,6 +56,28 @@ def identity() -> dict[str, str]:
     if ids:
         facts["machine"] = hashlib.sha256("\n".join([name, *sorted(ids)]).encode()).hexdigest()
     return {key: value for key, value in facts.items() if value}
+
+
+_WHAT_A_PERSON_STATES = {
+    "status": "available, preview or rdi",
+    "system_name": "the name in the results table",
+    "system_type": "datacenter, edge, or datacenter,edge",
+    "system_type_detail": "such as on-premise or cloud",
+    "cooling": "air, liquid, or another kind",
+    "hw_notes": "notes on the hardware, or N/A",
+    "sw_notes": "notes on the software, or N/A",
+    "division": "closed, open or network",
+    "submitter": "the organisation, written like its folder",
+    "framework": "the inference framework with its version; it is not installed on this host",
+}
+
+
+def marked(fields: Iterable[str]) -> dict[str, object]:
+    """The mark for each field that a person must fill in, with what to write."""
+    return {
+        field: documents.todo(_WHAT_A_PERSON_STATES.get(field, f"{field}, which this host does not show"))
+        for field in fields
+    }
 
 
 def missing(description: dict[str, object]) -> list[str]:
@@ -82,7 +106,10 @@ def validate(description: object, where: str = "the system description") -> None
 
 
 def read(path: Path) -> dict[str, object]:
-    """A system description, or a person's part of one; InputError if it is not a JSON object of known fields."""
+    """A system description, or a person's part of one; InputError if it is not a JSON object of known fields.
+
+    A field that is still marked for a person may have any type: the mark is what there is to report.
+    """
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -91,7 +118,8 @@ def read(path: Path) -> dict[str, object]:
         raise InputError(f"{path} is not a JSON file: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is not a JSON object")
-    wrong = [problem for problem in schema.problems(content, "system") if not problem.endswith(" is missing")]
+    written = {field: value for field, value in content.items() if documents.MARK not in str(value)}
+    wrong = [problem for problem in schema.problems(written, "system") if not problem.endswith(" is missing")]
     if wrong:
-        raise InputError(f"{path}: {'; '.join(wrong)}", "see schemas/system.schema.json for each field")
+        raise InputError(f"{path}: {'; '.join(wrong)}", schema.hint("system"))
     return content
