@@ -18,6 +18,7 @@ from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
 from submitter.cli.explain import explain
+from submitter.cli.init import init
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import say
@@ -55,7 +56,7 @@ def _top(
 
 
 app.command("run-all")(run_all)
-for _command in (templates, plan, tune, run, score, assemble, check, explain, rules):
+for _command in (init, templates, plan, tune, run, score, assemble, check, explain, rules):
     app.command()(_command)
 app.command("describe-system")(describe_system)
 app.command()(quantize)

@@ -8,19 +8,29 @@ import platform
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submitter import documents, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
+
+if TYPE_CHECKING:
+    from submitter.system.accelerator import Accelerators
 
 _MACHINE_ID_FILES = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")
 
 
 def describe() -> dict[str, object]:
     """The fields of a system description that this host shows, as texts."""
+    from submitter.system import accelerators
+
+    return described(accelerators.detect())
+
+
+def described(found: Accelerators | None) -> dict[str, object]:
+    """The same for accelerators that were found already."""
     from submitter.system import accelerators, host
 
-    found = accelerators.detect()
     return {
         "number_of_nodes": "1",
         "host_networking_topology": f"{NONE} (one node)",
