@@ -1,5 +1,6 @@
 """What `pip install .` gives, and that the lock, the changelog and the actions' pins agree with it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -73,6 +74,27 @@ def test_every_module_and_data_file_is_in_the_wheel(wheel_files: set[str]) -> No
     assert "submitter/embedded/model/model.safetensors" in wheel_files
     assert "submitter/rulebooks/v6.1.toml" in wheel_files
     assert "submitter/py.typed" in wheel_files
+
+
+def test_init_works_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked, as pip installs it, in an empty folder: no file of the checkout is near."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site-packages")
+    (tmp_path / "work").mkdir()
+    command = [sys.executable, "-P", "-m", "submitter.cli", "init", "--system-id", "8xMI300X"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "work",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site-packages")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the ready set 8xMI300X (this machine's)" in done.stdout
+    made = {str(path.relative_to(tmp_path / "work")) for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    assert {"campaign.toml", "measurements/README.md", "measurements/llama2-70b-99.9/Server/engine.toml"} <= made
 
 
 def test_nothing_but_the_package_is_in_the_wheel(wheel_files: set[str]) -> None:

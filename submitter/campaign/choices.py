@@ -21,6 +21,7 @@ from submitter.system.known import known_accelerator
 
 NO_NAME = "YourOrganisation"
 CPU_SYSTEM = "cpu-demo"
+DEFAULT_BENCHMARK, SMALLER_BENCHMARK = "llama2-70b-99.9", "llama3.1-8b"
 _STATUSES = ("available", "preview", "rdi")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 # MLCommons' files of the data sets, and the reference models, by the beginning of the benchmark's name.
@@ -179,10 +180,10 @@ def _default_benchmark(machine: Machine | None) -> str:
     if machine is None:
         return load_benchmark().name
     try:
-        ready_sets.tensor_parallel_size("llama2-70b-99.9", machine)
+        ready_sets.tensor_parallel_size(DEFAULT_BENCHMARK, machine)
     except InputError:
-        return "llama3.1-8b"
-    return "llama2-70b-99.9"
+        return SMALLER_BENCHMARK
+    return DEFAULT_BENCHMARK
 
 
 def _require_possible(

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from submitter import documents, layout, system
 from submitter.campaign import ready_sets
-from submitter.campaign.choices import NO_NAME, Choices, Host, sources
+from submitter.campaign.choices import DEFAULT_BENCHMARK, NO_NAME, SMALLER_BENCHMARK, Choices, Host, sources
 from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, LimitsTable, SystemTable
+from submitter.campaign.outline import engine_settings
 from submitter.campaign.ready_sets import CPU_SET, READY
 from submitter.campaign.templates import missing_documents
 from submitter.embedded.benchmark import load_benchmark
@@ -158,6 +160,10 @@ def _own_files(campaign: Campaign, host: Host, choices: Choices) -> tuple[dict[P
     else:
         ready, why = ready_sets.nearest(choices.machine)
         first = f"settings: the ready set {ready.name} ({why}), for {choices.machine}"
+        for name in dict.fromkeys((*choices.benchmark, DEFAULT_BENCHMARK)):
+            words = ready_sets.shards_in_words(name, choices.machine)
+            if words and (name in choices.benchmark or choices.benchmark == (SMALLER_BENCHMARK,)):
+                notes.insert(0, words)
     return {path: text.encode() for path, text in texts.items()}, [first, *notes]
 
 
@@ -234,6 +240,7 @@ def _campaign_text(campaign: Campaign, choices: Choices) -> str:
             "benchmarks": "\n".join(tables),
         },
     )
+    text = re.sub(r" {2,}# ", "  # ", text)
     return re.sub(r"\n{3,}", "\n\n", text.replace("\n\noutput", "\noutput")).rstrip() + "\n"
 
 
@@ -265,12 +272,22 @@ def _open_items(campaign: Campaign, choices: Choices, paths: Iterable[Path]) -> 
         if not Path(table.model).exists():
             command = f"submitter quantize {model} {_typed(Path(table.model))}"
             items.append(OpenItem(what=f"the model of {table.name}, from the reference checkpoint", command=command))
+    if _needs_numactl(campaign) and choices.is_this_host and shutil.which("numactl") is None:
+        items.append(OpenItem(what="numactl, for numa_bind in engine.toml", command="apt-get install numactl"))
     for path in paths:
         parts = [what for _, what in documents.unfilled(path.read_text("utf-8", errors="replace"))]
         if parts:
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
             items.append(OpenItem(what=f"{_typed(path)}: {count} marked {documents.MARK}"))
     return items
+
+
+def _needs_numactl(campaign: Campaign) -> bool:
+    return any(
+        engine_settings(table, scenario).settings.get("numa_bind")
+        for table in campaign.benchmarks
+        for scenario in table.scenarios
+    )
 
 
 def _typed(path: Path) -> str:

@@ -153,6 +153,21 @@ def tensor_parallel_size(benchmark: str, machine: Machine) -> int:
     return needed
 
 
+def shards_in_words(benchmark: str, machine: Machine) -> str:
+    """Why a replica of the benchmark's model takes several accelerators, or does not fit; empty if it fits into one."""
+    try:
+        shards = tensor_parallel_size(benchmark, machine)
+    except InputError as error:
+        return error.message
+    if shards == 1:
+        return ""
+    weights_gb = parameters_e9(_SET_OF.get(benchmark, benchmark)) or 0
+    return (
+        f"{benchmark}: a replica takes {shards} accelerators: in FP8 it has about {weights_gb:.0f} GB of weights, and one "
+        f"accelerator has {machine.memory_gb:.0f} GB, also for the KV cache"
+    )
+
+
 def adapted(ready: ReadySet, machine: Machine, benchmark: str, scenario: Scenario) -> tuple[dict[str, str], list[str]]:
     """The files of one scenario for a machine, by name, and what was changed in them, one text each.
 

@@ -38,10 +38,12 @@ def processor() -> dict[str, object]:
     cpu = _lscpu()
     caches = [f"{name.removesuffix(' cache')} {value}" for name, value in cpu.items() if name.endswith(" cache")]
     sockets = int(cpu["Socket(s)"]) if cpu.get("Socket(s)", "").isdigit() else 1
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    # psutil counts what this process may use, which in a container is less than the processor has.
+    of_socket = cpu.get("Core(s) per socket", "")
+    cores = int(of_socket) if of_socket.isdigit() else (psutil.cpu_count(logical=False) or sockets) // sockets
     facts: dict[str, object] = {
         "host_processors_per_node": str(sockets),
-        "host_processor_core_count": str(max(1, cores // sockets)),
+        "host_processor_core_count": str(max(1, cores)),
         "host_processor_frequency": _frequency(cpu),
         "host_processor_caches": ", ".join(caches) or NOT_SHOWN,
         "host_processor_interconnect": _socket_link(sockets, cpu.get("Vendor ID", "")),
