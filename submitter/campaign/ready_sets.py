@@ -163,8 +163,8 @@ def shards_in_words(benchmark: str, machine: Machine) -> str:
         return ""
     weights_gb = parameters_e9(_SET_OF.get(benchmark, benchmark)) or 0
     return (
-        f"{benchmark}: a replica takes {shards} accelerators: in FP8 it has about {weights_gb:.0f} GB of weights, and one "
-        f"accelerator has {machine.memory_gb:.0f} GB, also for the KV cache"
+        f"{benchmark}: a replica takes {shards} accelerators: in FP8 it has about {weights_gb:.0f} GB of weights, and "
+        f"one accelerator has {machine.memory_gb:.0f} GB, also for the KV cache"
     )
 
 
