@@ -22,6 +22,10 @@ class InputError(SubmitterError):
     exit_code = 2
 
 
+class PaperworkError(InputError):
+    """A document of the submission is missing or unfinished: it blocks the assembly, but no run."""
+
+
 class NotInstalledError(SubmitterError):
     """Something that this step needs is not installed, or has the wrong version."""
 
@@ -34,7 +38,7 @@ class RunError(SubmitterError):
     exit_code = 4
 
 
-class SeveralErrors(SubmitterError):
+class SeveralErrors(InputError):
     """Several things are wrong at once: `problems`, at least one. Hint and exit code are those of the first."""
 
     are_reported = False

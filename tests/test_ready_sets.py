@@ -10,7 +10,7 @@ import pytest
 
 from submitter import documents
 from submitter.campaign.file import BenchmarkTable
-from submitter.campaign.outline import engine_settings
+from submitter.campaign.measurements import engine_settings
 from submitter.campaign.settings import computed_settings
 from submitter.harness import engines
 from submitter.model import Mode, Scenario

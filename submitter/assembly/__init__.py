@@ -10,12 +10,12 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark, check_plan
-from submitter.assembly.tree import TreeBuilder, truncated
+from submitter.assembly.tree import DraftFiles, TreeBuilder, truncated
 from submitter.errors import InputError, RunError
 from submitter.layout import layout_of
 from submitter.manifest import Manifest
 
-__all__ = ["AssemblyPlan", "TreeBenchmark", "assemble", "draft", "truncated"]
+__all__ = ["AssemblyPlan", "DraftFiles", "TreeBenchmark", "assemble", "draft", "truncated"]
 
 
 def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
@@ -56,12 +56,11 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
     return target
 
 
-def draft(target: Path, *, plan: AssemblyPlan) -> list[PurePosixPath]:
-    """Write everything of a tree except the runs' files to the new folder `target`; returns the paths of those files.
+def draft(target: Path, *, plan: AssemblyPlan) -> DraftFiles:
+    """Write what exists of a tree, except the runs' files, to the new folder `target`. Documents may be unfinished.
 
-    InputError as `assemble` raises it, except for the runs.
+    InputError if a document is a link or a special file.
     """
-    check_plan(plan)
     return TreeBuilder(target, layout_of(plan.round), plan).draft()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from submitter import compliance, documents, layout, schema
+from submitter import documents, layout, schema
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.errors import InputError
 from submitter.layout import Layout
@@ -58,6 +59,18 @@ def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> I
         yield layout.ACCURACY_LOG, grammar.run(key, mode) / layout.ACCURACY_LOG
 
 
+@dataclass(frozen=True, kw_only=True)
+class DraftFiles:
+    """The files of a draft, by their paths in the tree."""
+
+    run_files: tuple[PurePosixPath, ...]
+    """Those that are written after the runs, and the manifest."""
+    missing: tuple[PurePosixPath, ...]
+    """Those that the submitter has still to write."""
+    sources: Mapping[PurePosixPath, Path]
+    """The file that each of the others was copied from; those that are made have none."""
+
+
 class TreeBuilder:
     """Builds the tree of a plan in the folder `root`."""
 
@@ -66,6 +79,8 @@ class TreeBuilder:
         self.grammar = grammar
         self.plan = plan
         self.book = load_rulebook(plan.round)
+        self.sources: dict[PurePosixPath, Path] = {}
+        """The file that each file of the tree was copied from."""
 
     def build(self, runs: Path) -> None:
         """Build the whole tree from the runs in `runs`."""
@@ -73,17 +88,23 @@ class TreeBuilder:
         self._write_submitter_files()
         self._write_manifest(results)
 
-    def draft(self) -> list[PurePosixPath]:
-        """Build everything but the runs' files; returns the paths of those, and of the manifest."""
+    def draft(self) -> DraftFiles:
+        """Build what exists already, finished or not, except the runs' files."""
         run_files = []
+        missing = []
         for benchmark, scenario in self._results():
             key = self._key(benchmark, scenario)
-            self._copy_measurements(benchmark.measurements / scenario, key)
-            audits = (audit.mode for audit in compliance.runs(self.book, benchmark.official_name))
+            for source, destination in self._measurement_files(benchmark.measurements / scenario, key):
+                if source.is_file():
+                    self._copy(source, destination)
+                elif source.name != layout.ENGINE_TOML:
+                    missing.append(destination)
+            audits = [Mode(test) for test in self.book.benchmark(benchmark.official_name).compliance]
             for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
                 run_files += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
-        self._write_submitter_files()
-        return [*run_files, self.grammar.manifest(self.plan.division, self.plan.submitter)]
+        self._write_submitter_files(is_draft=True)
+        manifest = self.grammar.manifest(self.plan.division, self.plan.submitter)
+        return DraftFiles(run_files=(*run_files, manifest), missing=tuple(missing), sources=dict(self.sources))
 
     def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
@@ -93,12 +114,13 @@ class TreeBuilder:
     def _key(self, benchmark: TreeBenchmark, scenario: Scenario) -> ResultKey:
         return ResultKey(self.plan.division, self.plan.submitter, self.plan.system, benchmark.name, scenario)
 
-    def _write_submitter_files(self) -> None:
+    def _write_submitter_files(self, *, is_draft: bool = False) -> None:
         """Write what belongs to no single result: system description, model mapping, code and documentation."""
         plan, grammar = self.plan, self.grammar
         owner = (plan.division, plan.submitter)
         description = json.dumps(dict(plan.system_description), indent=2) + "\n"
-        documents.require_filled(description, f"the description of system {plan.system}")
+        if not is_draft:
+            documents.require_filled(description, f"the description of system {plan.system}")
         self._write(grammar.system(*owner, plan.system), description.encode())
         mapping = {b.name: b.official_name for b in plan.benchmarks if b.name != b.official_name}
         if mapping:
@@ -111,8 +133,8 @@ class TreeBuilder:
             names = (b.official_name if grammar.nested else b.name for b in plan.benchmarks)
             for name in dict.fromkeys(names):
                 self._copy_folder(plan.source, grammar.implementation(*owner, name))
-        if plan.documentation:
-            self._copy_folder(plan.documentation, grammar.documentation(*owner), is_document=True)
+        if plan.documentation and not (is_draft and not plan.documentation.is_dir()):
+            self._copy_folder(plan.documentation, grammar.documentation(*owner), must_be_filled=not is_draft)
 
     def _write_result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
@@ -163,18 +185,23 @@ class TreeBuilder:
         except (ValueError, RecursionError):
             raise InputError(f"{path} is not a JSON file") from None
         schema.validate(content, "measurements", str(path))
+        for source, destination in self._measurement_files(folder, key):
+            if source.name == layout.ENGINE_TOML and not source.is_file():
+                continue
+            if not _existing(source).read_bytes().strip():
+                raise InputError(f"{source} is empty", "fill it in: the rules require its content")
+            _require_filled(source)
+            self._copy(source, destination)
+
+    def _measurement_files(self, folder: Path, key: ResultKey) -> Iterator[tuple[Path, PurePosixPath]]:
+        """The files of a scenario's measurements folder, each with its path in the tree; engine.toml is optional."""
         measurements = self.grammar.measurements(key)
-        for name, destination in (
-            (layout.USER_CONF, measurements / layout.USER_CONF),
-            (layout.MEASUREMENTS_JSON, self.grammar.measurement_description(key)),
-            (layout.README, measurements / layout.README),
-        ):
-            if not _existing(folder / name).read_bytes().strip():
-                raise InputError(f"{folder / name} is empty", "fill it in: the rules require its content")
-            _require_filled(folder / name)
-            self._copy(folder / name, destination)
-        if (folder / layout.ENGINE_TOML).is_file():
-            self._copy(folder / layout.ENGINE_TOML, measurements / layout.ENGINE_TOML)
+        for name in dict.fromkeys((layout.USER_CONF, *self.book.measurements.required_files)):
+            if name not in (layout.MEASUREMENTS_JSON, layout.README):
+                yield folder / name, measurements / name
+        yield folder / layout.MEASUREMENTS_JSON, self.grammar.measurement_description(key)
+        yield folder / layout.README, measurements / layout.README
+        yield folder / layout.ENGINE_TOML, measurements / layout.ENGINE_TOML
 
     def _readme(self) -> str:
         """The README of the code folder: how to repeat the runs."""
@@ -216,7 +243,7 @@ class TreeBuilder:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json_atomically(path, manifest.model_dump(mode="json"))
 
-    def _copy_folder(self, source: Path, destination: PurePosixPath, *, is_document: bool = False) -> None:
+    def _copy_folder(self, source: Path, destination: PurePosixPath, *, must_be_filled: bool = False) -> None:
         """Copy a folder, without hidden files and remains of a run. InputError for a link or a special file."""
         if not source.is_dir():
             raise InputError(f"{source} is not a folder")
@@ -226,9 +253,9 @@ class TreeBuilder:
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 raise InputError(f"{path} is a link or a special file", "put a copy of the file there")
             if path.is_dir():
-                self._copy_folder(path, destination / path.name, is_document=is_document)
+                self._copy_folder(path, destination / path.name, must_be_filled=must_be_filled)
             else:
-                if is_document:
+                if must_be_filled:
                     _require_filled(path)
                 self._copy(path, destination / path.name)
 
@@ -237,6 +264,7 @@ class TreeBuilder:
             self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
         path = self._new_file(destination)
+        self.sources[destination] = source
         shutil.copyfile(source, path)
         shutil.copymode(source, path)
 

@@ -3,6 +3,7 @@
 from submitter.campaign.draft import make_draft
 from submitter.campaign.file import Campaign, load_campaign
 from submitter.campaign.lock import locked
+from submitter.campaign.outline import CampaignOutline, outline_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.campaign.preflight import PassedCheck, PreflightError, require_preflight
 from submitter.campaign.probe import Probe
@@ -17,6 +18,7 @@ from submitter.campaign.watcher import CampaignWatcher, Stage
 __all__ = [
     "Campaign",
     "CampaignOutcome",
+    "CampaignOutline",
     "CampaignPlan",
     "CampaignWatcher",
     "MetricScore",
@@ -32,6 +34,7 @@ __all__ = [
     "make_draft",
     "make_plan",
     "make_runs",
+    "outline_campaign",
     "require_preflight",
     "run_all",
     "score_campaign",

@@ -6,6 +6,7 @@ division.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from submitter.campaign.file import BenchmarkTable
@@ -37,15 +38,17 @@ _SAMPLING_CLAUSES = {
 _REFERENCE_SAMPLING: dict[str, Any] = {"temperature": 0.0, "num_beams": 1, "early_stopping": True}
 
 
-def require_reference(table: BenchmarkTable, rules: Benchmark, settings: dict[Scenario, EngineSettings]) -> None:
-    """InputError for the first setting that makes the answers differ from those of the reference implementation."""
+def reference_problems(
+    table: BenchmarkTable, rules: Benchmark, settings: dict[Scenario, EngineSettings]
+) -> Iterator[InputError]:
+    """An error for each setting that makes the answers differ from those of the reference implementation."""
     for key, allowed, clause in (
         ("max_new_tokens", rules.max_new_tokens, _LENGTH),
         ("eos_token_id", rules.eos_token_id, _MODEL),
     ):
         found = getattr(table, key)
         if found is not None and allowed is not None and found != allowed:
-            raise _open_only(
+            yield _open_only(
                 f"benchmark '{table.name}': {key} = {found}", clause, f"remove it: the benchmark has {allowed}"
             )
     for scenario, engine in settings.items():
@@ -53,11 +56,11 @@ def require_reference(table: BenchmarkTable, rules: Benchmark, settings: dict[Sc
             # These are vLLM's names; the other engines have no speculative decoding.
             if key.startswith("spec") and value is not None:
                 where = f"benchmark '{table.name}', {scenario}: engine.toml: [settings] {key}"
-                raise _open_only(where, _SPECULATION, f'remove {key}, or set division = "open"')
+                yield _open_only(where, _SPECULATION, f'remove {key}, or set division = "open"')
         for key, value in engine.sampling.chosen.items():
             if key not in _REFERENCE_SAMPLING or value != _REFERENCE_SAMPLING[key]:
                 where = f"benchmark '{table.name}', {scenario}: engine.toml: [sampling] {key} = {value}"
-                raise _open_only(where, _SAMPLING_CLAUSES[key], f'remove {key}, or set division = "open"')
+                yield _open_only(where, _SAMPLING_CLAUSES[key], f'remove {key}, or set division = "open"')
 
 
 def _open_only(what: str, clause: str, hint: str) -> InputError:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from submitter import documents, system
+from submitter import documents, schema, system
 from submitter.campaign.file import Campaign
-from submitter.errors import InputError
+from submitter.errors import PaperworkError, raise_all
+
+
+def described(campaign: Campaign) -> dict[str, Any]:
+    """The fields of the system's file, and of the host for the others. InputError if the file cannot be read."""
+    description = system.complete(system.read(campaign.system.description), system.describe())
+    return description | {"submitter": campaign.submitter, "division": str(campaign.division)}
 
 
 def system_description(campaign: Campaign) -> dict[str, Any]:
-    """The fields of the system's file, and of the host for the others. InputError if one is missing or wrong."""
-    description = system.complete(system.read(campaign.system.description), system.describe())
-    description |= {"submitter": campaign.submitter, "division": str(campaign.division)}
+    """Like `described`. InputError also if a field is missing, wrong or still to be written."""
+    description = described(campaign)
+    raise_all(list(description_problems(campaign, description)))
+    return description
+
+
+def description_problems(campaign: Campaign, description: dict[str, Any]) -> Iterator[PaperworkError]:
+    """Everything that keeps a description from being submitted."""
+    file = campaign.system.description
     if missing := system.missing(description):
-        raise InputError(
-            f"{campaign.system.description} lacks {', '.join(missing)}",
+        yield PaperworkError(
+            f"{file} lacks {', '.join(missing)}",
             "fill these in: they cannot be detected (submitter describe-system shows all fields)",
         )
-    for field, value in description.items():
-        documents.require_filled(str(value), f"{campaign.system.description}: {field}")
-    system.validate(description)
-    return description
+    marks = {field: what for field, value in description.items() for _, what in documents.unfilled(str(value))}
+    for field, what in marks.items():
+        yield PaperworkError(f"{file}: {field}: a person must write this part: {what}", documents.HINT)
+    written = {field: value for field, value in description.items() if field not in (*marks, *missing)}
+    for problem in schema.problems(written, "system"):
+        if not problem.endswith(" is missing"):
+            yield PaperworkError(f"{file}: {problem}", "submitter describe-system shows all fields")

@@ -104,7 +104,12 @@ class Campaign(_CampaignPart):
     @property
     def command(self) -> str:
         """The command that runs the whole campaign, as a user would type it in the working folder."""
-        return f"submitter run-all {shlex.quote(_shown(self.path))}"
+        return f"submitter run-all {self.shown_path}"
+
+    @property
+    def shown_path(self) -> str:
+        """The path of the file as a user would type it in the working folder."""
+        return shlex.quote(_shown(self.path))
 
 
 def _shown(path: Path) -> str:

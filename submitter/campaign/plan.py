@@ -1,22 +1,19 @@
-"""The plan of a campaign: every run with its settings, sample count and expected time. Nothing is run here."""
+"""The plan of a campaign: its outline, with the model, the data set and the sessions of each benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign
-from submitter.campaign.outline import OVERHEAD_S, BenchmarkOutline, outline, user_conf
-from submitter.embedded.dataset import prepare
-from submitter.harness.checkpoint import verify_checkpoint, weight_data_type
-from submitter.harness.dataset import SUFFIX, Dataset
-from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
-from submitter.model import Mode, Scenario
-from submitter.quantize import check_scales
+from submitter.campaign.file import EMBEDDED, Campaign
+from submitter.campaign.inputs import open_dataset, verify_model
+from submitter.campaign.outline import BenchmarkOutline, CampaignOutline, outline_campaign
+from submitter.errors import SubmitterError, raise_all
+from submitter.harness.checkpoint import weight_data_type
+from submitter.harness.dataset import Dataset
+from submitter.harness.engines import EnginePlan
+from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.record import DatasetFacts, ModelFacts
-from submitter.rulebook import Rulebook, load_rulebook
-from submitter.rulebook_tables import Target
 from submitter.weights import checkpoint_sha256
 
 
@@ -24,11 +21,10 @@ from submitter.weights import checkpoint_sha256
 class BenchmarkPlan(BenchmarkOutline):
     """One benchmark of a campaign: its outline, model, data set and sessions."""
 
+    engine_plan: EnginePlan
     model: ModelFacts
     dataset: Dataset
     """The samples of its runs: the first `sample_limit` if the campaign sets that, else all."""
-    accuracy_target: dict[str, float]
-    """The lowest allowed value of each metric that has one."""
     sessions: tuple[SessionPlan, ...]
     """One for each engine to load. Scenarios with equal engine settings share a session."""
 
@@ -39,11 +35,9 @@ class BenchmarkPlan(BenchmarkOutline):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignPlan:
+class CampaignPlan(CampaignOutline):
     """Everything that run-all will do."""
 
-    campaign: Campaign
-    book: Rulebook
     benchmarks: tuple[BenchmarkPlan, ...]
     """In the order of the campaign file."""
 
@@ -52,95 +46,50 @@ class CampaignPlan:
         """Every run with its benchmark and its session, in the order of execution."""
         return [(b, session, run) for b in self.benchmarks for session in b.sessions for run in session.runs]
 
-    @property
-    def expected_s(self) -> float:
-        """How long everything takes at the target rates, in s; engine loading, scoring and assembly included."""
-        return OVERHEAD_S + sum(run.expected_s for _, _, run in self.runs)
 
+def make_plan(source: Campaign | CampaignOutline) -> CampaignPlan:
+    """Plan every run of a campaign. Its checkpoints and data sets are read whole: hundreds of GB take minutes.
 
-def run_folder(campaign: Campaign, benchmark: str, scenario: Scenario, mode: Mode) -> Path:
-    """The folder of a finished run's logs and record."""
-    return campaign.runs_folder / campaign.system.id / benchmark / scenario / mode
-
-
-def make_plan(campaign: Campaign) -> CampaignPlan:
-    """Plan every run of a campaign. Its checkpoints and data sets are read and verified.
-
-    InputError if the campaign, its files and the round contradict each other.
+    InputError if the campaign, its files and the round contradict each other; SeveralErrors if they do so repeatedly.
     """
-    book = load_rulebook(campaign.round)
-    benchmarks = tuple(_benchmark_plan(campaign, book, table) for table in campaign.benchmarks)
-    return CampaignPlan(campaign=campaign, book=book, benchmarks=benchmarks)
+    outline = outline_campaign(source) if isinstance(source, Campaign) else source
+    raise_all(outline.problems)
+    problems: list[SubmitterError] = []
+    benchmarks = []
+    for benchmark in outline.benchmarks:
+        try:
+            verify_model(benchmark)
+            benchmarks.append((benchmark, *open_dataset(outline.campaign, benchmark.table)))
+        except SubmitterError as error:
+            problems.append(error)
+    raise_all(problems)
+    return CampaignPlan(
+        campaign=outline.campaign,
+        book=outline.book,
+        benchmarks=tuple(_benchmark_plan(*each) for each in benchmarks),
+        problems=(),
+    )
 
 
-def _benchmark_plan(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> BenchmarkPlan:
-    basis = outline(campaign, book, table)
-    folder = basis.model_folder
-    verify_checkpoint(folder)
-    check_scales(folder)
-    embedded_file = campaign.output / "data" / f"{EMBEDDED}{SUFFIX}"
-    dataset_file = prepare(embedded_file) if table.dataset == EMBEDDED else Path(table.dataset)
-    whole = Dataset.open(dataset_file)
-    whole.verify()
-    dataset = whole if table.sample_limit is None else whole.subset(table.sample_limit)
-    runs = _run_plans(campaign, basis, len(dataset))
+def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Dataset) -> BenchmarkPlan:
+    table, folder, engine_plan = outline.table, outline.model_folder, outline.engine_plan
+    assert engine_plan is not None  # an outline without one has a problem
     return BenchmarkPlan(
-        **vars(basis),
+        **{**vars(outline), "engine_plan": engine_plan},
         model=ModelFacts(
             name=folder.name if table.model != EMBEDDED else table.name,
             sha256=checkpoint_sha256(folder),
             weight_data_types=weight_data_type(folder),
         ),
         dataset=dataset,
-        accuracy_target={
-            **{metric: target.lower for metric, target in _targets(basis).items()},
-            **table.accuracy_target,
-        },
         sessions=tuple(
             SessionPlan(
                 engine=engine,
-                engine_plan=basis.engine_plan,
+                engine_plan=engine_plan,
                 dataset=dataset_file,
                 sample_limit=table.sample_limit,
-                runs=tuple(run for run in runs if basis.engines[run.scenario] == engine),
+                runs=tuple(run for run in outline.run_plans if outline.engines[run.scenario] == engine),
             )
-            for engine in _distinct(basis.engines.values())
+            for engine in outline.distinct_engines
         ),
     )
-
-
-def _run_plans(campaign: Campaign, benchmark: BenchmarkOutline, dataset_size: int) -> list[RunPlan]:
-    """The plan of each run of a benchmark, on a data set of `dataset_size` samples."""
-    table, audits = benchmark.table, benchmark.audits
-    return [
-        RunPlan(
-            scenario=scenario,
-            mode=mode,
-            loadgen_model=benchmark.rules.loadgen_model_for(scenario),
-            user_conf=user_conf(table, scenario),
-            folder=run_folder(campaign, table.name, scenario, mode),
-            audit=dict(audits[mode].settings) if mode in audits else None,
-            expected_samples=effective.expected_samples(scenario, mode, dataset_size),
-            expected_s=effective.expected_seconds(scenario, mode, dataset_size),
-        )
-        for (scenario, mode), effective in benchmark.settings.items()
-    ]
-
-
-def _distinct(engines: Iterable[EngineSettings]) -> list[EngineSettings]:
-    """Each different engine once, in order. Engine settings hold dictionaries, so they cannot be put into a set."""
-    distinct: list[EngineSettings] = []
-    for engine in engines:
-        if engine not in distinct:
-            distinct.append(engine)
-    return distinct
-
-
-def _targets(benchmark: BenchmarkOutline) -> dict[str, Target]:
-    """The accuracy targets; none if the reference's scores on these samples are not known."""
-    embedded, sample_limit = benchmark.embedded, benchmark.table.sample_limit
-    if embedded and sample_limit == embedded.reference.quick_sample_count:
-        return embedded.quick_accuracy
-    if sample_limit is not None:
-        return {}
-    return embedded.accuracy if embedded else benchmark.rules.accuracy if benchmark.is_official else {}

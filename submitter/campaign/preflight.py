@@ -1,15 +1,21 @@
-"""Preflight: finds all problems that can be found before the first run, and reports them together."""
+"""Makes every check that is possible before the first run, and reports all problems together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from submitter import layout
 from submitter.campaign.draft import make_draft
-from submitter.campaign.plan import CampaignPlan
-from submitter.campaign.preflight_checks import CHECKS
+from submitter.campaign.outline import CampaignOutline
+from submitter.campaign.paperwork import PAPERWORK_CHECKS
+from submitter.campaign.preflight_checks import RUN_CHECKS, Check
 from submitter.checker import Severity
-from submitter.errors import InputError, NotInstalledError, SeveralErrors, SubmitterError
+from submitter.errors import InputError, NotInstalledError, PaperworkError, SeveralErrors, SubmitterError
+
+# The files of a measurements folder that a run reads; the others are documents.
+_RUN_INPUTS = (layout.USER_CONF, layout.ENGINE_TOML)
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class PassedCheck:
     """A preflight check that found nothing wrong."""
 
     name: str
-    """Its name in `CHECKS`, or `tree`."""
+    """Its name in `RUN_CHECKS` or `PAPERWORK_CHECKS`, or `tree`."""
     summary: str
     """What it found, in a few words."""
 
@@ -33,50 +39,90 @@ class PreflightError(SeveralErrors):
 
 
 def require_preflight(
-    plan: CampaignPlan, on_outcome: Callable[[PassedCheck | SubmitterError], None], *, needs_all: bool = True
+    outline: CampaignOutline, on_outcome: Callable[[PassedCheck | SubmitterError], None], *, needs_all: bool = True
 ) -> None:
-    """Make every check and give each outcome to `on_outcome`. PreflightError with all problems, if there are any.
+    """Make every check and give each outcome to `on_outcome`. PreflightError with all problems that block the runs.
 
-    Without `needs_all`, LoadGen and the engines need not be installed on this machine.
+    A PaperworkError blocks none. Without `needs_all`, LoadGen and the engines need not be installed on this machine.
     """
     problems = []
-    for outcome in preflight(plan):
+    for outcome in preflight(outline):
         on_outcome(outcome)
-        if isinstance(outcome, SubmitterError) and (needs_all or not isinstance(outcome, NotInstalledError)):
+        if not isinstance(outcome, SubmitterError) or isinstance(outcome, PaperworkError):
+            continue
+        if needs_all or not isinstance(outcome, NotInstalledError):
             problems.append(outcome)
     if problems:
         raise PreflightError(problems)
 
 
-def preflight(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:
-    """Make every check. Yields the passed checks and all problems, so that a user can fix them together."""
-    wrong = set()
-    for name, check in CHECKS.items():
-        try:
-            summary = check(plan)
-        except SubmitterError as error:
-            wrong.add(error.message)
-            yield error
-        else:
-            if summary:
-                yield PassedCheck(name, summary)
+def preflight(outline: CampaignOutline) -> Iterator[PassedCheck | SubmitterError]:
+    """Make every check. Yields the passed checks and all problems, each once, so that a user can fix them together."""
+    reported: set[str] = set()
+    for outcome in _outcomes(outline, reported):
+        if isinstance(outcome, PassedCheck):
+            yield outcome
+        elif outcome.message not in reported:
+            reported.add(outcome.message)
+            yield outcome
+
+
+def _outcomes(outline: CampaignOutline, reported: set[str]) -> Iterator[PassedCheck | SubmitterError]:
+    yield from outline.problems
+    for name, check in (*RUN_CHECKS.items(), *PAPERWORK_CHECKS.items()):
+        yield from _made(name, check, outline)
     try:
-        yield from _tree(plan)
+        yield from _tree(outline, reported)
     except SubmitterError as error:
-        if error.message not in wrong:
-            yield error
+        yield PaperworkError(error.message, error.hint)
 
 
-def _tree(plan: CampaignPlan) -> Iterator[PassedCheck | SubmitterError]:
-    """What `submitter check` reports already: its rules, applied to the tree without the runs."""
-    draft = make_draft(plan)
-    errors = [finding for finding in draft.findings if finding.severity is Severity.ERROR]
-    for finding in errors:
+def _made(name: str, check: Check, outline: CampaignOutline) -> Iterator[PassedCheck | SubmitterError]:
+    """The outcomes of one check: its problems or, if it has none, that it passed."""
+    summary = []
+    is_wrong = False
+    try:
+        for outcome in check(outline):
+            if isinstance(outcome, SubmitterError):
+                is_wrong = True
+                yield outcome
+            else:
+                summary.append(outcome)
+    except SubmitterError as error:
+        yield error
+    else:
+        if summary and not is_wrong:
+            yield PassedCheck(name, "; ".join(summary))
+
+
+def _tree(outline: CampaignOutline, reported: set[str]) -> Iterator[PassedCheck | SubmitterError]:
+    """What `submitter check` reports already: its rules, applied to the tree without the runs.
+
+    A file with a problem that was `reported` is not mentioned again.
+    """
+    draft = make_draft(outline)
+    errors = 0
+    for finding in draft.findings:
+        source = draft.sources.get(finding.path)
+        if finding.severity is not Severity.ERROR or _is_reported(source, reported):
+            continue
+        errors += 1
+        kind = InputError if source is None or source.name in _RUN_INPUTS else PaperworkError
         required = f": {finding.required}" if finding.required else ""
-        yield InputError(
-            f"the check reports {finding.path}: {finding.message}{required} ({finding.rule})", finding.hint
-        )
+        where = finding.path if source is None else source
+        yield kind(f"the check reports {where}: {finding.message}{required} ({finding.rule})", finding.hint)
     if not errors:
-        warnings = "".join(f"; warning {f.rule}: {f.path}: {f.message}" for f in draft.findings)
-        files = f"{len(draft.files)} files, {len(draft.run_files)} of them from runs; the check finds no error"
+        warnings = "".join(
+            f"; warning {f.rule}: {f.path}: {f.message}" for f in draft.findings if f.severity is Severity.WARNING
+        )
+        missing = f", {len(draft.missing)} are missing" if draft.missing else ""
+        files = f"{len(draft.files)} files, {len(draft.run_files)} of them from runs{missing}; the check finds no error"
         yield PassedCheck("tree", files + warnings)
+
+
+def _is_reported(source: Path | None, reported: set[str]) -> bool:
+    """Whether a problem with this file was reported; a message about a file begins with its path.
+
+    Some rounds allow a document several suffixes, so the suffix does not count.
+    """
+    return source is not None and any(message.startswith(str(source.with_suffix(""))) for message in reported)

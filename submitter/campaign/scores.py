@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from submitter import compliance, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
-from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan, run_folder
+from submitter.campaign.outline import run_folder
+from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
 from submitter.errors import InputError
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
@@ -88,6 +89,12 @@ def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -
     """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
     record = read_record(folder)
+    if record.dataset.sha256 != benchmark.dataset.sha256:
+        raise InputError(
+            f"{folder} was run with data set {record.dataset.name}, SHA-256 {record.dataset.sha256}; the campaign's "
+            f"has {benchmark.dataset.sha256}",
+            "name the data set of the run, or run it again",
+        )
     text = folder / ACCURACY_TEXT
     if text.is_file():
         earlier = parse_accuracy_text(text.read_text("utf-8"))

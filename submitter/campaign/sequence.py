@@ -8,6 +8,7 @@ from pathlib import Path
 from submitter import checker
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.lock import locked
+from submitter.campaign.outline import outline_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.campaign.preflight import require_preflight
 from submitter.campaign.run import make_runs
@@ -48,10 +49,11 @@ def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignW
 
     Runs and scoring start other processes, so a script that calls this needs the usual `if __name__ == "__main__":`.
     """
-    plan = make_plan(as_campaign(campaign))
-    with locked(plan.campaign.output):
-        watcher.stage(Stage.PREFLIGHT, plan)
-        require_preflight(plan, watcher.preflight_checked)
+    outline = outline_campaign(as_campaign(campaign))
+    watcher.stage(Stage.PREFLIGHT, outline)
+    require_preflight(outline, watcher.preflight_checked)
+    with locked(outline.campaign.output):
+        plan = make_plan(outline)
         watcher.stage(Stage.RUNS, plan)
         make_runs(plan, watcher, rerun=rerun)
         watcher.stage(Stage.SCORES, plan)

@@ -6,6 +6,7 @@ compares the result with LoadGen's own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from submitter.errors import InputError, NotInstalledError
@@ -27,24 +28,39 @@ def effective_settings(
 ) -> tuple[EffectiveSettings, bool]:
     """The settings of a run of an official benchmark, and whether they were read from LoadGen.
 
+    They are computed if LoadGen is not installed, or is that of another round: its seeds and limits would be wrong.
     InputError if `user_conf` is missing or LoadGen would refuse it. `audit` is the text of an audit file.
     """
     model = book.benchmark(benchmark).loadgen_model_for(scenario)
     try:
-        return loadgen.effective_settings(model, scenario, user_conf, audit), True
+        if loadgen.version() in book.round.loadgen_versions:
+            return loadgen.effective_settings(model, scenario, user_conf, audit), True
     except NotInstalledError:
-        return computed_settings(book, benchmark, scenario, user_conf, audit), False
+        pass
+    return computed_settings(book, benchmark, scenario, user_conf, audit), False
 
 
 def computed_settings(
     book: Rulebook, benchmark: str, scenario: Scenario, user_conf: Path, audit: str | None = None
 ) -> EffectiveSettings:
     """The same settings, computed without LoadGen. InputError if LoadGen would refuse `user_conf` or `audit`."""
+    return _computed(book, benchmark, scenario, _text(user_conf), str(user_conf), audit)
+
+
+def round_settings(book: Rulebook, benchmark: str, scenario: Scenario, audit: str | None = None) -> EffectiveSettings:
+    """The settings of a run without a user.conf. Its target rate is not known, so `target_qps` is 0."""
+    return replace(_computed(book, benchmark, scenario, "", "", audit), target_qps=0.0)
+
+
+def _computed(
+    book: Rulebook, benchmark: str, scenario: Scenario, user_conf: str, where: str, audit: str | None
+) -> EffectiveSettings:
+    """The settings with `user_conf` as the text of the file `where`."""
     rules = book.benchmark(benchmark)
     model = rules.loadgen_model_for(scenario)
     chosen: dict[str, float] = {}
-    for text, where in ((_text(user_conf), str(user_conf)), (audit or "", "the audit file")):
-        values = _values(text, where)
+    for text, place in ((user_conf, where), (audit or "", "the audit file")):
+        values = _values(text, place)
         chosen |= {key: value for key, value in _chosen(values, model, Scenario.SERVER).items() if key in _SERVER_KEYS}
         chosen |= {key: value for key, value in _chosen(values, model, scenario).items() if key not in _SERVER_KEYS}
     latency = rules.token_latency.get(Scenario.SERVER if scenario is Scenario.OFFLINE else scenario)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
-from submitter.campaign.outline import user_conf
+from submitter.campaign.measurements import user_conf
 from submitter.campaign.settings import effective_settings
 from submitter.documents import todo
 from submitter.errors import InputError, SubmitterError

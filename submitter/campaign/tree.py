@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from submitter import assembly, harness
-from submitter.campaign.description import system_description
+from submitter.campaign.description import described, system_description
 from submitter.campaign.file import CampaignSource, as_campaign
+from submitter.campaign.full_run import expected_full_run
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
-from submitter.campaign.outline import expected_full_run
+from submitter.campaign.outline import CampaignOutline
+from submitter.campaign.paperwork import paperwork_problems
 from submitter.campaign.plan import CampaignPlan, make_plan
+from submitter.errors import InputError, SubmitterError, raise_all
+from submitter.record import RECORD
 
 
 def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
@@ -32,6 +36,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
 def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     """Like `assemble`, for a plan. The caller holds the campaign's lock."""
+    raise_all([*_missing_runs(plan), *paperwork_problems(plan)])
     campaign = plan.campaign
     target = campaign.tree
     runs_round = plan.book.name
@@ -41,15 +46,25 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     return assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
 
 
-def assembly_plan(plan: CampaignPlan) -> assembly.AssemblyPlan:
-    """The plan of the campaign's tree. InputError if the system's description or the full campaign is wrong."""
+def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:
+    missing = [run.label for _, _, run in plan.runs if not (run.folder / RECORD).is_file()]
+    if not missing:
+        return []
+    return [InputError(f"not finished: {', '.join(missing)}", f"make the runs: {plan.campaign.command}")]
+
+
+def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.AssemblyPlan:
+    """The plan of the campaign's tree. InputError if the system's description or the full campaign is wrong.
+
+    For a draft, the description may be incomplete, and the full campaign does not matter.
+    """
     campaign = plan.campaign
     return assembly.AssemblyPlan(
         round=plan.book.name,
         division=campaign.division,
         submitter=campaign.submitter,
         system=campaign.system.id,
-        system_description=system_description(campaign),
+        system_description=described(campaign) if is_draft else system_description(campaign),
         benchmarks=tuple(
             assembly.TreeBenchmark(
                 name=b.table.name,
@@ -61,7 +76,7 @@ def assembly_plan(plan: CampaignPlan) -> assembly.AssemblyPlan:
             for b in plan.benchmarks
         ),
         smoke=campaign.smoke,
-        full_run=expected_full_run(campaign),
+        full_run=None if is_draft else expected_full_run(campaign),
         command=campaign.command,
         documentation=campaign.documentation,
         # `src` is for the code between LoadGen and the engine (submission_rules.adoc).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Protocol
 
-from submitter.campaign.plan import CampaignPlan
+from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight import PassedCheck
 from submitter.campaign.scores import ScenarioScore
 from submitter.errors import SubmitterError
@@ -32,7 +32,7 @@ class CampaignWatcher(Watcher, Protocol):
     `tpot_p99_ms`: of the run so far, or None) and `finished` (`done`, `tokens`, `seconds`).
     """
 
-    def stage(self, stage: Stage, plan: CampaignPlan) -> None:
+    def stage(self, stage: Stage, plan: CampaignOutline) -> None:
         """A stage begins."""
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
@@ -46,7 +46,7 @@ class _Silent:
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         pass
 
-    def stage(self, stage: Stage, plan: CampaignPlan) -> None:
+    def stage(self, stage: Stage, plan: CampaignOutline) -> None:
         pass
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:

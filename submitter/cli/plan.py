@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 from submitter.cli.campaign import CampaignFile
@@ -11,7 +10,7 @@ from submitter.cli.say import say
 from submitter.units import MS_PER_S, NS_PER_MS
 
 if TYPE_CHECKING:
-    from submitter.campaign import CampaignPlan
+    from submitter.campaign import CampaignOutline
     from submitter.harness.loadgen import EffectiveSettings
 
 _SETTINGS_COLUMNS = (
@@ -42,25 +41,29 @@ def templates(campaign: CampaignFile) -> None:
 def plan(campaign: CampaignFile) -> None:
     """Show what run-all would do, without doing it: settings, samples, time, disk, files, and all problems so far."""
     from submitter import campaign as c
-    from submitter.cli.progress import show_outcome, show_plan
+    from submitter.cli.progress import OutcomeView, show_plan
     from submitter.errors import SubmitterError
 
-    campaign_plan = c.make_plan(c.load_campaign(campaign))
-    show_plan(campaign_plan)
-    _show_settings(campaign_plan)
+    outline = c.outline_campaign(c.load_campaign(campaign))
+    show_plan(outline)
+    _show_settings(outline)
     try:
-        draft = c.make_draft(campaign_plan)
+        draft = c.make_draft(outline)
     except SubmitterError:
         print("\nthe files of the tree cannot be listed, because of a problem that is reported below")
     else:
-        print(f"\nThe tree {campaign_plan.campaign.tree} will have {len(draft.files)} files; * marks those from runs\n")
+        print(f"\nThe tree {outline.campaign.tree} will have {len(draft.files)} files; * marks those from runs")
+        print("and ! those that you have still to write\n" if draft.missing else "")
         for path in draft.files:
-            print(f"{'*' if path in draft.run_files else ' '} {path}")
-    c.require_preflight(campaign_plan, partial(show_outcome, needs_all=False), needs_all=False)
-    say("")
+            print(f"{'*' if path in draft.run_files else '!' if path in draft.missing else ' '} {path}")
+    outcomes = OutcomeView(needs_all=False)
+    try:
+        c.require_preflight(outline, outcomes.show, needs_all=False)
+    finally:
+        outcomes.show_counts()
 
 
-def _show_settings(plan: CampaignPlan) -> None:
+def _show_settings(plan: CampaignOutline) -> None:
     """Print a table of LoadGen's settings for each run, and the seeds."""
     from submitter.console import show_table
 
@@ -70,7 +73,9 @@ def _show_settings(plan: CampaignPlan) -> None:
         for (scenario, mode), settings in benchmark.settings.items()
     ]
     from_loadgen = all(benchmark.from_loadgen for benchmark in plan.benchmarks)
-    origin = "read from LoadGen" if from_loadgen else "computed from the rule book, as LoadGen is not installed"
+    origin = (
+        "read from LoadGen" if from_loadgen else "computed from the rule book, as the round's LoadGen is not installed"
+    )
     print(f"LoadGen's settings, {origin}\n")
     show_table(_SETTINGS_COLUMNS, rows, sys.stdout)
     print()
@@ -82,7 +87,7 @@ def _show_settings(plan: CampaignPlan) -> None:
 def _cells(settings: EffectiveSettings) -> tuple[str, ...]:
     limits = (settings.ttft_limit_ns, settings.tpot_limit_ns) if settings.use_token_latencies else (0, 0)
     return (
-        f"{settings.target_qps:g}/s",
+        f"{settings.target_qps:g}/s" if settings.target_qps else "not set",
         f"{settings.min_duration_ms / MS_PER_S:g} s",
         f"{settings.min_query_count:,}",
         f"of {settings.performance_sample_count:,}" if settings.sample_concatenate_permutation else "no",

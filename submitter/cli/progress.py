@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from submitter import campaign as c
-from submitter.campaign import CampaignPlan, PassedCheck, ScenarioScore, Stage
+from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, ScenarioScore, Stage
+from submitter.campaign.outline import BenchmarkOutline
 from submitter.cli.say import say
 from submitter.console import ConsoleWatcher, duration, margins, show_table
-from submitter.errors import NotInstalledError, SubmitterError
+from submitter.errors import NotInstalledError, PaperworkError, SubmitterError
 from submitter.harness.plan import RunPlan
 
 
@@ -21,8 +22,9 @@ class CampaignProgress:
 
     def __init__(self) -> None:
         self._runs = ConsoleWatcher(sys.stderr, [])
+        self._outcomes = OutcomeView()
 
-    def stage(self, stage: Stage, plan: CampaignPlan) -> None:
+    def stage(self, stage: Stage, plan: CampaignOutline) -> None:
         if stage is Stage.PREFLIGHT:
             show_plan(plan)
         elif stage is Stage.RUNS:
@@ -34,7 +36,7 @@ class CampaignProgress:
             say(f"assembled {plan.campaign.tree}")
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
-        show_outcome(outcome)
+        self._outcomes.show(outcome)
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self._runs.event(kind, run, facts)
@@ -46,43 +48,77 @@ class CampaignProgress:
         self._runs.close()
 
 
-def run_watcher(plan: CampaignPlan) -> ConsoleWatcher:
+def run_watcher(plan: CampaignOutline) -> ConsoleWatcher:
     """A watcher for all runs of a plan."""
-    return ConsoleWatcher(sys.stderr, [run for _, _, run in plan.runs])
+    return ConsoleWatcher(sys.stderr, [run for _, run in plan.all_runs])
 
 
 @contextmanager
 def passed_preflight(campaign: Path) -> Iterator[CampaignPlan]:
-    """Plan a campaign, lock its output folder for the block, and show its preflight. PreflightError if that fails."""
-    plan = c.make_plan(c.load_campaign(campaign))
-    with c.locked(plan.campaign.output):
-        c.require_preflight(plan, show_outcome)
+    """Show a campaign's preflight, lock its output folder for the block, and plan it. PreflightError if that fails."""
+    outline = c.outline_campaign(c.load_campaign(campaign))
+    c.require_preflight(outline, OutcomeView().show)
+    with c.locked(outline.campaign.output):
         say("")
-        yield plan
+        yield c.make_plan(outline)
 
 
-def show_plan(plan: CampaignPlan) -> None:
+def show_plan(plan: CampaignOutline) -> None:
     """Show a table of the runs with their sample counts and times."""
     campaign = plan.campaign
     if campaign.smoke:
         say("SMOKE RUN: short, for practice. Its results cannot be submitted.\n")
     rows = [
-        (benchmark.table.name, run.label, f"{run.expected_samples:,}", duration(run.expected_s))
-        for benchmark, _, run in plan.runs
+        (benchmark.table.name, run.label, f"{run.expected_samples:,}", _about(benchmark, run))
+        for benchmark, run in plan.all_runs
     ]
     say(f"round {plan.book.name}, {campaign.division}, {campaign.submitter}, {campaign.system.id}\n")
     show_table(("benchmark", "run", "samples", "about"), rows, sys.stderr)
     say(f"\nabout {duration(plan.expected_s)} at the target rates, scoring and assembly included\n")
 
 
-def show_outcome(outcome: PassedCheck | SubmitterError, *, needs_all: bool = True) -> None:
-    """Show the outcome of a preflight check. Without `needs_all`, a missing package is not shown as wrong."""
-    if isinstance(outcome, PassedCheck):
-        say(f"preflight ok     {outcome.name}: {outcome.summary}")
-        return
-    elsewhere = not needs_all and isinstance(outcome, NotInstalledError)
-    hint = f"\n                 {outcome.hint}" if outcome.hint else ""
-    say(f"preflight {'not here' if elsewhere else 'WRONG':<8} {outcome.message}{hint}", "" if elsewhere else "red")
+def _about(benchmark: BenchmarkOutline, run: RunPlan) -> str:
+    """How long a run takes; a run without a target rate takes at least its minimum duration."""
+    if benchmark.settings[run.scenario, run.mode].target_qps:
+        return duration(run.expected_s)
+    return f"at least {duration(run.expected_s)}" if run.expected_s else "not known"
+
+
+class OutcomeView:
+    """Shows the outcomes of preflight checks: ok, WRONG, due before the assembly, or not here; and how many.
+
+    Without `needs_all`, a missing package is not shown as wrong.
+    """
+
+    def __init__(self, *, needs_all: bool = True) -> None:
+        self._needs_all = needs_all
+        self._counts = dict.fromkeys(("WRONG", "due", "not here"), 0)
+        self._hint = ""
+
+    def show(self, outcome: PassedCheck | SubmitterError) -> None:
+        """Show an outcome. A hint that several outcomes in a row have is shown once."""
+        if isinstance(outcome, PassedCheck):
+            say(f"preflight ok       {outcome.name}: {outcome.summary}")
+            return
+        state = "WRONG"
+        if isinstance(outcome, PaperworkError):
+            state = "due"
+        elif not self._needs_all and isinstance(outcome, NotInstalledError):
+            state = "not here"
+        self._counts[state] += 1
+        hint = f"\n                   {outcome.hint}" if outcome.hint not in ("", self._hint) else ""
+        self._hint = outcome.hint
+        say(f"preflight {state:<8} {outcome.message}{hint}", "red" if state == "WRONG" else "")
+
+    def show_counts(self) -> None:
+        """Show how many problems there are, and what they block."""
+        wrong, due, elsewhere = self._counts.values()
+        parts = [f"{wrong} must be fixed before the first run" if wrong else "nothing blocks the runs"]
+        if due:
+            parts.append(f"{due} before the assembly")
+        if elsewhere:
+            parts.append(f"{elsewhere} can be verified only on the machine of the runs")
+        say(f"\nproblems: {', '.join(parts)}")
 
 
 def show_score(score: ScenarioScore) -> None:

@@ -29,6 +29,11 @@ def official_files() -> dict[str, OfficialFile]:
     return msgspec.convert(tomllib.loads(text), dict[str, OfficialFile])
 
 
+def published_for(sample_count: int) -> tuple[str, OfficialFile] | None:
+    """The name and the facts of the published file with this many samples; None if there is none."""
+    return next(((name, file) for name, file in official_files().items() if file.sample_count == sample_count), None)
+
+
 def by_sha256(sha256: str) -> tuple[str, OfficialFile] | None:
     """The name and the facts of the published file with this checksum; None if there is none."""
     return next(((name, file) for name, file in official_files().items() if file.sha256 == sha256), None)

@@ -38,6 +38,11 @@ def _module() -> Any:
     return mlperf_loadgen
 
 
+def require() -> None:
+    """NotInstalledError unless LoadGen can be imported."""
+    _module()
+
+
 def version() -> str:
     """The version of the installed LoadGen; NotInstalledError if it is not installed."""
     try:
@@ -97,8 +102,10 @@ class EffectiveSettings:
         return count
 
     def expected_seconds(self, scenario: Scenario, mode: Mode, dataset_size: int) -> float:
-        """How long the run lasts if the SUT reaches the target rate."""
-        return self.expected_samples(scenario, mode, dataset_size) / self.target_qps if self.target_qps else 0.0
+        """How long the run lasts if the SUT reaches the target rate; without one, its minimum duration."""
+        if not self.target_qps:
+            return 0.0 if mode is Mode.ACCURACY else self.min_duration_ms / MS_PER_S
+        return self.expected_samples(scenario, mode, dataset_size) / self.target_qps
 
 
 def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: str | None = None) -> EffectiveSettings:

@@ -118,7 +118,7 @@ def validate(description: object, where: str = "the system description") -> None
 def read(path: Path) -> dict[str, object]:
     """A system description, or a person's part of one; InputError if it is not a JSON object of known fields.
 
-    A field that is still marked for a person may have any type: the mark is what there is to report.
+    A field that a person has still to write may have any value.
     """
     try:
         content = json.loads(path.read_bytes())

@@ -22,18 +22,20 @@ PARTIAL = {"ACC003", "ACC004", "PRF008", "PRF009", "PRF028"}
 def go_all_the_way(made: rehearsal.Rehearsal) -> dict:
     """templates, what a person does, plan, run-all and check; returns the check's report."""
     file = str(made.file)
-    refused = submitter("plan", file)
-    assert refused.returncode == 2
-    for words in ("README.md is missing", "has no calibration.md", f"{rehearsal.SYSTEM}.json"):
-        assert words in refused.stderr
+    early = submitter("plan", file)
+    assert early.returncode == 0, early.stderr
+    for words in ("README.md is missing", "calibration.md is missing", f"{rehearsal.SYSTEM}.json is missing"):
+        assert re.search(f"^preflight due .*{words}", early.stderr, re.MULTILINE)
     written = submitter("templates", file)
     assert written.returncode == 0, written.stderr
     assert len(written.stdout.splitlines()) == 7
-    unwritten = submitter("run-all", file)
+    unwritten = submitter("run-all", file, timeout_s=900)
     assert unwritten.returncode == 2
-    assert "nothing was run" in unwritten.stderr
-    # Documents are read in the order of their names, and the first open part is reported.
-    assert re.search(r"bandwidth\.md:\d+: a person must write this part: number and bandwidth", unwritten.stderr)
+    mark = r"bandwidth\.md:\d+: a person must write this part: number and bandwidth"
+    assert re.search(f"^preflight due .*{mark}", unwritten.stderr, re.MULTILINE)
+    assert re.search(f"^submitter: .*{mark}", unwritten.stderr, re.MULTILINE)
+    assert len(list(made.output.glob("runs/**/record.json"))) == 6
+    assert not made.tree.exists()
     assert made.fill_in() >= 15
     assert submitter("templates", file).stdout == ""
 
@@ -41,6 +43,7 @@ def go_all_the_way(made: rehearsal.Rehearsal) -> dict:
     assert planned.returncode == 0, planned.stderr
     done = submitter("run-all", file, timeout_s=900)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("kept: finished before with the same settings") == 6
     files = {str(path.relative_to(made.tree)) for path in made.tree.rglob("*") if path.is_file()}
     assert files == {line[2:] for line in planned.stdout.splitlines() if line[2:].startswith("closed/")}
     for scenario in ("Offline", "Server"):

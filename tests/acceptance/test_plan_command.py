@@ -65,7 +65,11 @@ CASES: list[tuple[str, Change, str]] = [
         lambda m: edit(m.file, 'documentation = "documentation"\n', ""),
         "has no documentation.*submitter templates writes templates",
     ),
-    ("no bandwidth document", lambda m: (m.documentation / "bandwidth.md").unlink(), "has no bandwidth.md"),
+    (
+        "no bandwidth document",
+        lambda m: (m.documentation / "bandwidth.md").unlink(),
+        r"bandwidth\.md is missing or empty",
+    ),
     (
         "an unwritten part of a document",
         lambda m: edit(m.documentation / "calibration.md", "said by a person", "TODO(person): the formats"),
@@ -122,12 +126,15 @@ def test_all_is_said_at_once(made: rehearsal.Rehearsal) -> None:
 
 def test_without_loadgen_and_engine_it_still_plans(made: rehearsal.Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> None:
-        raise NotInstalledError("it is not installed")
+        raise NotInstalledError("LoadGen is not installed")
+
+    def no_engine(*_: object) -> None:
+        raise NotInstalledError("the engine is not installed")
 
     asked = c.make_plan(c.load_campaign(made.file))
     monkeypatch.setattr(loadgen, "_module", missing)
     monkeypatch.setattr(loadgen, "version", missing)
-    monkeypatch.setattr(engines, "check_settings", missing)
+    monkeypatch.setattr(engines, "check_settings", no_engine)
     plan = c.make_plan(c.load_campaign(made.file))
     assert not plan.benchmarks[0].from_loadgen
     assert plan.benchmarks[0].settings == asked.benchmarks[0].settings

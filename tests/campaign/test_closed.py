@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from submitter.campaign.closed import require_reference
+from submitter.campaign.closed import reference_problems
 from submitter.campaign.file import BenchmarkTable, validated
-from submitter.campaign.outline import engine_settings
-from submitter.errors import InputError
+from submitter.campaign.measurements import engine_settings
+from submitter.errors import InputError, raise_all
 from submitter.harness.engines import check_settings
 from submitter.harness.plan import EngineSettings
 from submitter.harness.sampling import Sampling
@@ -44,6 +44,10 @@ def engine(**sampling: Any) -> dict[Scenario, EngineSettings]:
 
 def test_every_knob_is_tried_here() -> None:
     assert set(KNOBS) == set(Sampling.model_fields)
+
+
+def require_reference(*arguments: Any) -> None:
+    raise_all(list(reference_problems(*arguments)))
 
 
 @pytest.mark.parametrize("knob", KNOBS)

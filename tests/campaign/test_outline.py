@@ -12,7 +12,7 @@ pytest.importorskip("mlperf_loadgen")
 import echo_campaign
 
 from submitter import campaign as c
-from submitter.campaign.outline import expected_full_run
+from submitter.campaign.full_run import expected_full_run
 from submitter.campaign.preflight import preflight
 from submitter.errors import InputError, SubmitterError
 

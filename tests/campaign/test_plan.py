@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("mlperf_loadgen")
 
 from submitter import campaign as c
-from submitter.campaign.outline import engine_settings
+from submitter.campaign.measurements import engine_settings
 from submitter.campaign.preflight import preflight
 from submitter.errors import InputError
 from submitter.harness.loadgen import EffectiveSettings, effective_settings

@@ -16,7 +16,7 @@ import echo_campaign
 
 from submitter import campaign as c
 from submitter.campaign.watcher import SILENT
-from submitter.errors import InputError, RunError, SubmitterError
+from submitter.errors import InputError, PaperworkError, RunError, SubmitterError
 from submitter.harness.plan import RunPlan
 from submitter.manifest import Manifest
 from submitter.model import Mode, Scenario
@@ -104,7 +104,7 @@ def test_the_watcher_hears_of_everything_in_order(made) -> None:
     _, _, watcher = made
     assert watcher.stages == ["preflight", "runs", "scores", "assembly", "check"]
     assert [o.name for o in watcher.outcomes if isinstance(o, c.PassedCheck)][-1] == "tree"
-    assert len(watcher.outcomes) == 13
+    assert len(watcher.outcomes) == 14
     finished = [label for kind, label in watcher.events if kind == "finished"]
     assert finished == [f"{scenario} {mode}" for scenario, mode in RUNS]
 
@@ -152,14 +152,16 @@ def test_a_preflight_error_carries_all_problems_and_nothing_is_run(tmp_path: Pat
     with pytest.raises(c.PreflightError) as caught:
         c.run_all(campaign.file, watcher=watcher)
     messages = [problem.message for problem in caught.value.problems]
-    assert len(messages) == 3
-    assert "README.md is missing or empty" in messages[0]
-    assert "has no setting 'output_token'" in messages[1]
-    assert messages[2] == f"full_run: there is no campaign file {campaign.folder / 'full.toml'}"
+    assert len(messages) == 2
+    assert "has no setting 'output_token'" in messages[0]
+    assert messages[1] == f"full_run: there is no campaign file {campaign.folder / 'full.toml'}"
     assert caught.value.exit_code == 2
-    assert caught.value.message == f"nothing was run: {messages[0]} (and 2 more)"
+    assert caught.value.message == f"nothing was run: {messages[0]} (and 1 more)"
     assert watcher.stages == ["preflight"]
-    assert [o for o in watcher.outcomes if isinstance(o, SubmitterError)] == list(caught.value.problems)
+    reported = [o for o in watcher.outcomes if isinstance(o, SubmitterError)]
+    assert [o for o in reported if not isinstance(o, PaperworkError)] == list(caught.value.problems)
+    (due,) = (o for o in reported if isinstance(o, PaperworkError))
+    assert due.message == f"{campaign.measurement('Offline', 'README.md')} is missing or empty"
     assert not list(campaign.output.rglob("record.json"))
 
 

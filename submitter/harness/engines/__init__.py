@@ -1,13 +1,15 @@
 """Engines, one file each, under the name that `engine.toml` uses. An engine turns prompts into tokens.
 
 It does not know LoadGen. An engine module has `check(settings)` and `check_sampling(sampling)` for the tables
-`[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `create(settings, plan, sampling)`, which
-returns an Engine, and `versions()`. It imports its library inside them, so that reading a campaign does not load it.
+`[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `shape(settings)`, `versions()`, and
+`create(settings, plan, sampling)`, which returns an Engine. It imports its library inside them, so that reading a
+campaign does not load it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from submitter import plugins
@@ -22,6 +24,21 @@ class EnginePlan(StrictRecord):
     max_new_tokens: int
     min_new_tokens: int = 1
     eos_token_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineShape:
+    """What the settings of an engine require of the machine and of the model. They must have passed `check_settings`.
+
+    It has `ranks` processes, which each serve requests on their own, and uses `devices` accelerators in all (on a CPU:
+    processes). `tensor_parallel` devices share each attention layer. `max_tokens` is the limit for a prompt and its
+    answer together; None if the model sets it.
+    """
+
+    devices: int = 0
+    ranks: int = 1
+    tensor_parallel: int = 1
+    max_tokens: int | None = None
 
 
 class Engine(Protocol):
@@ -53,6 +70,12 @@ def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GRE
 def serves_a_model(name: str, settings: dict[str, Any]) -> bool:
     """Whether the engine's answers come from a real model, as a submission requires."""
     found: bool = plugins.load(__name__, name, "engine").serves_a_model(settings)
+    return found
+
+
+def shape(name: str, settings: dict[str, Any]) -> EngineShape:
+    """What the settings require of machine and model."""
+    found: EngineShape = plugins.load(__name__, name, "engine").shape(settings)
     return found
 
 

