@@ -11,6 +11,7 @@ from submitter import plugins
 from submitter.campaign import ready_sets
 from submitter.campaign.file import EMBEDDED
 from submitter.campaign.ready_sets import Machine
+from submitter.datasets.official import published_for
 from submitter.embedded.benchmark import load_benchmark
 from submitter.errors import InputError, SubmitterError, raise_all
 from submitter.model import Division, Scenario
@@ -24,11 +25,6 @@ CPU_SYSTEM = "cpu-demo"
 DEFAULT_BENCHMARK, SMALLER_BENCHMARK = "llama2-70b-99.9", "llama3.1-8b"
 _STATUSES = ("available", "preview", "rdi")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-# MLCommons' files of the data sets, and the reference models, by the beginning of the benchmark's name.
-_SOURCES = {
-    "llama2-70b": ("open_orca_gpt4_tokenized_llama.sampled_24576.pkl", "Llama-2-70b-chat-hf"),
-    "llama3.1-8b": ("cnn_eval.json", "Meta-Llama-3.1-8B-Instruct"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +78,12 @@ class Choices:
     """Whether `machine` is this host, so that its facts go into the system's description."""
 
 
-def sources(benchmark: str) -> tuple[str, str]:
-    """The file of the data set and the reference model that a benchmark starts from."""
-    return next(found for beginning, found in _SOURCES.items() if benchmark.startswith(beginning))
+def sources(round_name: str, benchmark: str) -> tuple[str, str]:
+    """The file of a benchmark's data set, and its reference model. InputError if no data set is published."""
+    published = published_for(load_rulebook(round_name).benchmark(benchmark).dataset_size)
+    if published is None:
+        raise InputError(f"no data set of {benchmark} is published", "take another benchmark")
+    return published[0], published[1].tokenizer
 
 
 def decide(host: Host, given: Given) -> Choices:

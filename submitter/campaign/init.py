@@ -19,7 +19,7 @@ from submitter import documents, layout, system
 from submitter.campaign import ready_sets
 from submitter.campaign.choices import DEFAULT_BENCHMARK, NO_NAME, SMALLER_BENCHMARK, Choices, Host, sources
 from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, LimitsTable, SystemTable
-from submitter.campaign.outline import engine_settings
+from submitter.campaign.measurements import engine_settings
 from submitter.campaign.ready_sets import CPU_SET, READY
 from submitter.campaign.templates import missing_documents
 from submitter.embedded.benchmark import load_benchmark
@@ -108,7 +108,7 @@ def _campaign(folder: Path, choices: Choices) -> Campaign:
     is_embedded = choices.machine is None
     tables = []
     for name in choices.benchmark:
-        _, model = ("", "") if is_embedded else sources(name)
+        _, model = ("", "") if is_embedded else sources(choices.round, name)
         tables.append(
             BenchmarkTable(
                 name=name,
@@ -208,7 +208,7 @@ def _campaign_text(campaign: Campaign, choices: Choices) -> str:
     for table in campaign.benchmarks:
         made = {"model_made": "the model in the package", "dataset_made": "the data set in the package"}
         if choices.machine is not None:
-            source, model = sources(table.name)
+            source, model = sources(choices.round, table.name)
             made = {
                 "model_made": f"submitter quantize makes it from {model}",
                 "dataset_made": f"submitter dataset convert makes it from {source}",
@@ -265,7 +265,7 @@ def _open_items(campaign: Campaign, choices: Choices, paths: Iterable[Path]) -> 
     for table in campaign.benchmarks:
         if choices.machine is None:
             continue
-        source, model = sources(table.name)
+        source, model = sources(choices.round, table.name)
         if not Path(table.dataset).exists():
             command = f"submitter dataset convert {source} {_typed(Path(table.dataset))}"
             items.append(OpenItem(what=f"the data set of {table.name}, from MLCommons' {source}", command=command))

@@ -6,7 +6,7 @@ import re
 
 from submitter import system
 from submitter.campaign.file import Campaign
-from submitter.campaign.outline import engine_settings
+from submitter.campaign.measurements import engine_settings
 from submitter.errors import InputError
 from submitter.model import Division
 

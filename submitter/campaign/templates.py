@@ -14,6 +14,7 @@ from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
 from submitter.campaign.measurements import user_conf
 from submitter.campaign.settings import effective_settings
+from submitter.datasets.official import published_for
 from submitter.documents import todo
 from submitter.errors import InputError, SubmitterError
 from submitter.harness.checkpoint import weight_data_type
@@ -106,10 +107,11 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
     for table in campaign.benchmarks:
         official = table.official or table.name
         out_tokens = table.max_new_tokens or book.benchmark(official).max_new_tokens or 0
+        published = published_for(book.benchmark(official).dataset_size)
         try:
             in_tokens = Dataset.open(Path(table.dataset)).header.max_prompt_tokens
         except SubmitterError:
-            in_tokens = 0
+            in_tokens = (published and published[1].max_prompt_tokens) or 0
         for scenario in table.scenarios:
             try:
                 rate = effective_settings(book, official, scenario, user_conf(table, scenario))[0].target_qps

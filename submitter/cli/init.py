@@ -105,7 +105,7 @@ def _ask(host: Host, given: Given) -> Choices:
             continue
         default = _text(getattr(choices, name))
         while True:
-            answer = typer.prompt(question, default=default, err=True).strip()
+            answer = typer.prompt(question, default=default, show_default=bool(default), err=True).strip()
             if answer == default:
                 break
             value: Any = tuple(word.strip() for word in answer.split(",")) if name in _LISTS else answer

@@ -78,6 +78,17 @@ def test_a_recorded_machine_gets_its_set(
     fits_in_one = machine != "8xH100"
     assert ("69 GB of weights" in made.stdout) == (not fits_in_one)
     assert "submitter dataset convert" in made.stdout
+    planned = submitter("plan", str(tmp_path / "new/campaign.toml"), env=env)
+    assert planned.returncode == 2
+    wrong = [line for line in planned.stderr.splitlines() if line.startswith("preflight WRONG")]
+    assert [line.split()[2:7] for line in wrong] == [
+        "there is no data set".split(),
+        "there is no checkpoint folder".split(),
+    ]
+    # The rest is due before the assembly: what a person must write.
+    due = [line for line in planned.stderr.splitlines() if line.startswith("preflight due")]
+    assert due
+    assert all("a person must write this part" in line for line in due)
     assert "submitter quantize" in made.stdout
 
 

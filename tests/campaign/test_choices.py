@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from submitter.campaign import ready_sets
 from submitter.campaign.choices import NO_NAME, Choices, Given, Host, decide, sources
 from submitter.datasets.official import official_files
 from submitter.errors import InputError, SeveralErrors
-from submitter.rulebook import round_names
+from submitter.rulebook import load_rulebook, round_names
 from submitter.system.accelerator import Accelerator, Accelerators
 
 GIB = 2**30
@@ -103,5 +104,7 @@ def test_a_driver_that_does_not_answer_is_not_no_accelerator() -> None:
 
 
 def test_the_data_sets_are_those_that_mlcommons_publishes() -> None:
-    for benchmark in ("llama2-70b-99.9", "llama2-70b-99", "llama3.1-8b"):
-        assert sources(benchmark)[0] in official_files()
+    assert sources("v6.1", "llama3.1-8b") == ("cnn_eval.json", "Llama-3.1-8B-Instruct")
+    for name in round_names():
+        for benchmark in set(ready_sets.benchmarks()) & load_rulebook(name).benchmarks.keys():
+            assert sources(name, benchmark)[0] in official_files()
