@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from submitter.system import read
 
 HAS_DRIVER = any(Path(file).exists() for file in ("/dev/nvidiactl", "/dev/kfd"))
 no_driver = pytest.mark.skipif(HAS_DRIVER, reason="this machine has accelerators of its own")
-MOST_S = 120
+MOST_S = 60  # of processor time, which other work on the machine does not lengthen
 
 
 def submitter(
@@ -30,10 +30,16 @@ def submitter(
     )
 
 
+def used_s() -> float:
+    """The processor time of all commands so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @no_driver
 def test_from_nothing_to_a_first_plan_without_a_choice(tmp_path: Path) -> None:
     """Two commands, in an empty folder, without a terminal."""
-    began_s = time.monotonic()
+    began_s = used_s()
     made = submitter("init", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "cpu-smoke, for the embedded benchmark on the CPU" in made.stdout
@@ -41,7 +47,7 @@ def test_from_nothing_to_a_first_plan_without_a_choice(tmp_path: Path) -> None:
     planned = submitter("plan", "campaign.toml", cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
     assert "the check finds no error" in planned.stderr
-    assert time.monotonic() - began_s < MOST_S
+    assert used_s() - began_s < MOST_S
     again = submitter("init", cwd=tmp_path)
     assert again.returncode == 0
     assert "campaign.toml  kept: it existed already" in again.stdout
