@@ -38,9 +38,9 @@ def require(name: str, known: Iterable[str], what: str) -> None:
         raise InputError(f"unknown {what} '{name}'", did_you_mean(name, known))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known name, or with all of them if none is near."""
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint with the nearest known name; if none is near, `otherwise`, or by default all of them."""
     known = list(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
-    return f"did you mean '{lowered[near[0]]}'?" if near else "known: " + ", ".join(known)
+    return f"did you mean '{lowered[near[0]]}'?" if near else otherwise or "known: " + ", ".join(known)

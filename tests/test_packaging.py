@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import submitter
+from submitter.version import PROJECT_URL
 
 ROOT = Path(__file__).parent.parent
 # The folders at the top that the package links to, and what of each a wheel must have.
@@ -149,6 +150,12 @@ def test_the_newest_version_of_the_changelog_is_the_package_s() -> None:
     versions = re.findall(r"^## \[(\S+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert versions[0] == submitter.__version__
     assert len(set(versions)) == len(versions)
+
+
+def test_the_package_knows_where_it_is_hosted() -> None:
+    urls = project()["urls"]
+    assert urls["Homepage"] == PROJECT_URL
+    assert all(url.startswith(PROJECT_URL) for url in urls.values())
 
 
 WORKFLOWS = [ROOT / "action.yml", *(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "examples/ci").glob("*.yml")]

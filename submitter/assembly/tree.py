@@ -290,7 +290,9 @@ def _require_filled(path: Path) -> None:
 
 def _checked_accuracy(run: Path) -> str:
     """The SHA-256 of the untruncated log. InputError unless accuracy.txt states the same."""
-    text, log = _existing(run / layout.ACCURACY_TEXT), _existing(run / layout.ACCURACY_LOG)
+    text, log = run / layout.ACCURACY_TEXT, _existing(run / layout.ACCURACY_LOG)
+    if not text.is_file():
+        raise InputError(f"{run} is not scored yet: it has no {text.name}", "run submitter score on the campaign")
     sha256 = sha256_of(log)
     stated = parse_accuracy_text(text.read_text("utf-8", errors="replace")).sha256
     if stated != sha256:

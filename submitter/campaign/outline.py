@@ -94,6 +94,15 @@ class CampaignOutline:
         return [(benchmark, run) for benchmark in self.benchmarks for run in benchmark.run_plans]
 
     @property
+    def run_sequences(self) -> list[list[RunPlan]]:
+        """The runs of each engine that is loaded."""
+        return [
+            [run for run in benchmark.run_plans if benchmark.engines.get(run.scenario) == engine]
+            for benchmark in self.benchmarks
+            for engine in benchmark.distinct_engines
+        ]
+
+    @property
     def expected_s(self) -> float:
         """How long everything takes at the target rates, in s; engine loading, scoring and assembly included."""
         return OVERHEAD_S + sum(run.expected_s for _, run in self.all_runs)
@@ -151,6 +160,9 @@ def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Bench
         problems.append(error)
     engines = {}
     for scenario in table.scenarios:
+        if not (table.measurements / scenario).is_dir():
+            problems.append(_no_measurements(table, scenario))
+            continue
         try:
             engines[scenario] = engine_settings(table, scenario)
         except SubmitterError as error:
@@ -185,6 +197,14 @@ def _outline(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> Bench
         longest_prompt_tokens=longest_prompt_tokens(table),
         run_plans=_run_plans(campaign, table, rules, settings, audits, count),
         problems=tuple(problems),
+    )
+
+
+def _no_measurements(table: BenchmarkTable, scenario: Scenario) -> InputError:
+    folder = table.measurements if not table.measurements.is_dir() else table.measurements / scenario
+    return InputError(
+        f"there is no measurements folder {folder}",
+        "submitter init writes one, with user.conf and engine.toml for each scenario",
     )
 
 
@@ -239,7 +259,8 @@ def _settings(
             try:
                 found, from_loadgen = effective_settings(book, official, scenario, conf, audit)
             except SubmitterError as error:
-                problems.append(error)
+                if conf.parent.is_dir():  # else the folder is reported
+                    problems.append(error)
                 found = round_settings(book, official, scenario, audit)
             settings[scenario, mode] = found
     return settings, from_loadgen, problems

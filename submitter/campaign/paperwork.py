@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from submitter import documents, layout
 from submitter.campaign.description import described, description_problems
-from submitter.campaign.outline import CampaignOutline
+from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
 from submitter.errors import InputError, PaperworkError, SubmitterError
+from submitter.harness.checkpoint import weight_data_type
 from submitter.model import Division
 
 # The documents that a closed submission must have, by the first letters of their file names.
@@ -40,10 +41,25 @@ def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
             except PaperworkError as error:
                 yield error
                 continue
+            yield from _weights(benchmark, path, content)
             empty = [name for name in rules.required_fields if not content.get(name)]
             if empty:
                 yield PaperworkError(f"{path}: {', '.join(empty)} missing or empty", "write what was really done")
     yield "user.conf, README.md and measurements.json are complete"
+
+
+def _weights(benchmark: BenchmarkOutline, path: Path, content: dict[str, Any]) -> Iterator[PaperworkError]:
+    """The stated type of the weights against that in the checkpoint."""
+    stated = content.get("weight_data_types")
+    try:
+        found = weight_data_type(benchmark.model_folder)
+    except SubmitterError:  # the check of the models reports it
+        return
+    if isinstance(stated, str) and stated and found not in stated.lower() and documents.MARK not in stated:
+        yield PaperworkError(
+            f"{path}: weight_data_types is {stated}, the weights in {benchmark.model_folder} are {found}",
+            "state what was run, or name the other checkpoint",
+        )
 
 
 def _documents(outline: CampaignOutline) -> Iterator[SubmitterError | str]:

@@ -108,7 +108,7 @@ def _tree(outline: CampaignOutline, reported: set[str]) -> Iterator[PassedCheck 
             continue
         errors += 1
         kind = InputError if source is None or source.name in _RUN_INPUTS else PaperworkError
-        required = f": {finding.required}" if finding.required else ""
+        required = f" (required: {finding.required})" if finding.required else ""
         where = finding.path if source is None else source
         yield kind(f"the check reports {where}: {finding.message}{required} ({finding.rule})", finding.hint)
     if not errors:

@@ -14,8 +14,9 @@ from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.errors import InputError, RunError
 from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
+from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.harness.supervisor import Finished, Limits, Watcher, run_session
+from submitter.harness.supervisor import Finished, Limits, run_session
 from submitter.model import Mode, Scenario
 from submitter.record import (
     RECORD,

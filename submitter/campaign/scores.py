@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from submitter import compliance, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
@@ -31,42 +32,52 @@ class MetricScore:
 
 @dataclass(frozen=True, kw_only=True)
 class ScenarioScore:
-    """All metrics of one accuracy run."""
+    """All metrics of one accuracy run, and the outcome of the scenario's compliance tests."""
 
     benchmark: str
     """Its name in the campaign."""
     scenario: Scenario
     metrics: tuple[MetricScore, ...]
+    passed: dict[Mode, bool]
+    """Whether each compliance test was passed."""
+
+
+ScoringProgress = Callable[[str, Scenario, int, int], None]
+"""Is called with the benchmark, the scenario, how many of its answers are scored, and how many there are."""
 
 
 def score_campaign(
-    campaign: CampaignSource, on_scored: Callable[[ScenarioScore], None] = lambda _: None
+    campaign: CampaignSource,
+    on_scored: Callable[[ScenarioScore], None] = lambda _: None,
+    on_progress: ScoringProgress = lambda *_: None,
 ) -> tuple[ScenarioScore, ...]:
     """Score every accuracy run of a campaign and verify its compliance runs. The results go into the runs' folders.
 
     `campaign` is a campaign, or the path of its file. `on_scored` is called with the scores of each scenario as soon as
-    they are known. A run that was scored before is not scored again.
+    they are known; `on_progress` before and while it is scored. A run that was scored before is not scored again.
 
     InputError if the campaign, its files and the round contradict each other, or if a run is missing, was changed, or
     has a damaged accuracy log. NotInstalledError and RunError as `scoring.score` raises them.
     """
-    return score_runs(make_plan(as_campaign(campaign)), on_scored)
+    return score_runs(make_plan(as_campaign(campaign)), on_scored, on_progress)
 
 
-def score_runs(plan: CampaignPlan, on_scored: Callable[[ScenarioScore], None]) -> tuple[ScenarioScore, ...]:
+def score_runs(
+    plan: CampaignPlan, on_scored: Callable[[ScenarioScore], None], on_progress: ScoringProgress
+) -> tuple[ScenarioScore, ...]:
     """Like `score_campaign`, for a plan."""
     scores = []
     for benchmark in plan.benchmarks:
         for scenario in benchmark.table.scenarios:
-            score = _scenario_score(plan, benchmark, scenario)
+            score = _scenario_score(plan, benchmark, scenario, on_progress)
             on_scored(score)
             scores.append(score)
-            for test in benchmark.audits:
-                _verify(plan, benchmark, scenario, test)
     return tuple(scores)
 
 
-def _scenario_score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> ScenarioScore:
+def _scenario_score(
+    plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, on_progress: ScoringProgress
+) -> ScenarioScore:
     official = {}
     if benchmark.is_official and benchmark.table.sample_limit is None:
         official = plan.book.benchmark(benchmark.official).accuracy_targets(scenario)
@@ -80,12 +91,15 @@ def _scenario_score(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scen
                 lower=benchmark.accuracy_target.get(name),
                 upper=official[name].upper if name in official else None,
             )
-            for name, value in _metrics(plan, benchmark, scenario).items()
+            for name, value in _metrics(plan, benchmark, scenario, on_progress).items()
         ),
+        passed={test: _verify(plan, benchmark, scenario, test) for test in benchmark.audits},
     )
 
 
-def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -> dict[str, float]:
+def _metrics(
+    plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, on_progress: ScoringProgress
+) -> dict[str, float]:
     """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
     record = read_record(folder)
@@ -100,14 +114,20 @@ def _metrics(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario) -
         earlier = parse_accuracy_text(text.read_text("utf-8"))
         if earlier.metrics and earlier.sha256 == record.files.get(ACCURACY_LOG):
             return earlier.metrics
-    accuracy = scoring.score(folder / ACCURACY_LOG, benchmark.dataset.references(), benchmark.model_folder)
+    accuracy = scoring.score(
+        folder / ACCURACY_LOG,
+        benchmark.dataset.references(),
+        benchmark.model_folder,
+        on_progress=partial(on_progress, benchmark.table.name, scenario),
+    )
     if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
         raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", "run it again")
     scoring.write_accuracy_text(accuracy, text)
     return {name: float(value) for name, value in accuracy.metrics.items()}
 
 
-def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> None:
+def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> bool:
+    """Verify one compliance run, write the verification's files, and tell whether the test was passed."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
     read_record(folder)
     try:
@@ -117,3 +137,4 @@ def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, te
         raise InputError(f"{test} of {scenario}: {error}", "run it again") from None
     for name in plan.book.compliance[test].verify:
         write_atomically(folder / name, verdict.text.encode())
+    return verdict.passed

@@ -53,11 +53,12 @@ def run_all(campaign: CampaignSource, *, rerun: bool = False, watcher: CampaignW
     watcher.stage(Stage.PREFLIGHT, outline)
     require_preflight(outline, watcher.preflight_checked)
     with locked(outline.campaign.output):
+        watcher.stage(Stage.INPUTS, outline)
         plan = make_plan(outline)
         watcher.stage(Stage.RUNS, plan)
         make_runs(plan, watcher, rerun=rerun)
         watcher.stage(Stage.SCORES, plan)
-        scores = score_runs(plan, watcher.scored)
+        scores = score_runs(plan, watcher.scored, watcher.scoring)
         watcher.stage(Stage.ASSEMBLY, plan)
         tree = lay_out(plan)
         watcher.stage(Stage.CHECK, plan)

@@ -19,9 +19,10 @@ from submitter.campaign.run import waiting_limits
 from submitter.campaign.search import SearchOutcome, Step, next_step
 from submitter.errors import InputError
 from submitter.harness import loadgen
+from submitter.harness.events import Watcher
 from submitter.harness.loadgen import EffectiveSettings
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
-from submitter.harness.supervisor import Finished, Watcher, run_session
+from submitter.harness.supervisor import Finished, run_session
 from submitter.model import Mode, Scenario
 from submitter.record import write_atomically, write_json_atomically
 from submitter.units import MS_PER_S, NS_PER_MS

@@ -9,14 +9,16 @@ from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight import PassedCheck
 from submitter.campaign.scores import ScenarioScore
 from submitter.errors import SubmitterError
+from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan
-from submitter.harness.supervisor import Watcher
+from submitter.model import Scenario
 
 
 class Stage(StrEnum):
     """The stages of `run_all`, in order."""
 
     PREFLIGHT = "preflight"
+    INPUTS = "inputs"
     RUNS = "runs"
     SCORES = "scores"
     ASSEMBLY = "assembly"
@@ -26,10 +28,7 @@ class Stage(StrEnum):
 class CampaignWatcher(Watcher, Protocol):
     """Receives the events of a campaign, in the thread that runs it. An exception in a method ends the campaign.
 
-    `event(kind, run, facts)` gets the harness's events. `run` is None for `loading` (fact: `engine`) and `ready`
-    (`seconds`: how long the engine took to load). The others belong to a run: `kept` if it was finished before; else
-    `run` when it begins, `progress` each second (`done` and `issued`: samples; `tokens`; `ttft_p99_ms` and
-    `tpot_p99_ms`: of the run so far, or None) and `finished` (`done`, `tokens`, `seconds`).
+    `event(kind, run, facts)` gets the events of `harness.events.Watcher`, and `kept` for a run that is not made again.
     """
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:
@@ -38,8 +37,11 @@ class CampaignWatcher(Watcher, Protocol):
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
         """A preflight check passed, or found this problem."""
 
+    def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
+        """So many of the answers of an accuracy run are scored. Not called for a run that was scored before."""
+
     def scored(self, score: ScenarioScore) -> None:
-        """An accuracy run was scored."""
+        """An accuracy run was scored, and the scenario's compliance tests were verified."""
 
 
 class _Silent:
@@ -50,6 +52,9 @@ class _Silent:
         pass
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
+        pass
+
+    def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
         pass
 
     def scored(self, score: ScenarioScore) -> None:

@@ -11,7 +11,7 @@ from submitter import plugins
 from submitter.checker.finding import Finding, Report, ResultVerdict, Severity, Waived
 from submitter.checker.judge import Inherited, Judge, Judged
 from submitter.checker.partial import partial_of
-from submitter.checker.registry import FULL, Rule, all_rules, selected
+from submitter.checker.registry import FULL, Rule, require_rule, selected
 from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
 from submitter.rulebook import Rulebook
@@ -51,7 +51,7 @@ def check(
     rules = selected(select, ignore, book, profile)
     waive = dict(waive or {})
     for rule_id in waive:
-        plugins.require(rule_id, [rule.id for rule in all_rules()], "rule")
+        require_rule(rule_id)
     chosen = _chosen(opened, tuple(submitters))
     if not any(next(opened.results_of(submitter), None) for submitter in chosen):
         raise InputError(

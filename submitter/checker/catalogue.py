@@ -1,14 +1,19 @@
-"""The rules as text: the list of a round, one rule in full, and `docs/rules.md`, which a test keeps up to date."""
+"""The rules for readers: the list of a round, one rule in full, both also as JSON, and `docs/rules.md`.
+
+A test keeps `docs/rules.md` up to date, and `schemas/rules.schema.json` describes the JSON.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
-from submitter import plugins
-from submitter.checker.registry import Rule, all_rules, in_round
+from submitter.checker.registry import Rule, all_rules, in_round, require_rule
 from submitter.rulebook import Rulebook
 from submitter.rulebook_tables import OfficialChecker
 
@@ -38,6 +43,7 @@ round lists the rules that its official checker does not enforce and those that 
 `submitter rules ID` shows them.
 """
 _WIDTH = 100
+_JSON_VERSION = 1
 ABSENT = "absent"
 
 
@@ -61,9 +67,7 @@ def explanation(rule_id: str, book: Rulebook, books: Iterable[Rulebook]) -> str:
 
     InputError with the nearest known id if there is no such rule.
     """
-    rules = {rule.id: rule for rule in all_rules()}
-    plugins.require(rule_id, rules, "rule")
-    rule = rules[rule_id]
+    rule = require_rule(rule_id)
     blocks = [f"{rule.id}: {rule.title}\n{rule.severity.value}, {origin_in(rule, book)} in round {book.name}"]
     blocks += [textwrap.fill(part, _WIDTH) for part in (rule.why, *_facts(rule)) if part]
     by_round = {other.name: (origin_in(rule, other), *_exceptions(rule, other)) for other in books}
@@ -74,6 +78,30 @@ def explanation(rule_id: str, book: Rulebook, books: Iterable[Rulebook]) -> str:
         ]
         blocks.append("\n".join(["by round:", *rounds]))
     return "\n\n".join(blocks)
+
+
+def json_text(book: Rulebook, rule_id: str | None = None) -> str:
+    """The rules of a round, or one of them, as versioned JSON with one rule per line."""
+    rules = sorted(all_rules(), key=lambda rule: rule.id) if rule_id is None else [require_rule(rule_id)]
+    lines = ",\n    ".join(json.dumps(_document(rule, book)) for rule in rules)
+    return f'{{\n  "version": {_JSON_VERSION},\n  "round": {json.dumps(book.name)},\n  "rules": [\n    {lines}\n  ]\n}}'
+
+
+def _document(rule: Rule, book: Rulebook) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity.value,
+        "origin": origin_in(rule, book),
+        "exceptions": list(_exceptions(rule, book)),
+        "scope": rule.scope.__name__,
+        "step": rule.step,
+        "requires": list(rule.requires),
+        "source": rule.source,
+        "hint": rule.hint,
+        "why": rule.why,
+        "smoke": rule.smoke,
+    }
 
 
 def _exceptions(rule: Rule, book: Rulebook) -> Iterator[str]:
@@ -112,8 +140,17 @@ def markdown() -> str:
     return "".join(parts)
 
 
+def anchor(rule: Rule) -> str:
+    """The fragment of the rule's section in `docs/rules.md`, as GitHub derives it from a heading."""
+    return re.sub(r"[^\w\- ]", "", _title(rule).lower()).replace(" ", "-")
+
+
+def _title(rule: Rule) -> str:
+    return f"{rule.id}: {rule.title}"
+
+
 def _section(rule: Rule) -> str:
-    lines = [f"\n### {rule.id}: {rule.title}\n"]
+    lines = [f"\n### {_title(rule)}\n"]
     if rule.why:
         lines.append(f"{rule.why}\n")
     lines.append(f"- {rule.severity}, {rule.origin}")

@@ -19,6 +19,7 @@ _PACKAGE = "submitter.checker.rules"
 
 FULL, OFFICIAL = "full", "official"
 PROFILES = (FULL, OFFICIAL)
+_LISTED = "`submitter rules` lists all"
 
 RuleBody = Callable[..., Iterator[Problem]]
 
@@ -148,9 +149,7 @@ def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profi
     rules = all_rules()
     select, ignore = tuple(select), tuple(ignore)
     for selector in (*select, *ignore):
-        if not selector or not any(r.id.startswith(selector) for r in rules):
-            known = sorted({r.id for r in rules} | {r.id[:3] for r in rules})
-            raise InputError(f"there is no rule '{selector}'", plugins.did_you_mean(selector, known))
+        require_selector(selector)
     return tuple(
         r
         for r in map(lambda rule: in_round(rule, book), rules)
@@ -159,6 +158,22 @@ def selected(select: Iterable[str], ignore: Iterable[str], book: Rulebook, profi
         and not (ignore and r.id.startswith(ignore))
         and (profile == FULL or r.origin is Origin.OFFICIAL)
     )
+
+
+def require_selector(selector: str) -> None:
+    """InputError unless a rule's id begins with `selector`."""
+    ids = [rule.id for rule in all_rules()]
+    if not selector or not any(rule_id.startswith(selector) for rule_id in ids):
+        known = sorted({*ids, *(rule_id[:3] for rule_id in ids)})
+        raise InputError(f"there is no rule '{selector}'", plugins.did_you_mean(selector, known, _LISTED))
+
+
+def require_rule(rule_id: str) -> Rule:
+    """The rule of this id. InputError with the nearest known id if there is none."""
+    rules = {rule.id: rule for rule in all_rules()}
+    if rule_id not in rules:
+        raise InputError(f"unknown rule '{rule_id}'", plugins.did_you_mean(rule_id, sorted(rules), _LISTED))
+    return rules[rule_id]
 
 
 def in_round(rule: Rule, book: Rulebook) -> Rule | None:

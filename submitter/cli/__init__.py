@@ -10,14 +10,18 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from submitter.cli import usage
 from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
 from submitter.cli.dataset import dataset
+from submitter.cli.examples import examples
 from submitter.cli.explain import explain
+from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
@@ -29,12 +33,15 @@ from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError
 from submitter.version import VERSION
 
 app = typer.Typer(
+    cls=Commands,
     help="MLPerf Inference submissions for language models: run, score, assemble and check them.",
+    epilog=examples(""),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_PROGRAM = "submitter"  # also as `python -m submitter.cli`
 _INTERNAL_ERROR, _INTERRUPTED = 70, 130
 
 
@@ -48,18 +55,30 @@ def _version(is_requested: bool) -> None:
 def _top(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     if debug:
         os.environ["SUBMITTER_DEBUG"] = "1"
 
 
-app.command("run-all")(run_all)
-for _command in (init, templates, plan, tune, run, score, assemble, check, explain, rules):
-    app.command()(_command)
-app.command("describe-system")(describe_system)
-app.command()(quantize)
+_COMMANDS: dict[str, Callable[..., object]] = {
+    "init": init,
+    "run-all": run_all,
+    "templates": templates,
+    "plan": plan,
+    "tune": tune,
+    "run": run,
+    "score": score,
+    "assemble": assemble,
+    "check": check,
+    "explain": explain,
+    "rules": rules,
+    "describe-system": describe_system,
+    "quantize": quantize,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=Command, epilog=examples(_name))(_command)
 app.add_typer(dataset, name="dataset")
 
 
@@ -67,7 +86,7 @@ def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name=_PROGRAM)
         if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -82,7 +101,7 @@ def main() -> None:
         say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
         sys.exit(_INTERRUPTED)
     except typer.TyperException as error:  # a wrong option or argument
-        say(f"submitter: {error.format_message()}\n  see submitter --help")
+        say(usage.shown(error))
         sys.exit(InputError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.model import Mode, Scenario
-
-if TYPE_CHECKING:
-    from submitter.campaign import CampaignOutcome
 
 CampaignFile = Annotated[
     Path,
@@ -26,12 +24,13 @@ def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
     """Plan, preflight, run, score, assemble and check a whole campaign."""
     from submitter import campaign as c
     from submitter.cli.check import render
+    from submitter.cli.closing_table import show_outcome_table
     from submitter.cli.progress import CampaignProgress
 
     with closing(CampaignProgress()) as progress:
         outcome = c.run_all(campaign, rerun=rerun, watcher=progress)
     sys.stdout.write(render(outcome.report, "text") + "\n")
-    _show_runs(outcome)
+    show_outcome_table(outcome)
     raise typer.Exit(outcome.report.exit_code)
 
 
@@ -46,7 +45,12 @@ def run(
     from submitter.cli.progress import passed_preflight, run_watcher
 
     with passed_preflight(campaign) as plan:
-        with closing(run_watcher(plan)) as watcher:
+        chosen = [
+            [each for each in session.runs if (each.scenario, each.mode) == (scenario, mode)]
+            for benchmark in plan.benchmarks
+            for session in benchmark.sessions
+        ]
+        with closing(run_watcher(chosen)) as watcher:
             c.make_runs(plan, watcher, rerun=rerun, scenario=scenario, mode=mode)
         say("")
 
@@ -55,30 +59,17 @@ def assemble(
     campaign: CampaignFile,
     round_name: Annotated[
         str | None,
-        typer.Option("--round", help="Use the same runs for this round instead, if their logs allow it."),
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="Use the same runs for this round instead, if their logs allow it.",
+        ),
     ] = None,
 ) -> None:
     """Write the submission tree from a campaign's finished and scored runs."""
     from submitter import campaign as c
+    from submitter.console import working
 
-    print(c.assemble(campaign, round_name))
-
-
-def _show_runs(outcome: CampaignOutcome) -> None:
-    """Print a table of the runs and their results."""
-    from submitter.console import duration, show_table
-
-    rows = [
-        (
-            run.benchmark,
-            run.scenario,
-            run.mode,
-            f"{run.sample_count:,}",
-            duration(run.duration_s),
-            f"{run.metric.value:,.2f} {run.metric.unit}" if run.metric else "",
-            "" if run.mode is not Mode.PERFORMANCE else "VALID" if run.valid else "INVALID",
-        )
-        for run in outcome.runs
-    ]
-    print()
-    show_table(("benchmark", "scenario", "run", "samples", "time", "result", ""), rows, sys.stdout)
+    with working("assembling the tree", sys.stderr):
+        tree = c.assemble(campaign, round_name)
+    print(tree)

@@ -9,66 +9,116 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.errors import InputError
 
 if TYPE_CHECKING:
     from submitter.checker import Report
+    from submitter.cli.settings import CheckSettings
 
 _REPORTERS = "submitter.checker.reporters"
-_NEVER = "never"
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="A submission, or a folder in one.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A submission, or a folder in one.")],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="The round whose rules apply; by default detected by the seeds.")
+        str | None,
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="The round whose rules apply; by default detected by the seeds.",
+        ),
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="full: all rules. official: only those that the round's official checker enforces.")
-    ] = "full",
+        str | None,
+        typer.Option(
+            metavar="full|official",
+            autocompletion=complete.profiles,
+            help="full, the default: all rules. official: only those that the round's official checker enforces.",
+        ),
+    ] = None,
     formats: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", metavar="NAME[=FILE]", help="text, json, sarif, junit, github, csv, markdown; repeatable."
+            "--format",
+            metavar="NAME[=FILE]",
+            autocompletion=complete.formats,
+            help="text (the default), json, sarif, junit, github, csv, markdown; repeatable.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the report here instead of to stdout.")] = None,
-    select: Annotated[list[str] | None, typer.Option(help="Apply only these rules: ids, or prefixes of ids.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Leave out these rules.")] = None,
-    waive: Annotated[
-        list[str] | None, typer.Option(metavar='ID="REASON"', help="Do not fail because of this rule, for this reason.")
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead of to stdout.")
     ] = None,
-    submitter: Annotated[list[str] | None, typer.Option(help="Check only this submitter's results.")] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            autocompletion=complete.selectors,
+            help="Apply only these rules: ids, or prefixes of ids; repeatable.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", autocompletion=complete.selectors, help="Leave out these rules; repeatable."),
+    ] = None,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='RULE="REASON"',
+            autocompletion=complete.rule_ids,
+            help="Do not fail because of this rule, for this reason; repeatable.",
+        ),
+    ] = None,
+    submitter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Check only this submitter's results; repeatable.")
+    ] = None,
     fail_on: Annotated[
-        str, typer.Option(help="The lowest severity that exits with 1: error, warning, note, never.")
-    ] = "error",
+        str | None,
+        typer.Option(
+            metavar="SEVERITY",
+            autocompletion=complete.severities,
+            help="The lowest severity that exits with 1: error (the default), warning, note; or never.",
+        ),
+    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Sort into right, wrong and missing; fail only by wrong.")
     ] = False,
     jobs: Annotated[int | None, typer.Option(help="Number of processes; by default one per CPU.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take settings from this file; by default from submitter.toml or pyproject.toml in the working folder"
+            " or, in a git repository, above it. Options replace them.",
+        ),
+    ] = None,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Take no settings from a file.")] = False,
 ) -> None:
     """Check a submission by the rules of its round."""
     from submitter import checker, plugins
     from submitter.checker.finding import Severity
+    from submitter.cli.settings import NEVER, SEVERITIES
     from submitter.rulebook import load_rulebook
     from submitter.submission import open_submission
 
     outputs = _outputs(formats or ["text"], output)
-    thresholds = {**{severity.value: severity for severity in Severity}, _NEVER: None}
-    plugins.require(fail_on, thresholds, "severity")
-    opened = open_submission(path, load_rulebook(round_name) if round_name else None)
-    if round_name is None:
+    settings = _settings(config, no_config)
+    severity = fail_on or settings.fail_on
+    plugins.require(severity, SEVERITIES, "severity")
+    book = load_rulebook(name) if (name := round_name or settings.round) else None
+    opened = open_submission(path, book)
+    if book is None:
         say(f"the rules of round {opened.book.name} apply (--round selects another)")
     report = checker.check(
         opened,
-        select=select or (),
-        ignore=ignore or (),
-        waive=_waivers(waive or ()),
-        profile=profile,
+        select=select or settings.select,
+        ignore=ignore or settings.ignore,
+        waive=_waivers(waive) if waive else settings.waive,
+        profile=profile or settings.profile,
         submitters=submitter or (),
         jobs=jobs,
-        fail_on=thresholds[fail_on],
+        fail_on=None if severity == NEVER else Severity(severity),
         partial=partial,
     )
     for name, file in outputs:
@@ -77,6 +127,20 @@ def check(
         else:
             _write(file, render(report, name))
     raise typer.Exit(report.exit_code)
+
+
+def _settings(config: Path | None, no_config: bool) -> CheckSettings:
+    """The settings of the file that is named or found, which a line says; else the defaults."""
+    from submitter.cli.settings import CheckSettings, find_settings, read_settings
+
+    if config is not None and no_config:
+        raise InputError("--config and --no-config contradict each other", "give one of them")
+    found = None if no_config else (config, read_settings(config)) if config else find_settings()
+    if found is None:
+        return CheckSettings()
+    file, settings = found
+    say(f"{file} sets {', '.join(settings.names) or 'nothing'} (--no-config leaves it out)")
+    return settings
 
 
 def render(report: Report, name: str, *, colour: bool = False) -> str:
@@ -123,7 +187,7 @@ def _write(file: Path, text: str) -> None:
         raise InputError(f"{file} cannot be written: {error.strerror}", "give another file") from None
 
 
-def _waivers(waive: list[str] | tuple[str, ...]) -> dict[str, str]:
+def _waivers(waive: list[str]) -> dict[str, str]:
     """The reasons of the `--waive` options, by rule id."""
     reasons: dict[str, str] = {}
     for waiver in waive:

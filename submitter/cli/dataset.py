@@ -8,10 +8,16 @@ from typing import Annotated
 
 import typer
 
+from submitter.cli.examples import examples
+from submitter.cli.help import Command, Commands
 from submitter.cli.say import say
 
 dataset = typer.Typer(
-    help="Verify and convert the data files that MLCommons publishes.", no_args_is_help=True, rich_markup_mode=None
+    cls=Commands,
+    help="Verify and convert the data files that MLCommons publishes.",
+    epilog=examples("dataset"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 DataFile = Annotated[
@@ -19,7 +25,7 @@ DataFile = Annotated[
 ]
 
 
-@dataset.command()
+@dataset.command(cls=Command, epilog=examples("dataset verify"))
 def verify(file: DataFile) -> None:
     """Compare a file with the published one: checksum, number of samples, columns, longest prompt."""
     from submitter import datasets
@@ -31,7 +37,7 @@ def verify(file: DataFile) -> None:
     raise typer.Exit(1 if wrong else 0)
 
 
-@dataset.command()
+@dataset.command(cls=Command, epilog=examples("dataset convert"))
 def convert(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pkl or .json file of MLCommons.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, NAME.safetensors.")],
@@ -49,7 +55,7 @@ def convert(
     print(f"{output}: {header.name}, {header.sample_count:,} samples, SHA-256 {header.sha256}")
 
 
-@dataset.command()
+@dataset.command(cls=Command, epilog=examples("dataset stats"))
 def stats(file: DataFile) -> None:
     """Show how many samples a file has and how long their prompts are, in tokens."""
     from submitter import datasets

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,11 +17,22 @@ _FORMATS = ("text", "json")
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="The folder of a run or a result, or any folder with LoadGen's logs.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="The folder of a run or a result, or any folder with LoadGen's logs."),
+    ],
     round_name: Annotated[
-        str | None, typer.Option("--round", help="Its round; by default as recorded, or detected by the seeds.")
+        str | None,
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="Its round; by default as recorded, or detected by the seeds.",
+        ),
     ] = None,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    format: Annotated[
+        str,
+        typer.Option(metavar="text|json", autocompletion=lambda: list(_FORMATS), help="How to show it."),
+    ] = "text",
 ) -> int:
     """Show why a run is INVALID and what would pass, or with how much headroom it is VALID."""
     from submitter import plugins

@@ -42,6 +42,7 @@ def plan(campaign: CampaignFile) -> None:
     """Show what run-all would do, without doing it: settings, samples, time, disk, files, and all problems so far."""
     from submitter import campaign as c
     from submitter.cli.progress import OutcomeView, show_plan
+    from submitter.console import working
     from submitter.errors import SubmitterError
 
     outline = c.outline_campaign(c.load_campaign(campaign))
@@ -58,7 +59,8 @@ def plan(campaign: CampaignFile) -> None:
             print(f"{'*' if path in draft.run_files else '!' if path in draft.missing else ' '} {path}")
     outcomes = OutcomeView(needs_all=False)
     try:
-        c.require_preflight(outline, outcomes.show, needs_all=False)
+        with working("preflight", sys.stderr):
+            c.require_preflight(outline, outcomes.show, needs_all=False)
     finally:
         outcomes.show_counts()
 

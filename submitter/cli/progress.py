@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,28 +13,40 @@ from submitter import campaign as c
 from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, ScenarioScore, Stage
 from submitter.campaign.outline import BenchmarkOutline
 from submitter.cli.say import say
-from submitter.console import ConsoleWatcher, duration, margins, show_table
+from submitter.console import ConsoleWatcher, Working, duration, margins, show_table, working
 from submitter.errors import NotInstalledError, PaperworkError, SubmitterError
 from submitter.harness.plan import RunPlan
+from submitter.model import Scenario
+
+READING = "reading the model and the data set"
 
 
 class CampaignProgress:
     """The watcher of a whole campaign. Call `close` when the campaign ends, also after an error."""
 
     def __init__(self) -> None:
-        self._runs = ConsoleWatcher(sys.stderr, [])
+        self._runs = ConsoleWatcher(sys.stderr)
         self._outcomes = OutcomeView()
+        self._work = Working(sys.stderr)
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:
+        self._work.end()
         if stage is Stage.PREFLIGHT:
             show_plan(plan)
+            self._work.begin("preflight")
+        elif stage is Stage.INPUTS:
+            self._work.begin(READING)
         elif stage is Stage.RUNS:
             say("")
-            self._runs = run_watcher(plan)
+            cores = len(os.sched_getaffinity(0))
+            self._runs = run_watcher(plan.run_sequences, cores)
         elif stage is Stage.SCORES:
             say("")
+        elif stage is Stage.ASSEMBLY:
+            self._work.begin("assembling the tree")
         elif stage is Stage.CHECK:
             say(f"assembled {plan.campaign.tree}")
+            self._work.begin("checking the tree")
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
         self._outcomes.show(outcome)
@@ -41,26 +54,34 @@ class CampaignProgress:
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self._runs.event(kind, run, facts)
 
+    def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
+        show_scoring(self._work, benchmark, scenario, done, total)
+
     def scored(self, score: ScenarioScore) -> None:
+        self._work.end()
         show_score(score)
 
     def close(self) -> None:
+        self._work.close()
         self._runs.close()
 
 
-def run_watcher(plan: CampaignOutline) -> ConsoleWatcher:
-    """A watcher for all runs of a plan."""
-    return ConsoleWatcher(sys.stderr, [run for _, run in plan.all_runs])
+def run_watcher(sessions: Sequence[Sequence[RunPlan]], scoring_cores: int = 0) -> ConsoleWatcher:
+    """A watcher on stderr for the runs to come, one sequence for each engine to load."""
+    return ConsoleWatcher(sys.stderr, sessions, scoring_cores)
 
 
 @contextmanager
 def passed_preflight(campaign: Path) -> Iterator[CampaignPlan]:
     """Show a campaign's preflight, lock its output folder for the block, and plan it. PreflightError if that fails."""
     outline = c.outline_campaign(c.load_campaign(campaign))
-    c.require_preflight(outline, OutcomeView().show)
+    with working("preflight", sys.stderr):
+        c.require_preflight(outline, OutcomeView().show)
     with c.locked(outline.campaign.output):
+        with working(READING, sys.stderr):
+            plan = c.make_plan(outline)
         say("")
-        yield c.make_plan(outline)
+        yield plan
 
 
 def show_plan(plan: CampaignOutline) -> None:
@@ -121,8 +142,18 @@ class OutcomeView:
         say(f"\nproblems: {', '.join(parts)}")
 
 
+def show_scoring(work: Working, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
+    """Show how many answers of an accuracy run are scored."""
+    if not done:
+        work.begin(f"scoring {benchmark} {scenario}", "answers")
+    work.advance(done, total)
+
+
 def show_score(score: ScenarioScore) -> None:
-    """Show each metric of a score with its margins, one per line."""
+    """Show each metric of a score with its margins, one per line, and the outcome of each compliance test."""
     say(f"scored {score.benchmark} {score.scenario}:")
     for metric in score.metrics:
-        say(f"  {metric.name} {metric.value:g}{margins(metric.value, metric.lower, metric.upper)}")
+        margin = margins(metric.value, metric.lower, metric.upper)
+        say(f"  {metric.name} {metric.value:g}{f', {margin}' if margin else ''}")
+    for test, passed in score.passed.items():
+        say(f"  {test} {'passed' if passed else 'FAILED'}", "" if passed else "red")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.errors import InputError
 
@@ -20,23 +24,40 @@ def score(
     ],
     round_name: Annotated[
         str | None,
-        typer.Option("--round", help="For a submission: its round. By default the round with the seeds of its logs."),
+        typer.Option(
+            "--round",
+            autocompletion=complete.rounds,
+            help="For a submission: its round. By default the round with the seeds of its logs.",
+        ),
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="For a submission: a converted data set, to score its complete logs again.")
+        Path | None,
+        typer.Option(metavar="FILE", help="For a submission: a converted data set, to score its complete logs again."),
     ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="The folder of the tokenizer.json for scoring again.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The folder of the tokenizer.json for scoring again.")
+    ] = None,
 ) -> None:
     """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
     if not path.is_dir():
-        from submitter import campaign as c
-        from submitter.cli.progress import show_score
-
-        c.score_campaign(path, show_score)
+        _score_campaign(path)
         return
     if (dataset is None) != (tokenizer is None):
         raise InputError("scoring again needs both --dataset and --tokenizer", "give both, or neither")
     raise typer.Exit(_score_tree(path, round_name, dataset, tokenizer))
+
+
+def _score_campaign(path: Path) -> None:
+    """Score a campaign's accuracy runs and print a table of the scores."""
+    from submitter import campaign as c
+    from submitter.cli.closing_table import show_score_table
+    from submitter.cli.progress import READING, show_scoring
+    from submitter.console import Working
+
+    with closing(Working(sys.stderr)) as work:
+        work.begin(READING)
+        scores = c.score_campaign(path, on_progress=partial(show_scoring, work))
+    show_score_table(scores)
 
 
 def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokenizer: Path | None) -> int:
@@ -54,8 +75,10 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
         figure = f"{result.metric.value:.10g} {result.metric.unit}" if result.metric else "no metric"
         print(f"{result.path}: {figure}")
         for name, value, target in result.scores:
-            score = "not stated" if value is None else f"{value:.10g}{margins(value, target.lower, target.upper)}"
-            print(f"  {name} {score}")
+            stated = (
+                (f"{value:.10g}", margins(value, target.lower, target.upper)) if value is not None else ("not stated",)
+            )
+            print(f"  {name} {', '.join(filter(None, stated))}")
         wrong += result.is_closed and result.misses_a_target
         if not result.scores:
             print("  no readable score")
@@ -74,11 +97,14 @@ def _scored_again_differs(result: ScoredResult, dataset: Path | None, tokenizer:
         print("  accuracy log complete: give --dataset and --tokenizer to score it again")
         return False
     from submitter import scoring
+    from submitter.console import Working
     from submitter.harness.dataset import Dataset
 
-    references = Dataset.open(dataset)
-    references.verify()
-    again = scoring.score(result.accuracy_log_path, references.references(), tokenizer)
+    with closing(Working(sys.stderr)) as work:
+        work.begin(f"scoring {result.path}", "answers")
+        references = Dataset.open(dataset)
+        references.verify()
+        again = scoring.score(result.accuracy_log_path, references.references(), tokenizer, on_progress=work.advance)
     stated = {name: value for name, value, _ in result.scores if value is not None}
     other = {name: again.metrics[name] for name in stated if again.metrics.get(name, stated[name]) != stated[name]}
     for name, found in other.items():

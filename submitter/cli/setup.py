@@ -47,7 +47,7 @@ def quantize(
     ] = None,
     scheme: Annotated[
         str,
-        typer.Option(help="fp8-block (any device), fp8-static (CUDA and ROCm, calibrated) or int8 (GPUs without FP8)."),
+        typer.Option(help="fp8-block (for any device), fp8-static (CUDA, ROCm) or int8 (GPUs without FP8)."),
     ] = "fp8-block",
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The calibration set, as dataset convert wrote it.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from submitter.campaign import Probe, TuneResult
 
 _UNIT_S = {"": S_PER_MIN, "s": 1, "m": S_PER_MIN, "h": S_PER_H}
-_COLUMNS = ("run", "target/s", "samples", "over a limit", "p99 TTFT", "p99 TPOT", "served/s", "verdict", "")
+_COLUMNS = ("run", "target/s", "samples", "over a limit", "p99 TTFT", "p99 TPOT", "served/s", "verdict")
 
 
 def tune(
@@ -36,7 +36,7 @@ def tune(
     from submitter.console import ConsoleWatcher
 
     budget_s = _seconds(budget)
-    with passed_preflight(campaign) as plan, closing(ConsoleWatcher(sys.stderr, [])) as watcher:
+    with passed_preflight(campaign) as plan, closing(ConsoleWatcher(sys.stderr)) as watcher:
         result = c.tune(
             plan,
             scenario,
@@ -91,5 +91,4 @@ def _row(probe: Probe) -> tuple[str, ...]:
         f"{probe.tpot_p99_ms:,.1f} ms",
         f"{probe.served_qps:,.2f}",
         probe.verdict,
-        probe.why,
     )

@@ -49,7 +49,6 @@ class EngineSession:
         dataset = _verified_dataset(plan)
         plan.engine.binding.require_cores()
         began_s = time.perf_counter()
-        self._emit("loading", engine=plan.engine.engine)
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
@@ -87,14 +86,17 @@ class EngineSession:
             async for _ in engine.generate(f"warm-up-{number}", prompt, stream=False):
                 pass
 
-        prompts = warm_up.prompts(dataset, self._plan.engine.warm_up_prompts)
+        count = self._plan.engine.warm_up_prompts
+        if count:
+            self._emit("warm_up", prompts=count)
+        prompts = warm_up.prompts(dataset, count)
         await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
     async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
         self._emit("run", number=number)
         sut.begin(stream=run.scenario is not Scenario.OFFLINE)
-        reporter = asyncio.create_task(self._report(number, sut))
         began_s = time.perf_counter()
+        reporter = asyncio.create_task(self._report(number, sut, began_s))
         with tempfile.TemporaryDirectory(prefix="submitter-audit-") as scratch:
             audit = None
             if run.audit is not None:
@@ -119,10 +121,11 @@ class EngineSession:
             _write_latencies(run.folder / LATENCIES, sut.progress)
         self._emit("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
 
-    async def _report(self, number: int, sut: Sut) -> None:
+    async def _report(self, number: int, sut: Sut, began_s: float) -> None:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
-            self._emit("progress", number=number, **_summary(sut.progress))
+            seconds = time.perf_counter() - began_s
+            self._emit("progress", number=number, seconds=seconds, **_summary(sut.progress))
 
     def _emit(self, event: str, **facts: Any) -> None:
         os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())

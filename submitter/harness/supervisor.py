@@ -7,23 +7,22 @@ A run's logs are written to `<folder>.partial`. When the run has ended and its l
 from __future__ import annotations
 
 import datetime
-import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
+from submitter.harness.engine_log import log_hint
+from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
@@ -35,7 +34,7 @@ _DISK_HINT = "check whether the disk is full"
 
 @dataclass(frozen=True)
 class Limits:
-    """How long the parent waits, in s: for the engine to load, and for the next finished sample of a run."""
+    """How long the parent waits, in s: for the engine to load and warm up, and for a run's next finished sample."""
 
     start_s: float = 1800.0
     stall_s: float = 300.0
@@ -55,12 +54,6 @@ class Finished:
     duration_s: float
     sample_count: int
     token_count: int
-
-
-class Watcher(Protocol):
-    """Receives the events of a session, for example to display them."""
-
-    def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None: ...
 
 
 def run_session(
@@ -89,7 +82,7 @@ def run_session(
                 limits=limits,
                 watcher=watcher,
                 on_finished=on_finished,
-                engine_log=work / ENGINE_LOG,
+                engine=EnginePhase(plan.engine.engine, work / ENGINE_LOG),
                 next_run=next_run,
             )
     finally:
@@ -163,38 +156,53 @@ def _follow(
     limits: Limits,
     watcher: Watcher,
     on_finished: Callable[[Finished], None],
-    engine_log: Path,
+    engine: EnginePhase,
     next_run: Callable[[], RunPlan | None] | None,
 ) -> None:
     """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
-    deadline = _Deadline(limits.start_s)
+    deadline = Deadline(limits.start_s)
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
     started_utc = ""
     done = 0
-    for facts in _events(events, deadline):
-        if facts is None:
-            raise RunError(f"timed out waiting for {waiting_for}", _log_hint(engine_log))
+    engine.tell(watcher)
+    for facts in read_events(events, deadline):
         kind = facts.pop("event")
         run = runs[facts.pop("number")] if "number" in facts else None
+        if kind == TICK:
+            if not deadline.remaining_s():
+                raise RunError(f"timed out waiting for {waiting_for}", log_hint(engine.log))
+            engine.tell(watcher)
+            continue
         if kind == "error":
-            raise _error(facts, engine_log)
+            raise _error(facts, engine.log)
+        if kind == "warm_up":  # it is a part of loading, so it has no time of its own
+            engine.begin(kind, **facts)
+            engine.tell(watcher)
+            continue
         if kind == "run":
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         if kind != "progress" or facts["done"] > done_before:
             done_before = facts["done"] if kind == "progress" else -1
             deadline.set(limits.stall_s)
             waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
+        engine.begin("")
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
             done += 1
-            on_finished(_checked(run, facts, started_utc))
+            finished = _checked(run, facts, started_utc)
+            on_finished(finished)
+            valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
+            watcher.event("judged", run, {"valid": valid})
+            if done == len(runs):
+                engine.begin("stopping")
+                waiting_for = f"the engine to end (limit {limits.stall_s:.0f} s)"
         if next_run is not None and done == len(runs) and kind in ("ready", "finished"):
             _send_next_run(process, next_run(), runs)
     if done < len(runs):
         code = process.wait()
         raise RunError(
-            f"the engine's process ended before all runs were finished (status {code})", _log_hint(engine_log)
+            f"the engine's process ended before all runs were finished (status {code})", log_hint(engine.log)
         )
 
 
@@ -206,49 +214,14 @@ def _send_next_run(process: subprocess.Popen[bytes], run: RunPlan | None, runs: 
         process.stdin.flush()
 
 
-class _Deadline:
-    """A deadline that can be moved."""
-
-    def __init__(self, seconds: float) -> None:
-        self.set(seconds)
-
-    def set(self, seconds: float) -> None:
-        self._at_s = time.monotonic() + seconds
-
-    def remaining_s(self) -> float:
-        return max(0.0, self._at_s - time.monotonic())
-
-
-def _events(descriptor: int, deadline: _Deadline) -> Iterator[dict[str, Any] | None]:
-    """The child's events until it closes its end of the pipe; None when the deadline has passed."""
-    pending = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        while True:
-            if not selector.select(deadline.remaining_s()):
-                yield None
-                return
-            chunk = os.read(descriptor, 65536)
-            if not chunk:
-                return
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                yield json.loads(line)
-
-
 def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
+    """The error that the child reported. For a failure the hint also quotes the engine's log, which has the cause."""
     kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
-    return kinds.get(facts["exit_code"], RunError)(facts["message"], facts["hint"] or _log_hint(engine_log))
-
-
-def _log_hint(engine_log: Path) -> str:
-    """A hint that names the engine's log and quotes its last line."""
-    try:
-        lines = [line for line in engine_log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        lines = []
-    last = f"; its last line: {lines[-1][:200]}" if lines else ""
-    return f"the engine's log is {engine_log}{last}"
+    kind = kinds.get(facts["exit_code"], RunError)
+    hint = facts["hint"]
+    if kind is RunError or not hint:
+        hint = "\n  ".join(filter(None, (hint, log_hint(engine_log))))
+    return kind(facts["message"], hint)
 
 
 def _is_complete(accuracy_log: Path) -> bool:

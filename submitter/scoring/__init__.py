@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -44,24 +44,27 @@ def score(
     *,
     metric: str = "rouge",
     processes: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Accuracy:
     """Score LoadGen's untruncated accuracy log against the reference answers; `Accuracy` gives the units.
 
     `references` are texts, indexed by LoadGen's `qsl_idx`. `tokenizer_folder` holds the `tokenizer.json` of the model
     that answered. `metric` is a module of `scoring.metrics`. `processes` defaults to the number of cores that this
     process may use; the result does not depend on it. Processes are spawned, so a script that scores more than 64
-    answers needs the usual `if __name__ == "__main__":`.
+    answers needs the usual `if __name__ == "__main__":`. `on_progress` is called with the number of scored answers and
+    of all answers: first with none scored, when the log is about to be read, and then again and again.
 
     InputError if the log is damaged or does not hold exactly one answer to each reference, if the tokenizer is invalid
     or lacks a token of an answer, or if there is no such metric. NotInstalledError if a package that scoring needs is
     not installed. RunError if a scoring process died.
     """
+    on_progress(0, len(references))
     answers = read_answers(accuracy_log, len(references))
     predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
     pairs = [
         (prediction, references[index]) for prediction, index in zip(predictions, answers.qsl_indices, strict=True)
     ]
-    names, rows = score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)))
+    names, rows = score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)), on_progress)
     metrics: dict[str, float | int] = {
         name: mean_percent([values[column] for _, values in rows]) for column, name in enumerate(names)
     }
@@ -114,18 +117,32 @@ def _rows(metric: AccuracyMetric, pairs: list[tuple[str, str]]) -> list[Row]:
     return rows
 
 
-def score_pairs(name: str, pairs: list[tuple[str, str]], processes: int) -> tuple[tuple[str, ...], list[Row]]:
+def score_pairs(
+    name: str,
+    pairs: list[tuple[str, str]],
+    processes: int,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[tuple[str, ...], list[Row]]:
     """The metric's names, and a row for each (prediction, reference) pair in the order of `pairs`."""
     # Loaded here too, so that a missing package is reported before any worker starts.
     metric: AccuracyMetric = plugins.load(METRICS, name, "metric").create()
     chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
     processes = min(processes, len(chunks))
     if processes < 2:
-        return metric.names, _rows(metric, pairs)
+        return metric.names, _collected((_rows(metric, chunk) for chunk in chunks), len(pairs), on_progress)
     # Spawned, not forked, because the caller may have threads, such as those of an event loop or of the tokenizer.
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(processes, context, _start_worker, (name,)) as pool:
-            return metric.names, [row for rows in pool.map(_score_chunk, chunks) for row in rows]
+            return metric.names, _collected(pool.map(_score_chunk, chunks), len(pairs), on_progress)
     except BrokenProcessPool:
         raise RunError("a scoring process died", "check that there is enough memory, or use fewer processes") from None
+
+
+def _collected(chunks: Iterable[list[Row]], total: int, on_progress: Callable[[int, int], None]) -> list[Row]:
+    """All rows, with `on_progress` called after each chunk."""
+    rows: list[Row] = []
+    for chunk in chunks:
+        rows += chunk
+        on_progress(len(rows), total)
+    return rows

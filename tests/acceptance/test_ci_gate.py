@@ -92,7 +92,7 @@ def run_step(
 def installed(workspace: Path) -> None:
     """Stand in for the install step: this interpreter and this working tree where the step would put them."""
     bin_folder = workspace.parent / "runner" / "submitter" / "bin"
-    bin_folder.mkdir(parents=True)
+    bin_folder.mkdir(parents=True, exist_ok=True)
     for name, command in (("python", ""), ("submitter", " -m submitter.cli")):
         script = bin_folder / name
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{command} "$@"\n')
@@ -149,6 +149,21 @@ def test_the_inputs_reach_the_check(tree: Path) -> None:
     # All that is wrong with this tree is a file that is missing still.
     assert run_step("check", tree, {"submitter": "Acme", "partial": "true"}).outputs["verdict"] == "pass"
     assert not (tree / "pwned").exists()
+
+
+def test_the_action_takes_the_settings_of_the_repository(tree: Path) -> None:
+    spoil(tree)
+    settings = tree.parent / "submitter.toml"
+    settings.write_text('[check]\nfail-on = "never"\nprofile = "official"\n')
+    done = check(tree.parent, path=tree.name)
+    assert done.code == 0
+    assert "submitter.toml sets profile, fail-on" in done.stdout
+    assert json.loads(Path(done.outputs["report"]).read_text())["profile"] == "official"
+    replaced = run_step("check", tree.parent, {"path": tree.name, "fail-on": "error", "profile": "full"})
+    assert replaced.code == 1
+    assert json.loads(Path(replaced.outputs["report"]).read_text())["profile"] == "full"
+    stranger = settings.replace(tree / "submitter.toml")
+    assert run_step("check", tree.parent, {"path": tree.name}).code == 1, stranger
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ CASES: list[tuple[str, Change, str]] = [
     (
         "a scenario is missing",
         lambda m: edit(m.file, '"Offline", "Server"', '"Offline"'),
-        "the check reports .*a required scenario is missing: Server or Interactive \\(STR008\\)",
+        "the check reports .*a required scenario is missing \\(required: Server or Interactive\\) \\(STR008\\)",
     ),
     (
         "no documentation",

@@ -30,6 +30,21 @@ def test_run_all_goes_the_whole_way(finished: Finished) -> None:
     assert mapping == {"echo-model": "llama2-70b-99.9"}
 
 
+def test_the_closing_table_has_headings_scores_and_margins(finished: Finished) -> None:
+    table = finished[1].stdout.partition("benchmark, run")
+    lines = [re.split(r"  +", line) for line in (table[1] + table[2]).splitlines()]
+    assert lines[0] == ["benchmark, run", "samples", "time", "result", "verdict, margin"]
+    rows = {cells[0].strip(): cells[1:] for cells in lines if cells[0]}
+    assert rows["Offline performance"][-1] == "VALID"
+    assert rows["Offline performance"][-2].endswith(" Tokens/s")
+    assert rows["Server accuracy"][-2:] == ["rouge1 90.625", "13.28 % above 80"]
+    assert rows["Server TEST06"][-1] == "passed"
+    latencies = [cells[1:] for cells in lines if not cells[0]]
+    assert [cells[0].split()[:2] for cells in latencies] == [["p99", "TTFT"], ["p99", "TPOT"]]
+    assert all(re.fullmatch(r"\d+\.\d\d % below (2000|200)", cells[1]) for cells in latencies)
+    assert max(len(line) for line in (table[1] + table[2]).splitlines()) <= 80
+
+
 def test_every_record_of_a_smoke_run_says_so(finished: Finished) -> None:
     campaign, _ = finished
     records = list(campaign.output.glob("runs/**/record.json"))
@@ -76,12 +91,32 @@ def test_score_and_assemble_work_alone(finished: Finished, tmp_path: Path) -> No
         text.unlink()
     scored = campaign.submitter("score", str(campaign.file))
     assert scored.returncode == 0, scored.stderr
-    assert scored.stderr.count("rouge1 90.625 (at least 80: 13.28 % above)") == 2
+    for scenario in ("Offline", "Server"):
+        assert re.search(rf"^ {scenario} accuracy +rouge1 90\.625  13\.28 % above 80$", scored.stdout, re.MULTILINE)
+        assert re.search(rf"^ {scenario} TEST06 +passed$", scored.stdout, re.MULTILINE)
     assembled = campaign.submitter("assemble", str(campaign.file))
     assert assembled.returncode == 0, assembled.stderr
     assert Path(assembled.stdout.strip()) == campaign.tree
     checked = campaign.submitter("check", str(campaign.tree), "--round", "v6.1")
     assert checked.returncode == 0, checked.stdout
+
+
+def test_an_invalid_run_says_why_at_once_and_at_the_end(campaign: Any) -> None:
+    campaign.edit(
+        campaign.measurement("Server", "user.conf"),
+        "*.Server.target_qps",
+        "*.Server.ttft_latency = 1\n*.Server.target_qps",
+    )
+    done = campaign.submitter("run-all", str(campaign.file))
+    folder = campaign.output / "runs/echo-system/echo-model/Server/performance"
+    why = "INVALID because of performance constraints and early stopping: TTFT p99 "
+    for text in (done.stderr, done.stdout):
+        (line,) = [line for line in text.splitlines() if why in line]
+        assert line.endswith(f"% over; more: submitter explain {folder}")
+    assert "% OVER 1\n" in done.stdout
+    explained = campaign.submitter("explain", str(folder))
+    assert explained.returncode == 1
+    assert "TTFT" in explained.stdout
 
 
 def test_run_makes_one_run(campaign: Any) -> None:

@@ -62,7 +62,7 @@ Change = Callable[[echo_campaign.Campaign], object]
         (lambda m: m.edit(m.folder / "full.toml", '"data"', '"none"'), "full_run: there is no data set"),
         (
             lambda m: m.edit(m.folder / "full.toml", '"measurements"', '"none"'),
-            r"full_run: there is no engine settings file .*none/",
+            r"full_run: there is no measurements folder .*none",
         ),
         (lambda m: m.edit(m.folder / "full.toml", "eos_token_id = 2", ""), "full_run: .* lacks eos_token_id"),
     ],

@@ -33,6 +33,7 @@ class Noted:
         self.outcomes: list[c.PassedCheck | SubmitterError] = []
         self.events: list[tuple[str, str]] = []
         self.scores: list[c.ScenarioScore] = []
+        self.scoring_progress: list[tuple[str, str, int, int]] = []
 
     def stage(self, stage: c.Stage, plan: c.CampaignPlan) -> None:
         self.stages.append(str(stage))
@@ -42,6 +43,9 @@ class Noted:
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self.events.append((kind, run.label if run else ""))
+
+    def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
+        self.scoring_progress.append((benchmark, str(scenario), done, total))
 
     def scored(self, score: c.ScenarioScore) -> None:
         self.scores.append(score)
@@ -98,15 +102,20 @@ def test_scores_carry_their_limits(made) -> None:
     assert metrics["rouge1"] == c.MetricScore(name="rouge1", value=round(100 * 58 / 64, 4), lower=80.0, upper=None)
     assert metrics["gen_num"] == c.MetricScore(name="gen_num", value=64.0, lower=None, upper=None)
     assert tuple(watcher.scores) == outcome.scores
+    assert [score.passed for score in outcome.scores] == [{Mode.TEST06: True}] * 2
 
 
 def test_the_watcher_hears_of_everything_in_order(made) -> None:
     _, _, watcher = made
-    assert watcher.stages == ["preflight", "runs", "scores", "assembly", "check"]
+    assert watcher.stages == ["preflight", "inputs", "runs", "scores", "assembly", "check"]
     assert [o.name for o in watcher.outcomes if isinstance(o, c.PassedCheck)][-1] == "tree"
     assert len(watcher.outcomes) == 14
     finished = [label for kind, label in watcher.events if kind == "finished"]
     assert finished == [f"{scenario} {mode}" for scenario, mode in RUNS]
+    assert [label for kind, label in watcher.events if kind == "judged"] == finished
+    assert watcher.scoring_progress == [
+        ("echo-model", scenario, done, 64) for scenario in ("Offline", "Server") for done in (0, 64)
+    ]
 
 
 def test_nothing_is_printed_and_finished_runs_are_kept(made, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -132,9 +141,11 @@ def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.Cap
     verdicts = list(campaign.output.glob("runs/**/verify_accuracy.txt"))
     for text in [*campaign.output.glob("runs/**/accuracy.txt"), *verdicts]:
         text.unlink()
-    with pytest.raises(InputError, match=r"accuracy\.txt is missing"):
+    with pytest.raises(InputError, match=r"is not scored yet: it has no accuracy\.txt"):
         c.assemble(campaign.file)
-    assert c.score_campaign(campaign.file) == made[1].scores
+    progress: list[tuple[object, ...]] = []
+    assert c.score_campaign(campaign.file, on_progress=lambda *told: progress.append(told)) == made[1].scores
+    assert progress[-1] == ("echo-model", Scenario.SERVER, 64, 64)
     assert len(verdicts) == 2
     assert all("TEST06 verification complete" in path.read_text() for path in verdicts)
     assert c.assemble(campaign.file) == campaign.tree

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -18,6 +20,7 @@ from submitter.checker.round_diff import difference
 from submitter.rulebook import Rulebook, load_rulebook, round_names
 
 REPOSITORY = Path(__file__).parents[2]
+SCHEMA = json.loads((REPOSITORY / "schemas/rules.schema.json").read_text("utf-8"))
 Show = Callable[..., str]
 
 
@@ -52,6 +55,39 @@ def test_the_list_has_every_rule_with_its_origin_in_the_round(show: Show, name: 
 def test_the_list_is_the_newest_rounds_unless_another_is_given(show: Show) -> None:
     assert show() == show("--round", round_names()[-1])
     assert show() != show("--round", round_names()[0])
+
+
+@pytest.mark.parametrize("name", round_names())
+def test_the_rules_as_json(show: Show, name: str) -> None:
+    book = load_rulebook(name)
+    document = json.loads(show("--round", name, "--format", "json"))
+    jsonschema.validate(document, SCHEMA)
+    assert document["round"] == name
+    listed = {rule["id"]: rule for rule in document["rules"]}
+    assert list(listed) == sorted(rule.id for rule in all_rules())
+    for rule in all_rules():
+        entry = listed[rule.id]
+        assert (entry["title"], entry["severity"]) == (rule.title, rule.severity)
+        assert (entry["source"], entry["hint"], entry["why"]) == (rule.source, rule.hint, rule.why)
+        assert (entry["scope"], entry["requires"]) == (rule.scope.__name__, list(rule.requires))
+        assert entry["origin"] == origin_in(rule, book)
+        lenient = (book.checker.absent, book.checker.not_enforced)
+        assert all(bool(table.get(rule.id)) <= bool(entry["exceptions"]) for table in lenient)
+
+
+def test_one_rule_as_json(show: Show) -> None:
+    (rule,) = json.loads(show("PRF004", "--format", "json"))["rules"]
+    assert rule in json.loads(show("--format", "json"))["rules"]
+    assert rule["id"] == "PRF004"
+
+
+def test_the_schema_of_the_rules_is_strict(show: Show) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = json.loads(show("PRF004", "--format", "json"))
+    for key, value in (("origin", "ours"), ("severity", "fatal"), ("requires", ["x"]), ("source", ""), ("more", 1)):
+        spoiled = {**document, "rules": [{**document["rules"][0], key: value}]}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoiled, SCHEMA)
 
 
 def test_all_about_one_rule(show: Show) -> None:
@@ -110,8 +146,10 @@ def test_two_rounds_are_compared(show: Show) -> None:
         (["prf004"], "unknown rule 'prf004'", "did you mean 'PRF004'?"),
         (["--round", "v6.l"], "unknown round 'v6.l'", "did you mean 'v6."),
         (["--diff", "v5.1", "6.1"], "unknown round '6.1'", "did you mean 'v6.1'?"),
-        (["--diff", "v5.1"], "Option '--diff' requires 2 arguments", "--help"),
+        (["--diff", "v5.1"], "--diff requires 2 arguments", "usage: --diff OLD NEW"),
         (["PRF004", "--diff", "v5.1", "v6.1"], "--diff cannot be combined", "leave them out"),
+        (["--format", "jsn"], "unknown format 'jsn'", "did you mean 'json'?"),
+        (["--format", "json", "--diff", "v5.1", "v6.1"], "--diff cannot be combined", "leave them out"),
         (["--round", "v6.1", "--diff", "v5.1", "v6.1"], "--diff cannot be combined", "leave them out"),
     ],
 )

@@ -130,9 +130,63 @@ def test_an_engine_that_hangs_is_ended_in_time(run_echo: RunEcho, tmp_path: Path
     assert list((tmp_path / "runs/Offline").iterdir()) == []
 
 
+def test_loading_is_told_of_every_second_though_the_engine_holds_up_its_process(
+    run_echo: RunEcho, tmp_path: Path
+) -> None:
+    watched = run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], load_s=2.5)
+    kinds = [kind for kind, _ in watched.events]
+    ready = kinds.index("ready")
+    loading = [facts for kind, facts in watched.events[:ready] if kind == "loading"]
+    assert set(kinds[:ready]) == {"loading", "warm_up"}
+    assert len(loading) >= 3
+    assert [facts["seconds"] for facts in loading] == sorted(facts["seconds"] for facts in loading)
+    assert loading[0]["seconds"] < 1 < loading[-1]["seconds"]
+    assert {(facts["engine"], facts["log"]) for facts in loading} == {("echo", tmp_path / "work" / "engine.log")}
+    assert [facts["prompts"] for kind, facts in watched.events if kind == "warm_up"] == [16]
+
+
+def test_a_long_warm_up_is_told_of(run_echo: RunEcho) -> None:
+    watched = run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], first_token_ms=2500)
+    warm_up = [facts["seconds"] for kind, facts in watched.events if kind == "warm_up"]
+    assert len(warm_up) >= 3
+    assert warm_up[0] < 1 < warm_up[-1] < 4
+
+
+def test_an_engine_may_load_for_longer_than_a_run_may_stall(run_echo: RunEcho) -> None:
+    watched = run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], load_s=3, limits=Limits(60, 2))
+    assert len(watched.finished) == 1
+
+
+def test_an_engine_that_loads_for_too_long_is_ended(run_echo: RunEcho) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(RunError, match=r"timed out waiting for the engine to load \(limit 3 s\)") as caught:
+        run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], load_s=60, limits=Limits(3, 20))
+    assert time.monotonic() - began_s < 20
+    assert "engine.log" in caught.value.hint
+
+
+def test_a_run_is_judged_after_it_is_recorded(run_echo: RunEcho) -> None:
+    """What the watcher does then may read the finished run."""
+    recorded = []
+
+    class Judged(Watched):
+        def event(self, kind: str, run: Any, facts: dict[str, Any]) -> None:
+            super().event(kind, run, facts)
+            if kind == "judged":
+                recorded.append((run.label, facts["valid"], run.folder.is_dir()))
+
+    short = USER_CONF.replace("Offline.min_duration = 100", "Offline.min_duration = 60000")
+    run_echo(
+        [(Scenario.OFFLINE, Mode.PERFORMANCE), (Scenario.SERVER, Mode.ACCURACY)], watched=Judged(), user_conf=short
+    )
+    assert recorded == [("Offline performance", False, True), ("Server accuracy", None, True)]
+
+
 def test_an_engine_that_cannot_start_is_an_error_with_its_own_words(run_echo: RunEcho) -> None:
-    with pytest.raises(RunError, match="set to fail at its start"):
+    with pytest.raises(RunError, match="set to fail at its start") as caught:
         run_echo([(Scenario.OFFLINE, Mode.PERFORMANCE)], fail_at_start=True)
+    assert "remove fail_at_start" in caught.value.hint
+    assert "work/engine.log" in caught.value.hint
 
 
 def test_a_killed_child_is_an_error_that_names_its_log(run_echo: RunEcho) -> None:

@@ -85,7 +85,7 @@ def test_runs_follow_one_another_on_one_engine(go_on: Session, tmp_path: Path) -
 
 def test_a_session_without_any_run_ends(go_on: Session) -> None:
     watched, kept = go_on([])
-    assert [kind for kind, _ in watched.events] == ["loading", "ready"]
+    assert [kind for kind, _ in watched.events] == ["loading", "warm_up", "ready"]
     assert kept == []
 
 

@@ -36,7 +36,7 @@ MEASUREMENTS = {
     "input_data_types": "int32",
     "retraining": "no",
     "starting_weights_filename": "none",
-    "weight_data_types": "fp8",
+    "weight_data_types": "bf16",
     "weight_transformations": "none",
 }
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
+
+from xsd import Schema
 
 from submitter.checker.finding import Report
 from submitter.checker.reporters import junit
@@ -41,6 +45,11 @@ SARIF_PROPERTIES = {
 }
 
 
+def is_web_page(uri: str) -> bool:
+    parts = urlsplit(uri)
+    return parts.scheme == "https" and bool(parts.netloc) and " " not in uri
+
+
 def check_sarif(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The results of a SARIF log that must follow the format."""
 
@@ -59,11 +68,13 @@ def check_sarif(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         assert notification["message"]["text"]
     driver = run["tool"]["driver"]
     only("driver", driver)
+    assert is_web_page(driver["informationUri"])
     ids = [rule["id"] for rule in driver["rules"]]
     assert len(ids) == len(set(ids))
     for rule in driver["rules"]:
         only("rule", rule)
         assert rule["help"]["text"]
+        assert is_web_page(rule.get("helpUri", driver["informationUri"]))
         assert rule["shortDescription"]["text"]
         assert rule["defaultConfiguration"]["level"] in ("none", "note", "warning", "error")
     prints = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
@@ -85,22 +96,33 @@ def check_sarif(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield result
 
 
+JUNIT = Path(__file__).parents[1] / "fixtures/junit"
+STRICT, WIDE = JUNIT / "windyroad.xsd", JUNIT / "jenkins-junit-10.xsd"
+
+
 def suites(report: Report) -> dict[str, dict[str, ElementTree.Element]]:
-    """The test cases of a JUnit report by suite and name, all counts compared with what is there."""
-    root = ElementTree.fromstring(junit.render(report, colour=False))
-    assert root.tag == "testsuites"
-    for element in [root, *root]:
-        assert int(element.get("tests", "")) == len(list(element.iter("testcase")))
-        assert int(element.get("failures", "")) == len(list(element.iter("failure")))
-        assert int(element.get("skipped", "")) == len(list(element.iter("skipped")))
+    """The test cases of a JUnit report by suite and name; it must follow both schemas, and count what is there."""
+    text = junit.render(report, colour=False)
+    for schema in (STRICT, WIDE):
+        assert Schema(schema).errors(text) == []
+    root = ElementTree.fromstring(text)
     found: dict[str, dict[str, ElementTree.Element]] = {}
-    for suite in root:
+    for number, suite in enumerate(root):
+        assert suite.get("id") == str(number)
+        for attribute, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+            assert int(suite.get(attribute, "")) == len(list(suite.iter(tag)))
         cases = found.setdefault(suite.get("name", ""), {})
-        for case in suite:
+        for case in suite.iter("testcase"):
             assert case.get("name") not in cases
-            assert len(case.findall("failure")) <= 1
             cases[case.get("name", "")] = case
     return found
+
+
+def suite_output(report: Report, name: str) -> str:
+    """What a suite of the JUnit report says beside its cases."""
+    root = ElementTree.fromstring(junit.render(report, colour=False))
+    (suite,) = (suite for suite in root if suite.get("name") == name)
+    return suite.findtext("system-out") or ""
 
 
 COMMAND = re.compile(r"::(error|warning|notice) ((?:\w+=[^,:\n]*)(?:,\w+=[^,:\n]*)*)::(.*)")

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from submitter.checker.catalogue import anchor
 from submitter.checker.finding import Finding, Report
 from submitter.checker.registry import Rule, all_rules
 from submitter.checker.reporters._shared import RANK, counts, coverage, facts, origin_and_source
-from submitter.version import VERSION
+from submitter.version import PROJECT_URL, VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+# The rules as this version has them: a later one may have other titles, from which the anchors are made.
+_RULES_PAGE = f"{PROJECT_URL}/blob/v{VERSION}/docs/rules.md"
 # GitHub rejects a file with more results; the least severe are left out, and a notification says so.
 _MAX_RESULTS = 25_000
 
@@ -49,6 +52,7 @@ def document(report: Report) -> dict[str, Any]:
             "driver": {
                 "name": "submitter",
                 "semanticVersion": VERSION,
+                "informationUri": PROJECT_URL,
                 "rules": [_rule(known.get(rule), examples[rule]) for rule in index],
             }
         },
@@ -78,6 +82,7 @@ def _rule(rule: Rule | None, example: Finding) -> dict[str, Any]:
         "shortDescription": {"text": title},
         "fullDescription": {"text": why or title},
         "help": {"text": "\n\n".join(help_parts)},
+        **({"helpUri": f"{_RULES_PAGE}#{anchor(rule)}"} if rule else {}),
         "defaultConfiguration": {"level": (rule.severity if rule else example.severity).value},
         "properties": {"tags": [example.origin.value]},
     }

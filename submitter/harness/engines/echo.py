@@ -8,6 +8,7 @@ the times instead of adding up sleeps, so that the capacity is exact even on a b
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from array import array
 from collections.abc import AsyncIterator, Sequence
@@ -28,6 +29,9 @@ from submitter.units import MS_PER_S
 class Settings(BaseModel):
     """`output_tokens` includes the EOS token; `fail_after` and `hang_after` count requests, including the warm-up's.
 
+    `load_s` is how long it takes to load, for a rehearsal of `[limits] start_s` and of what is shown meanwhile. Like an
+    engine that loads a model, it holds up its whole process for that time.
+
     `replay_prompts` and `replay_answers` are data set files: the answer to sample i of the first is sample i of the
     second. Any other prompt is answered as without them.
     """
@@ -40,6 +44,7 @@ class Settings(BaseModel):
     output_tokens: int = Field(16, ge=0)
     spread_tokens: int = Field(0, ge=0)
     end_with_eos: bool = True
+    load_s: float = Field(0.0, ge=0)
     replay_prompts: str | None = None
     replay_answers: str | None = None
     fail_at_start: bool = False
@@ -94,6 +99,7 @@ class EchoEngine:
         self._answers: Dataset | None = None
 
     async def start(self) -> None:
+        time.sleep(self._settings.load_s)
         if self._settings.fail_at_start:
             raise RunError("the echo engine is set to fail at its start", "remove fail_at_start from engine.toml")
         if self._settings.replay_prompts and self._settings.replay_answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +15,9 @@ from submission_tree import Tree
 from submitter.checker.finding import Finding, Severity
 from submitter.checker.registry import all_rules
 from submitter.checker.reporters import github, sarif
+from submitter.version import PROJECT_URL, VERSION
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def test_sarif_has_each_finding_with_its_rule_place_and_line(tree: Tree) -> None:
@@ -81,3 +85,29 @@ def test_paths_are_relative_to_the_working_directory(tree: Tree, monkeypatch: py
     assert f"file={root}/closed/" in github.render(report, colour=False)
     monkeypatch.chdir(tree.root)
     assert all(_uri(result).startswith("closed/") for result in sarif.document(tree.check())["runs"][0]["results"])
+
+
+def test_each_rule_has_its_page() -> None:
+    """Every helpUri leads to a heading of docs/rules.md, as GitHub makes anchors of headings."""
+    document = sarif.document(report_of([verdict_of()], [finding(rule.id) for rule in all_rules()]))
+    list(check_sarif(document))
+    text = (REPOSITORY / "docs/rules.md").read_text("utf-8")
+    headings = [line.lstrip("#").strip() for line in text.splitlines() if line.startswith("#")]
+    anchors = {github_anchor(heading): heading for heading in headings}
+    assert len(anchors) == len(headings)
+    for rule in document["runs"][0]["tool"]["driver"]["rules"]:
+        page, _, fragment = rule["helpUri"].partition("#")
+        assert page == f"{PROJECT_URL}/blob/v{VERSION}/docs/rules.md"
+        assert anchors[fragment].startswith(f"{rule['id']}: ")
+
+
+def github_anchor(heading: str) -> str:
+    """Lower case; letters, digits, hyphens and underscores are kept, a blank becomes a hyphen."""
+    kept = (sign for sign in heading.lower() if sign.isalnum() or sign in "-_ ")
+    return "".join(kept).replace(" ", "-")
+
+
+def test_a_crash_has_no_page_of_its_own() -> None:
+    document = sarif.document(report_of([], [finding("INT001")], crashed=("PRF004",)))
+    (rule,) = document["runs"][0]["tool"]["driver"]["rules"]
+    assert "helpUri" not in rule
