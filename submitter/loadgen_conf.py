@@ -18,6 +18,7 @@ from submitter.errors import InputError, raise_all
 from submitter.quoting import printable
 
 WILDCARD = "*"
+USER_CONF_HINT = "every scenario has one; submitter init writes it, and README.md of measurements, which explains it"
 _BLANKS = re.compile(r"[ \t\v\f\r]+")
 # What strtod takes as a whole word, and what strtoull takes of a word's beginning.
 _NUMBER = re.compile(
@@ -91,7 +92,7 @@ def read_lines(text: str) -> Iterator[Line]:
 
 def read_file(path: Path) -> list[Line]:
     """The lines of a user.conf; InputError if it cannot be read. A carriage return is a blank, as for LoadGen."""
-    content = input_file.read_bytes(path, "user.conf", "every scenario needs its own; submitter init writes one")
+    content = input_file.read_bytes(path, "user.conf", USER_CONF_HINT)
     return list(read_lines(content.decode("utf-8", errors="replace")))
 
 

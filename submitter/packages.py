@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "rules": (),
     "describe-system": (),
     "dataset": (),
+    "init": (),
     "templates": (),
     "plan": (),
     "assemble": (),

@@ -143,7 +143,12 @@ def read_record(run_folder: Path, again: str = "run it again") -> RunRecord:
 
 def write_json_atomically(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file as `write_atomically` does."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_atomically(path, json_text(content).encode())
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """The text of a JSON file that people read."""
+    return json.dumps(content, indent=2) + "\n"
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from submitter import plugins
@@ -18,10 +18,12 @@ from submitter.errors import InputError
 @cache
 def load(name: str) -> dict[str, Any]:
     """The schema `schemas/<name>.schema.json`."""
-    content: dict[str, Any] = json.loads(
-        resources.files("submitter").joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
-    )
+    content: dict[str, Any] = json.loads(_file(name).read_text("utf-8"))
     return content
+
+
+def _file(name: str) -> Path:
+    return plugins.folder("submitter") / "schemas" / f"{name}.schema.json"
 
 
 def validate(document: object, name: str, where: str) -> None:
@@ -29,7 +31,12 @@ def validate(document: object, name: str, where: str) -> None:
     found = list(dict.fromkeys(problems(document, name)))
     if found:
         count = f"{len(found)} problems: " if len(found) > 1 else ""
-        raise InputError(f"{where}: {count}{'; '.join(found)}", f"see schemas/{name}.schema.json for each field")
+        raise InputError(f"{where}: {count}{'; '.join(found)}", hint(name))
+
+
+def hint(name: str) -> str:
+    """Where the user finds what each field means: the schema's file as it is installed."""
+    return f"each field is described in {_file(name)}"
 
 
 def problems(document: object, name: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What `pip install .` gives, and that the lock, the changelog and the actions' pins agree with it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,15 +19,22 @@ import submitter
 from submitter.version import PROJECT_URL
 
 ROOT = Path(__file__).parent.parent
+# The folders at the top that the package links to, and what of each a wheel must have.
+LINKED = {
+    "schemas": ("schemas", "*.json"),
+    "measurements": ("ready/measurements", "**/*"),
+    "systems": ("ready/systems", "*.json"),
+    "examples": ("ready/examples", "*.toml"),
+}
 
 
 @pytest.fixture(scope="module")
-def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("setuptools", "77")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # a copy: building leaves files beside the sources
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "submitter", "schemas"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "submitter", *LINKED):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         elif (ROOT / name).exists():
@@ -45,6 +53,11 @@ def wheel_files(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_files(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
 
 
@@ -54,11 +67,35 @@ def test_every_module_and_data_file_is_in_the_wheel(wheel_files: set[str]) -> No
         for path in (ROOT / "submitter").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    wanted |= {f"submitter/{path.relative_to(ROOT)}" for path in (ROOT / "schemas").iterdir()}
+    for name, (place, pattern) in LINKED.items():
+        files = {path.relative_to(ROOT / name) for path in (ROOT / name).glob(pattern) if path.is_file()}
+        assert files
+        wanted |= {f"submitter/{place}/{path}" for path in files}
     assert wanted <= wheel_files, sorted(wanted - wheel_files)
     assert "submitter/embedded/model/model.safetensors" in wheel_files
     assert "submitter/rulebooks/v6.1.toml" in wheel_files
     assert "submitter/py.typed" in wheel_files
+
+
+def test_init_works_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked, as pip installs it, in an empty folder: no file of the checkout is near."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site-packages")
+    (tmp_path / "work").mkdir()
+    command = [sys.executable, "-P", "-m", "submitter.cli", "init", "--system-id", "8xMI300X"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "work",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site-packages")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the ready set 8xMI300X (this machine's)" in done.stdout
+    made = {str(path.relative_to(tmp_path / "work")) for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    assert {"campaign.toml", "measurements/README.md", "measurements/llama2-70b-99.9/Server/engine.toml"} <= made
 
 
 def test_nothing_but_the_package_is_in_the_wheel(wheel_files: set[str]) -> None:

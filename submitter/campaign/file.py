@@ -168,7 +168,7 @@ def as_campaign(source: CampaignSource) -> Campaign:
 
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign file. InputError if it is missing or wrong; for an unknown key it names the nearest known one."""
-    data = read_toml(path, "campaign file", "see examples/demo.toml for an example")
+    data = read_toml(path, "campaign file", "submitter init writes one with each key explained")
     campaign = validated(Campaign, {**data, "path": path}, str(path), list(_contradictions(data, path)))
     return _resolved(campaign, resolved(path).parent)
 
@@ -219,7 +219,9 @@ def validated(kind: type[T], data: dict[str, Any], where: str, also: Sequence[In
     try:
         found = kind.model_validate(data)
     except ValidationError as error:
-        raise_all([*also, *validation.problems(kind, error, where, "see docs/campaign.md for every key")])
+        raise_all(
+            [*also, *validation.problems(kind, error, where, "submitter init writes each file with its keys explained")]
+        )
         raise  # never reached: pydantic's error has at least one problem
     raise_all(also)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from submitter.campaign.full_run import expected_full_run
+from submitter.campaign.machine import check_accelerators
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight_inputs import check_datasets, check_models, check_scoring
 from submitter.campaign.preflight_machine import check_audits, check_engines, check_output
@@ -38,6 +39,7 @@ RUN_CHECKS: dict[str, Check] = {
     "scoring": check_scoring,
     "disk": check_output,
     "audits": check_audits,
+    "accelerators": check_accelerators,
     "engines": check_engines,
     "full_run": _full_run,
 }

@@ -6,33 +6,26 @@ Existing files are not changed. What is not known is marked, and `submitter plan
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
 from submitter.campaign.measurements import user_conf
 from submitter.campaign.settings import effective_settings
+from submitter.datasets.official import published_for
 from submitter.documents import todo
 from submitter.errors import InputError, SubmitterError
 from submitter.harness.checkpoint import weight_data_type
 from submitter.harness.dataset import Dataset
 from submitter.model import Division, Scenario
-from submitter.record import write_atomically, write_json_atomically
+from submitter.record import json_text, write_atomically
 from submitter.rulebook import Rulebook, load_rulebook
 from submitter.version import VERSION
 
 _CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
 _TOKEN_BYTES = 4  # we send int32
-# The fields of a system's description that cannot be detected; the rest is read from the host.
-_UNDETECTABLE = {
-    "status": "available, preview or rdi",
-    "system_name": "the name in the results table",
-    "system_type": "datacenter, edge, or datacenter,edge",
-    "system_type_detail": "such as on-premise or cloud",
-    "cooling": "air, liquid, or another kind",
-    "hw_notes": "notes on the hardware, or N/A",
-    "sw_notes": "notes on the software, or N/A",
-}
 
 
 def write_templates(campaign: Campaign) -> list[Path]:
@@ -44,45 +37,49 @@ def write_templates(campaign: Campaign) -> list[Path]:
         raise InputError(
             f"{campaign.path} names no documentation folder", 'add documentation = "documentation/..." at its top'
         )
-    book = load_rulebook(campaign.round)
-    texts = {
-        campaign.documentation / _CALIBRATION: _calibration(campaign),
-        campaign.documentation / _BANDWIDTH: _bandwidth(campaign, book),
-    }
-    for table in campaign.benchmarks:
-        for scenario in table.scenarios:
-            texts[table.measurements / scenario / layout.README] = _readme(campaign, book, table, scenario)
-    json_files = _json_files(campaign, book)
-    missing = [path for path in (*texts, *json_files) if not path.exists()]
-    for path in missing:
+    found = missing_documents(campaign)
+    for path, content in found.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path in texts:
-            write_atomically(path, texts[path].encode())
-        else:
-            write_json_atomically(path, json_files[path])
-    return missing
+        write_atomically(path, content)
+    return list(found)
 
 
-def _json_files(campaign: Campaign, book: Rulebook) -> dict[Path, dict[str, object]]:
-    """The fields of the system's description and of each scenario's measurements.json, by path."""
-    marked: dict[str, object] = {field: todo(what) for field, what in _UNDETECTABLE.items()}
-    detected = {**system.describe(), **marked, "division": str(campaign.division), "submitter": campaign.submitter}
-    marked |= {field: todo(f"{field}, which cannot be read from this host") for field in system.missing(detected)}
-    files = {campaign.system.description: marked}
+def missing_documents(campaign: Campaign) -> dict[Path, bytes]:
+    """The content of each document that does not exist yet, by path; nothing is written.
+
+    InputError if the campaign names a benchmark that its round does not have.
+    """
+    book = load_rulebook(campaign.round)
+    makers: dict[Path, Callable[[], str]] = {}
+    if campaign.documentation is not None:
+        makers[campaign.documentation / _CALIBRATION] = partial(_calibration, campaign)
+        makers[campaign.documentation / _BANDWIDTH] = partial(_bandwidth, campaign, book)
+    makers[campaign.system.description] = partial(_description, campaign)
     for table in campaign.benchmarks:
-        known = {
-            "input_data_types": "int32",
-            "weight_data_types": _weights(table),
-            "weight_transformations": f"see documentation/{_CALIBRATION}",
-        }
-        if campaign.division is not Division.OPEN:
-            known["retraining"] = "No"  # inference_rules.adoc, section Closed Division: calibration, no retraining
-        fields: dict[str, object] = {
-            name: known.get(name, todo(name.replace("_", " "))) for name in book.measurements.required_fields
-        }
         for scenario in table.scenarios:
-            files.setdefault(table.measurements / scenario / layout.MEASUREMENTS_JSON, fields)
-    return files
+            folder = table.measurements / scenario
+            makers[folder / layout.README] = partial(_readme, campaign, book, table, scenario)
+            makers[folder / layout.MEASUREMENTS_JSON] = partial(_measurements, campaign, book, table)
+    return {path: make().encode() for path, make in makers.items() if not path.exists()}
+
+
+def _description(campaign: Campaign) -> str:
+    """The fields of the system's description that cannot be read from this host, each marked."""
+    detected = {**system.describe(), "division": str(campaign.division), "submitter": campaign.submitter}
+    return json_text(system.marked(system.missing(detected)))
+
+
+def _measurements(campaign: Campaign, book: Rulebook, table: BenchmarkTable) -> str:
+    known = {
+        "input_data_types": "int32",
+        "weight_data_types": _weights(table),
+        "weight_transformations": f"see documentation/{_CALIBRATION}",
+    }
+    if campaign.division is not Division.OPEN:
+        known["retraining"] = "No"  # inference_rules.adoc, section Closed Division: calibration, no retraining
+    return json_text(
+        {name: known.get(name, todo(name.replace("_", " "))) for name in book.measurements.required_fields}
+    )
 
 
 def _weights(table: BenchmarkTable) -> str:
@@ -110,10 +107,11 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
     for table in campaign.benchmarks:
         official = table.official or table.name
         out_tokens = table.max_new_tokens or book.benchmark(official).max_new_tokens or 0
+        published = published_for(book.benchmark(official).dataset_size)
         try:
             in_tokens = Dataset.open(Path(table.dataset)).header.max_prompt_tokens
         except SubmitterError:
-            in_tokens = 0
+            in_tokens = (published and published[1].max_prompt_tokens) or 0
         for scenario in table.scenarios:
             try:
                 rate = effective_settings(book, official, scenario, user_conf(table, scenario))[0].target_qps

@@ -42,12 +42,18 @@ def _data() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("hardware.toml").read_text("utf-8"))
 
 
+def parameters_e9(benchmark: str) -> float | None:
+    """The number of weights, in 10^9, that an output token of the benchmark's model takes; None if it is not known."""
+    number: float | None = _data()["active_parameters_e9"].get(benchmark)
+    return number
+
+
 def token_bound(description: dict[str, Any], benchmark: str) -> TokenBound | None:
     """The most output tokens per second that a described system can generate; None if too little is known of it."""
-    parameters_e9 = _data()["active_parameters_e9"].get(benchmark)
+    parameters = parameters_e9(benchmark)
     count = _accelerators(description)
     name = description.get("accelerator_model_name")
-    if parameters_e9 is None or count is None or not isinstance(name, str):
+    if parameters is None or count is None or not isinstance(name, str):
         return None
     lowered = name.lower()
     if any(separator in lowered for separator in _SEPARATORS):
@@ -57,7 +63,7 @@ def token_bound(description: dict[str, Any], benchmark: str) -> TokenBound | Non
             return TokenBound(
                 count=count,
                 peak_tflops=known["peak_tflops"],
-                gflop_per_token=2 * parameters_e9,
+                gflop_per_token=2 * parameters,
                 source=known["source"],
             )
     return None

@@ -22,6 +22,7 @@ from submitter.cli.doctor import doctor
 from submitter.cli.examples import examples
 from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
+from submitter.cli.init import init
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import accept_every_character, say
@@ -63,6 +64,7 @@ def _top(
 
 _COMMANDS: dict[str, Callable[..., object]] = {
     "doctor": doctor,
+    "init": init,
     "run-all": run_all,
     "templates": templates,
     "plan": plan,

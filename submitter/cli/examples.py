@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 EXAMPLES = {
-    "": ["submitter check PATH", "submitter rules PRF004", "submitter run-all examples/demo.toml"],
-    "run-all": ["submitter run-all examples/demo.toml", "submitter run-all examples/demo.toml --rerun"],
-    "templates": ["submitter templates examples/llama2-70b-closed.toml"],
-    "plan": ["submitter plan examples/demo.toml"],
+    "": ["submitter check PATH", "submitter rules PRF004", "submitter init"],
+    "init": [
+        "submitter init",
+        "submitter init 8xMI300X --system-id 8xMI300X --submitter Acme",
+        "submitter init --benchmark llama3.1-8b --scenario Offline --scenario Server",
+    ],
+    "run-all": ["submitter run-all campaign.toml", "submitter run-all campaign.toml --rerun"],
+    "templates": ["submitter templates campaign.toml"],
+    "plan": ["submitter plan campaign.toml"],
     "tune": [
-        "submitter tune examples/demo.toml --scenario Server --budget 20m",
-        "submitter tune examples/demo.toml --scenario Server --write",
+        "submitter tune campaign.toml --scenario Server --budget 20m",
+        "submitter tune campaign.toml --scenario Server --write",
     ],
     "run": [
-        "submitter run examples/demo.toml --scenario Offline",
-        "submitter run examples/demo.toml --scenario Server --mode accuracy",
+        "submitter run campaign.toml --scenario Offline",
+        "submitter run campaign.toml --scenario Server --mode accuracy",
     ],
     "score": [
-        "submitter score examples/demo.toml",
+        "submitter score campaign.toml",
         "submitter score submission --round v6.1",
         "submitter score submission --dataset orca.safetensors --tokenizer llama2-70b",
     ],
-    "assemble": ["submitter assemble examples/demo.toml", "submitter assemble examples/demo.toml --round v6.0"],
+    "assemble": ["submitter assemble campaign.toml", "submitter assemble campaign.toml --round v6.0"],
     "check": [
         "submitter check submission",
         "submitter check submission --format text --format sarif=report.sarif",

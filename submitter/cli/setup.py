@@ -20,21 +20,25 @@ def describe_system(
     base: Annotated[Path | None, typer.Argument(help="A JSON file with the fields that cannot be detected.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the description here instead of to stdout.")] = None,
 ) -> None:
-    """Complete a system description from this host, and report the fields that cannot be detected."""
+    """Complete a system description from this host, and mark the fields that only a person can fill in."""
     import json
 
-    from submitter import record, system
+    from submitter import documents, record, system
 
     given = {} if base is None else system.read(base)
     description = system.complete(given, system.describe())
+    description = system.complete(system.marked(system.missing(description)), description)
+    open_parts = [
+        f"  {field}: {what}" for field, value in description.items() for _, what in documents.unfilled(str(value))
+    ]
+    if not open_parts:
+        system.validate(description)
     if output is None:
         print(json.dumps(description, indent=2))
     else:
         record.write_json_atomically(output, description)
-    missing = system.missing(description)
-    if missing:
-        raise InputError(f"cannot be detected: {', '.join(missing)}", "put them into a JSON file and give it as BASE")
-    system.validate(description)
+    if open_parts:
+        say("\n".join([f"{len(open_parts)} fields are for a person to fill in:", *open_parts]))
 
 
 def quantize(
@@ -42,7 +46,10 @@ def quantize(
     target: Annotated[
         Path | None, typer.Argument(help="The folder to create; without it, SOURCE is inspected.")
     ] = None,
-    scheme: Annotated[str, typer.Option(help="fp8-block, fp8-static or int8; see docs/quantize.md.")] = "fp8-block",
+    scheme: Annotated[
+        str,
+        typer.Option(help="fp8-block (for any device), fp8-static (CUDA, ROCm) or int8 (GPUs without FP8)."),
+    ] = "fp8-block",
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The calibration set, as dataset convert wrote it.")
     ] = None,

@@ -21,7 +21,7 @@ from typing import Any
 
 from submitter import input_file, layout, packages
 from submitter.errors import InputError, NotInstalledError, RunError
-from submitter.loadgen_conf import read_file, require_accepted
+from submitter.loadgen_conf import USER_CONF_HINT, read_file, require_accepted
 from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
 from submitter.rulebook import Rulebook
@@ -163,7 +163,7 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
 
 def _settings(model: str, scenario: Scenario, user_conf: Path) -> Any:
     loadgen = _module()
-    input_file.read_bytes(user_conf, "user.conf", "write one for every scenario; see measurements/README.md")
+    input_file.read_bytes(user_conf, "user.conf", USER_CONF_HINT)
     settings = loadgen.TestSettings()
     settings.scenario = getattr(loadgen.TestScenario, scenario.loadgen_name)
     settings.FromConfig("", model, scenario.loadgen_name, _BUILT_IN)

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submitter import documents, input_file, schema
 from submitter.errors import InputError
 from submitter.system.wording import NONE, counted
+
+if TYPE_CHECKING:
+    from submitter.system.accelerator import Accelerators
 
 _MACHINE_ID_FILES = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid")
 
 
 def describe() -> dict[str, object]:
     """The fields of a system description that this host shows, as texts."""
+    from submitter.system import accelerators
+
+    return described(accelerators.detect())
+
+
+def described(found: Accelerators | None) -> dict[str, object]:
+    """The same for accelerators that were found already."""
     from submitter.system import accelerators, host
 
-    found = accelerators.detect()
     return {
         "number_of_nodes": "1",
         "host_networking_topology": f"{NONE} (one node)",
@@ -39,8 +50,9 @@ def identity() -> dict[str, str]:
     machine, and does not reveal which one. A fact that the host does not show is left out.
     """
     from submitter.system import accelerators, host
+    from submitter.system.accelerator import Accelerators
 
-    found = accelerators.detect() or accelerators.Accelerators()
+    found = accelerators.detect() or Accelerators()
     name = str(host.processor().get("host_processor_model_name", ""))
     facts = {
         "processor": name,
@@ -53,6 +65,28 @@ def identity() -> dict[str, str]:
     if ids:
         facts["machine"] = hashlib.sha256("\n".join([name, *sorted(ids)]).encode()).hexdigest()
     return {key: value for key, value in facts.items() if value}
+
+
+_WHAT_A_PERSON_STATES = {
+    "status": "available, preview or rdi",
+    "system_name": "the name in the results table",
+    "system_type": "datacenter, edge, or datacenter,edge",
+    "system_type_detail": "such as on-premise or cloud",
+    "cooling": "air, liquid, or another kind",
+    "hw_notes": "notes on the hardware, or N/A",
+    "sw_notes": "notes on the software, or N/A",
+    "division": "closed, open or network",
+    "submitter": "the organisation, written like its folder",
+    "framework": "the inference framework with its version; it is not installed on this host",
+}
+
+
+def marked(fields: Iterable[str]) -> dict[str, object]:
+    """The mark for each field that a person must fill in, with what to write."""
+    return {
+        field: documents.todo(_WHAT_A_PERSON_STATES.get(field, f"{field}, which this host does not show"))
+        for field in fields
+    }
 
 
 def missing(description: dict[str, object]) -> list[str]:
@@ -90,5 +124,5 @@ def read(path: Path) -> dict[str, object]:
     written = {field: value for field, value in content.items() if documents.MARK not in str(value)}
     wrong = [problem for problem in schema.problems(written, "system") if not problem.endswith(" is missing")]
     if wrong:
-        raise InputError(f"{path}: {'; '.join(wrong)}", "see schemas/system.schema.json for each field")
+        raise InputError(f"{path}: {'; '.join(wrong)}", schema.hint("system"))
     return content

@@ -21,6 +21,15 @@ from submitter.system.wording import NONE, NOT_SHOWN, counted
 from submitter.units import BYTES_PER_GIB
 
 TOOL_LIMIT_S = 15  # a tool that hangs must not block us
+_PCI_DEVICES = Path("/sys/bus/pci/devices")
+_NETWORK = Path("/sys/class/net")
+_DMI = Path("/sys/class/dmi/id")
+# What firmware has where nobody filled in a name, and what virtual machines have.
+_NO_NAME = re.compile(
+    r"|default string|none|not specified|system product name|to be filled.*|standard pc.*|qemu.*", re.I
+)
+# How the sockets of all current servers of a vendor are connected, by lscpu's `Vendor ID`.
+_SOCKET_LINKS = {"GenuineIntel": "Intel UPI", "AuthenticAMD": "AMD Infinity Fabric"}
 _SECTOR_BYTES = 512  # the kernel's unit, whatever the size of the device's own sectors
 
 
@@ -29,13 +38,15 @@ def processor() -> dict[str, object]:
     cpu = _lscpu()
     caches = [f"{name.removesuffix(' cache')} {value}" for name, value in cpu.items() if name.endswith(" cache")]
     sockets = int(cpu["Socket(s)"]) if cpu.get("Socket(s)", "").isdigit() else 1
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    # psutil counts what this process may use, which in a container is less than the processor has.
+    of_socket = cpu.get("Core(s) per socket", "")
+    cores = int(of_socket) if of_socket.isdigit() else (psutil.cpu_count(logical=False) or sockets) // sockets
     facts: dict[str, object] = {
         "host_processors_per_node": str(sockets),
-        "host_processor_core_count": str(max(1, cores // sockets)),
+        "host_processor_core_count": str(max(1, cores)),
         "host_processor_frequency": _frequency(cpu),
         "host_processor_caches": ", ".join(caches) or NOT_SHOWN,
-        "host_processor_interconnect": f"{NONE} (one processor)" if sockets == 1 else NOT_SHOWN,
+        "host_processor_interconnect": _socket_link(sockets, cpu.get("Vendor ID", "")),
     }
     in_proc = re.search(r"^model name\s*: (.+)$", text_of(Path("/proc/cpuinfo")), re.MULTILINE)
     if model := cpu.get("Model name") or (in_proc and in_proc[1]):
@@ -43,10 +54,28 @@ def processor() -> dict[str, object]:
     return facts
 
 
+def _socket_link(sockets: int, vendor: str) -> str:
+    return f"{NONE} (one processor)" if sockets == 1 else _SOCKET_LINKS.get(vendor, NOT_SHOWN)
+
+
+def numa_nodes() -> dict[int, str]:
+    """The CPU cores of each NUMA node, as lscpu lists them, such as `0-55,112-167`."""
+    nodes = ((re.fullmatch(r"NUMA node(\d+) CPU\(s\)", name), cores) for name, cores in _lscpu().items())
+    return {int(found[1]): cores for found, cores in nodes if found and cores}
+
+
+def server_name() -> str:
+    """Vendor and product, such as `Dell Inc. PowerEdge XE9680`; empty if the firmware has no name of a product."""
+    vendor, product = text_of(_DMI / "sys_vendor"), text_of(_DMI / "product_name")
+    if _NO_NAME.fullmatch(product) or _NO_NAME.fullmatch(vendor):
+        return ""
+    return product if product.lower().startswith(vendor.lower()) else f"{vendor} {product}"
+
+
 def _lscpu() -> dict[str, str]:
     """lscpu's output by field name; empty if lscpu is not installed or fails."""
     try:
-        rows = json.loads(_tool("lscpu", "-J"))["lscpu"]
+        rows = json.loads(tool("lscpu", "-J"))["lscpu"]
         return {row["field"].rstrip(":"): row["data"] for row in _flat(rows)}
     except (ValueError, KeyError, TypeError):
         return {}
@@ -80,7 +109,7 @@ def memory() -> dict[str, object]:
     modules = [
         " ".join(found)
         for found in re.findall(
-            r"^\tSize: (\d+ \w+)$.*?^\tType: (\S+)$.*?^\tSpeed: (\d+ \S+)$", _tool("dmidecode", "-t", "17"), re.M | re.S
+            r"^\tSize: (\d+ \w+)$.*?^\tType: (\S+)$.*?^\tSpeed: (\d+ \S+)$", tool("dmidecode", "-t", "17"), re.M | re.S
         )
     ]
     nodes = len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1
@@ -125,7 +154,7 @@ def network() -> dict[str, object]:
         speeds_mbits = {}
     cards: list[str] = []
     virtual: list[str] = []
-    for interface in sorted(Path("/sys/class/net").glob("*")):
+    for interface in sorted(_NETWORK.glob("*")):
         kind = {"1": "Ethernet", "32": "InfiniBand"}.get(text_of(interface / "type"))
         if kind is None:
             continue
@@ -133,12 +162,18 @@ def network() -> dict[str, object]:
             virtual.append(interface.name)
             continue
         driver = (interface / "device" / "driver").resolve().name
-        speed = speeds_mbits.get(interface.name)
+        speed = speeds_mbits.get(interface.name) or _infiniband_mbits(interface / "device")
         cards.append(f"{kind} ({driver})" + (f" {speed} Mbit/s" if speed else ""))
     return {
         "host_networking": counted(cards) or (f"virtual Ethernet ({', '.join(virtual)})" if virtual else "none"),
         "host_network_card_count": str(len(cards)),
     }
+
+
+def _infiniband_mbits(card: Path) -> int:
+    """The rate of an InfiniBand card's first port, which Linux writes like `400 Gb/sec (4X NDR)`; 0 if unknown."""
+    rates = (re.match(r"(\d+) Gb/sec", text_of(path)) for path in sorted(card.glob("infiniband/*/ports/1/rate")))
+    return next((int(found[1]) * 1000 for found in rates if found), 0)
 
 
 def software(driver: str) -> dict[str, object]:
@@ -167,6 +202,12 @@ def _version(distribution: str) -> str | None:
         return None
 
 
+def numa_node_of(pci_address: str) -> int | None:
+    """The NUMA node of a device such as `0000:18:00.0`; None if Linux does not know it, or the machine has only one."""
+    node = text_of(_PCI_DEVICES / pci_address.lower() / "numa_node")
+    return int(node) if node.isdigit() else None  # Linux writes -1 for unknown
+
+
 def text_of(path: Path) -> str:
     """The contents of a small file, stripped of white space; empty if it cannot be read."""
     try:
@@ -175,7 +216,7 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def _tool(*command: str) -> str:
+def tool(*command: str) -> str:
     """The output of a command; empty if it is not installed, fails or takes too long."""
     if shutil.which(command[0]) is None:
         return ""

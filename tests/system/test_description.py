@@ -111,6 +111,17 @@ def test_a_file_that_is_no_description_is_refused(content, message, tmp_path):
         system.read(tmp_path / "nowhere.json")
 
 
+def test_a_mark_for_a_person_is_no_wrong_value(tmp_path):
+    path = tmp_path / "system.json"
+    fields = {"status": "TODO(person): available, preview or rdi", "system_type": "datacenter"}
+    path.write_text(json.dumps(fields))
+    assert system.read(path) == fields
+    path.write_text(json.dumps(fields | {"system_type": "mainframe"}))
+    with pytest.raises(InputError, match="system_type is") as error:
+        system.read(path)
+    assert Path(error.value.hint.rpartition(" ")[2]).is_file(), "the schema that the hint names is there"
+
+
 def test_a_part_of_a_description_reads_as_it_is(tmp_path):
     path = tmp_path / "system.json"
     path.write_text(json.dumps({"cooling": "air"}))

@@ -27,7 +27,7 @@ _OLD_CHECK = "submission_checker.py check_measurement_dir"
     step="files",
     absence=True,
     source=f"{_CHECK}missing_check; {_OLD_CHECK}",
-    hint="describe how the model was made: see schemas/measurements.schema.json",
+    hint="describe how the model was made; submitter templates writes the file with every field",
 )
 def measurements_present(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The description of the measurement is present.

@@ -1,0 +1,47 @@
+"""Machines whose tools' output is recorded in tests/fixtures/machines: the tools as programs that print it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "machines"
+NAMES = sorted(path.name for path in RECORDED.iterdir() if path.is_dir())
+
+
+def install(name: str, folder: Path, count: int | None = None) -> dict[str, str]:
+    """Write the tools of a recorded machine into `folder`; returns the environment that has them first on its PATH.
+
+    `count` leaves only so many of NVIDIA's devices. Tools that were not recorded are the host's own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recorded = RECORDED / name
+    for tool, files in {
+        "nvidia-smi": ("nvidia-smi.csv", "nvidia-smi-topo.txt"),
+        "amd-smi": ("amd-smi.json",),
+        "rocm-smi": ("rocm-smi.json",),
+    }.items():
+        if (recorded / files[0]).exists():
+            first = (recorded / files[0]).read_text().splitlines(keepends=True)
+            texts = ["".join(first if count is None else first[:count])]
+            texts += [(recorded / file).read_text() for file in files[1:] if (recorded / file).exists()]
+            program(folder, tool, *texts)
+    if (recorded / "lscpu.txt").exists():
+        program(folder, "lscpu", _lscpu_json((recorded / "lscpu.txt").read_text()))
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def program(folder: Path, name: str, output: str, topology: str = "") -> None:
+    """A program that prints `output` or, if its first argument is `topo`, `topology`."""
+    for number, text in enumerate((output, topology)):
+        (folder / f".{name}.{number}").write_text(text)
+    path = folder / name
+    path.write_text(f'#!/bin/sh\ncase "$1" in topo) cat "{folder}/.{name}.1" ;; *) cat "{folder}/.{name}.0" ;; esac\n')
+    path.chmod(0o755)
+
+
+def _lscpu_json(text: str) -> str:
+    """lscpu's text as `lscpu -J` prints it."""
+    rows = (line.partition(":") for line in text.splitlines())
+    return json.dumps({"lscpu": [{"field": f"{field.strip()}:", "data": data.strip()} for field, _, data in rows]})
