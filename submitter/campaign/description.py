@@ -7,13 +7,21 @@ from typing import Any
 
 from submitter import documents, schema, system
 from submitter.campaign.file import Campaign
-from submitter.errors import PaperworkError, raise_all
+from submitter.errors import InputError, PaperworkError, raise_all
 
 
 def described(campaign: Campaign) -> dict[str, Any]:
     """The fields of the system's file, and of the host for the others. InputError if the file cannot be read."""
     description = system.complete(system.read(campaign.system.description), system.describe())
     return description | {"submitter": campaign.submitter, "division": str(campaign.division)}
+
+
+def drafted(campaign: Campaign) -> dict[str, Any]:
+    """Like `described`; with the fields of the host alone, if the system's file cannot be read."""
+    try:
+        return described(campaign)
+    except InputError:  # paperwork reports it
+        return system.describe() | {"submitter": campaign.submitter, "division": str(campaign.division)}
 
 
 def system_description(campaign: Campaign) -> dict[str, Any]:

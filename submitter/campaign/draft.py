@@ -36,7 +36,7 @@ class Draft:
 def make_draft(outline: CampaignOutline) -> Draft:
     """Lay out the tree without its runs in a temporary folder, and check it. Documents may be missing or unfinished.
 
-    InputError if the description of the system cannot be read, or a document is a link or a special file.
+    InputError if a document is a link or a special file.
     """
     with tempfile.TemporaryDirectory(prefix="submitter-draft-") as scratch:
         root = Path(scratch, "tree")

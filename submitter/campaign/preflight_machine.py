@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from submitter import layout, weights
 from submitter.campaign.description import described
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
-from submitter.errors import InputError, NotInstalledError, SeveralErrors, SubmitterError
+from submitter.errors import InputError, NotInstalledError, SeveralErrors, SubmitterError, from_os_error
 from submitter.harness import engines
 from submitter.harness.plan import EngineSettings
 from submitter.model import Mode
@@ -25,12 +26,12 @@ _BYTES_PER_RUN = 32 * BYTES_PER_MIB
 def check_output(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     """The folder for everything that is written: it can be created or written to, and its disk has room."""
     output = outline.campaign.output
-    existing = next(path for path in (output, *output.parents) if path.exists())
+    existing = next(path for path in (output, *output.parents) if os.path.lexists(path))
     if not existing.is_dir():
-        yield InputError(f"{existing} is a file, and the campaign's output is a folder", "name another output")
+        yield from_os_error(FileExistsError(errno.EEXIST, "", str(existing)))
         return
     if not os.access(existing, os.W_OK | os.X_OK):
-        yield InputError(f"{existing} does not allow this user to write", "change its permissions, or the output")
+        yield from_os_error(PermissionError(errno.EACCES, "", str(output)))
     needed = 0
     for benchmark, run in outline.all_runs:
         needed += _BYTES_PER_RUN

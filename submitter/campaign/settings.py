@@ -43,6 +43,7 @@ def computed_settings(
     book: Rulebook, benchmark: str, scenario: Scenario, user_conf: Path, audit: str | None = None
 ) -> EffectiveSettings:
     """The same settings, computed without LoadGen. InputError if LoadGen would refuse `user_conf` or `audit`."""
+    book.benchmark(benchmark).loadgen_model_for(scenario)  # what is wrong with the scenario comes before the file
     return _computed(book, benchmark, scenario, read_file(user_conf), str(user_conf), audit)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from submitter import assembly, harness
-from submitter.campaign.description import described, system_description
+from submitter.campaign.description import drafted, system_description
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.full_run import expected_full_run
 from submitter.campaign.lock import locked
@@ -64,7 +64,7 @@ def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.
         division=campaign.division,
         submitter=campaign.submitter,
         system=campaign.system.id,
-        system_description=described(campaign) if is_draft else system_description(campaign),
+        system_description=drafted(campaign) if is_draft else system_description(campaign),
         benchmarks=tuple(
             assembly.TreeBenchmark(
                 name=b.table.name,

@@ -12,7 +12,7 @@ from submitter.campaign.file import validated
 from submitter.errors import InputError, SeveralErrors, SubmitterError
 from submitter.harness.plan import EngineSettings
 
-DOCS = "see docs/campaign.md for every key"
+DOCS = "submitter init writes each file with its keys explained"
 SCENARIOS = "Offline, Server, Interactive, SingleStream or MultiStream"
 
 

@@ -63,8 +63,11 @@ CASES: dict[str, tuple[Change, str]] = {
         "performance_sample_count_override = 65, the runs have 64 samples",
     ),
     "an unknown metric": (lambda m: m.edit(m.file, "rouge1 =", "rogue1 ="), "there is no metric 'rogue1'"),
-    "output is a file": (lambda m: (m.folder / "out").write_text(""), "out is a file"),
-    "output below a file": (lambda m: m.edit(m.file, '"out"', '"system.json/out"'), "system.json is a file"),
+    "output is a file": (lambda m: (m.folder / "out").write_text(""), "out: it is a file, and a folder"),
+    "output below a file": (
+        lambda m: m.edit(m.file, '"out"', '"system.json/out"'),
+        "system.json: it is a file, and a folder",
+    ),
     "one list of cores too many": (
         in_engine_toml('[binding]\nengines = ["0", "0"]'),
         "Server: \\[binding\\] engines has 2 lists of cores, the engine has 1 processes",

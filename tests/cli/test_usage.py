@@ -11,7 +11,7 @@ import pytest
     ("arguments", "command", "message", "hint"),
     [
         (["chekc"], "submitter", "no such command 'chekc'", "did you mean 'check'?"),
-        (["xyz"], "submitter", "no such command 'xyz'", "known: init, run-all, templates, plan,"),
+        (["xyz"], "submitter", "no such command 'xyz'", "known: doctor, init, run-all, templates, plan,"),
         (["dataset", "verfy"], "submitter dataset", "no such command 'verfy'", "did you mean 'verify'?"),
         (["--verson"], "submitter", "no such option --verson", "did you mean '--version'?"),
         (["check", ".", "--foramt", "x"], "submitter check", "no such option --foramt", "did you mean '--format'?"),

@@ -12,7 +12,7 @@ import pytest
 
 from submitter.doctor import machine
 from submitter.system import accelerators
-from submitter.system.accelerators import Accelerator, Accelerators
+from submitter.system.accelerator import Accelerator, Accelerators
 
 PLAIN = Accelerator(name="X100", uuid=None, memory_bytes=None, clock_mhz=None, pcie_generation=None, pcie_lanes=None)
 
