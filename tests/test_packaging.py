@@ -25,6 +25,7 @@ LINKED = {
     "measurements": ("ready/measurements", "**/*"),
     "systems": ("ready/systems", "*.json"),
     "examples": ("ready/examples", "*.toml"),
+    "docs": ("ready", "install.md"),
 }
 
 

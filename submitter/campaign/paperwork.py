@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter import documents, input_file, layout
+from submitter.campaign.choices import NO_NAME
 from submitter.campaign.description import described, description_problems
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
@@ -16,6 +17,15 @@ from submitter.model import Division
 
 # The documents that a closed submission must have, by the first letters of their file names.
 _DOCUMENTS = ("calibration", "bandwidth")
+
+
+def _submitter(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    """The name that `submitter init` writes for an unknown submitter. Success is not worth a line."""
+    campaign = outline.campaign
+    if campaign.submitter == NO_NAME and not campaign.smoke:
+        yield PaperworkError(
+            f'{campaign.path}: submitter is still "{NO_NAME}"', "write the name of your organisation's folder"
+        )
 
 
 def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
@@ -112,6 +122,7 @@ def _unfilled(path: Path) -> Iterator[PaperworkError]:
 
 
 PAPERWORK_CHECKS: dict[str, Check] = {
+    "submitter": _submitter,
     "measurements": _measurements,
     "documents": _documents,
     "system": _system,

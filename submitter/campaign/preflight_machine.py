@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from submitter import layout, weights
+from submitter import layout, packages, weights
 from submitter.campaign.description import described
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.errors import InputError, NotInstalledError, SeveralErrors, SubmitterError, from_os_error
@@ -71,6 +71,7 @@ def check_engines(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
                 where = f"{benchmark.table.measurements}: {', '.join(scenarios)}: "
                 for each in problem.problems if isinstance(problem, SeveralErrors) else (problem,):
                     yield type(each)(where + each.message, each.hint)
+    yield from _wrong_builds(used, devices)
     for name in used:
         versions = engines.versions(name)
         yield name + "".join(f", {p} {v}" for p, v in versions.items() if re.match("vllm|torch", p))
@@ -123,6 +124,27 @@ def _engine_problems(
         engine.binding.require_cores()
     except InputError as error:
         yield NotInstalledError(error.message, error.hint)
+
+
+def _wrong_builds(names: list[str], described_devices: int) -> Iterator[SubmitterError]:
+    """The engines whose installed builds are for other devices than this host's: they would fail when they load."""
+    from submitter.system.accelerators import detect
+    from submitter.system.wording import counted
+
+    found = detect() if described_devices > 0 else None
+    if found is None or not found.devices:  # the check of the accelerators reports it
+        return
+    for name in names:
+        try:
+            device = engines.runs_on(name)
+        except NotInstalledError:  # the check of the settings reports it
+            continue
+        if device not in (None, found.driver):
+            built_for = {"CPU": "the CPU", "": "other devices"}.get(device, f"{device}'s accelerators")
+            yield NotInstalledError(
+                f"the installed {name} is for {built_for}, this host has {counted(found.names)}",
+                packages.engine_command(found.driver),
+            )
 
 
 def _attention_heads(benchmark: BenchmarkOutline) -> int:

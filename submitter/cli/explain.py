@@ -56,7 +56,7 @@ def _json(explanation: Explanation, about: str) -> str:
     import json
 
     conditions = [
-        {"name": c.name, "met": c.met, "told": list(c.figures), "advice": list(c.advice)}
+        {"name": c.name, "met": c.met, "figures": list(c.figures), "advice": list(c.advice)}
         for c in explanation.conditions
     ]
     document = {

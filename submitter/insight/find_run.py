@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -71,8 +72,10 @@ def _result_at(path: Path, round_name: str | None) -> Result | None:
     if not results:
         opened.require_listed()
     if len(results) > 1:
-        some = ", ".join(str(result.path.relative_to(opened.selected)) for result in results[:_RESULTS_NAMED])
-        raise InputError(f"{path} holds {len(results)} results: {some} ...", "give one of them")
+        folders = [str(result.files.root / result.path) for result in results]
+        more = ", and more" if len(folders) > _RESULTS_NAMED else ""
+        some = ", ".join(shlex.quote(folder) for folder in folders[:_RESULTS_NAMED])
+        raise InputError(f"{path} holds {len(folders)} results", f"give one: {some}{more}")
     return results[0] if results else None
 
 

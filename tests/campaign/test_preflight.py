@@ -13,9 +13,13 @@ pytest.importorskip("mlperf_loadgen")
 import echo_campaign
 
 from submitter import campaign as c
+from submitter.campaign.choices import NO_NAME
 from submitter.campaign.preflight import preflight
 from submitter.errors import PaperworkError, SubmitterError
+from submitter.harness import engines
 from submitter.harness.dataset import write_dataset
+from submitter.system import accelerators
+from submitter.system.accelerator import Accelerator, Accelerators
 
 Made = echo_campaign.Campaign
 Change = Callable[[Made], object]
@@ -100,6 +104,28 @@ def test_more_devices_than_described(made: Made) -> None:
     with_vllm("tensor_parallel_size = 4\ndata_parallel_size = 4")(made)
     made.edit(made.folder / "system.json", '"accelerators_per_node": "0"', '"accelerators_per_node": "8"')
     assert any("uses 16 devices" in problem.message for problem in problems(made))
+
+
+@pytest.mark.parametrize("count", [0, 8])
+def test_an_engine_that_is_built_for_another_device(made: Made, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    with_vllm("")(made)
+    monkeypatch.setattr(engines, "runs_on", lambda name: {"vllm": "CPU", "echo": None}[name])
+    device = Accelerator(name="NVIDIA H100", uuid=None, memory_bytes=None)
+    monkeypatch.setattr(accelerators, "detect", lambda: Accelerators(devices=(device,) * count, driver="NVIDIA"))
+    made.edit(made.folder / "system.json", '"accelerators_per_node": "0"', '"accelerators_per_node": "8"')
+    found = [problem for problem in problems(made) if "the installed" in problem.message]
+    assert [problem.message for problem in found] == (
+        ["the installed vllm is for the CPU, this host has 8x NVIDIA H100"] if count else []
+    )
+    assert all("pip install vllm==" in problem.hint for problem in found)
+
+
+def test_a_submitter_that_init_did_not_know(made: Made) -> None:
+    made.edit(made.file, '"Example"', f'"{NO_NAME}"')
+    assert problems(made) == []  # a smoke run cannot be submitted
+    made.edit(made.file, "smoke = true", "smoke = false")
+    (found,) = [problem for problem in problems(made) if NO_NAME in problem.message]
+    assert isinstance(found, PaperworkError)
 
 
 def test_documents_block_no_run_and_are_reported(made: Made) -> None:

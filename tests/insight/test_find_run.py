@@ -81,11 +81,13 @@ def test_a_record_tells_of_a_run_of_the_harness(tree: Tree, tmp_path: Path) -> N
 
 
 def test_of_several_results_one_must_be_named(tree: Tree) -> None:
-    with pytest.raises(InputError, match="holds 2 results: Offline, Server") as error:
-        find_run(tree.base)
-    assert error.value.hint
-    with pytest.raises(InputError, match=f"holds 2 results: 2xH200/{tree.benchmark}/Offline, "):
-        find_run(tree.submitter / "results")
+    for given in (tree.base, tree.submitter / "results"):
+        with pytest.raises(InputError, match="holds 2 results") as error:
+            find_run(given)
+        named = error.value.hint.removeprefix("give one: ").split(", ")
+        assert [find_run(Path(folder)).about for folder in named] == [
+            find_run(tree.base / s).about for s in ("Offline", "Server")
+        ]
 
 
 @pytest.mark.parametrize(

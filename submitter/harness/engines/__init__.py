@@ -1,9 +1,9 @@
 """Engines, one file each, under the name that `engine.toml` uses. An engine turns prompts into tokens.
 
 It does not know LoadGen. An engine module has `check(settings)` and `check_sampling(sampling)` for the tables
-`[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `shape(settings)`, `versions()`, and
-`create(settings, plan, sampling)`, which returns an Engine. It imports its library inside them, so that reading a
-campaign does not load it.
+`[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `shape(settings)`, `versions()`,
+`runs_on()`, and `create(settings, plan, sampling)`, which returns an Engine. It imports its library inside them, so
+that reading a campaign does not load it.
 """
 
 from __future__ import annotations
@@ -82,6 +82,15 @@ def shape(name: str, settings: dict[str, Any]) -> EngineShape:
 def create(name: str, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     engine: Engine = plugins.load(__name__, name, "engine").create(settings, plan, sampling)
     return engine
+
+
+def runs_on(name: str) -> str | None:
+    """The vendor of the accelerators that the installed engine uses, or `CPU`; None if it needs no device.
+
+    Empty if there is no device that it is built for. NotInstalledError if it cannot be imported.
+    """
+    found: str | None = plugins.load(__name__, name, "engine").runs_on()
+    return found
 
 
 def versions(name: str) -> dict[str, str]:

@@ -103,6 +103,10 @@ def shape(settings: dict[str, Any]) -> EngineShape:
     return EngineShape()
 
 
+def runs_on() -> None:
+    return None
+
+
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     return EchoEngine(check(settings), plan)
 

@@ -130,19 +130,31 @@ def _async_engine_args() -> Any:
 def try_out() -> str:
     """Import what a session imports; returns the version, and the devices that vLLM would use. NotInstalledError if
     that fails, or if vLLM finds no device that it is built for."""
-    _async_engine_args()
+    vendor = runs_on()
     with packages.required(packages.ENGINE, "vllm"):
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM  # noqa: F401
     version = packages.version_of("vllm")
-    if current_platform.is_cpu():
+    if vendor == "CPU":
         return f"vLLM {version} on the CPU"
-    if not current_platform.is_cuda_alike():
+    if not vendor:
         raise NotInstalledError(
             f"vLLM {version} finds no device that it is built for", packages.install_command(packages.ENGINE)
         )
-    device = "ROCm" if current_platform.is_rocm() else "CUDA"
+    device = "ROCm" if vendor == "AMD" else "CUDA"
     return f"vLLM {version} with {device} on {current_platform.device_count()} x {current_platform.get_device_name(0)}"
+
+
+def runs_on() -> str:
+    """`CPU`, `AMD` or `NVIDIA`; empty if vLLM finds no device that it is built for."""
+    _async_engine_args()
+    with packages.required(packages.ENGINE, "vllm"):
+        from vllm.platforms import current_platform
+    if current_platform.is_cpu():
+        return "CPU"
+    if not current_platform.is_cuda_alike():
+        return ""
+    return "AMD" if current_platform.is_rocm() else "NVIDIA"
 
 
 def versions() -> dict[str, str]:
