@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ def read_text(path: Path, what: str = "file", hint: str = "") -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a {what}: it is not UTF-8 text (byte {error.start})", hint) from None
+
+
+def read_toml(path: Path, what: str, hint: str = "") -> dict[str, Any]:
+    """The content of a TOML file. InputError with `hint` if it cannot be read; `what` names the kind of file in it."""
+    text = read_text(path, what, hint)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path} is not a TOML file: it is nested too deeply", hint) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not a TOML file: {error}", hint) from None
 
 
 def read_json_object(path: Path, what: str = "JSON file", hint: str = "") -> dict[str, Any]:

@@ -34,9 +34,15 @@ def system_description(campaign: Campaign) -> dict[str, Any]:
 def description_problems(campaign: Campaign, description: dict[str, Any]) -> Iterator[PaperworkError]:
     """Everything that keeps a description from being submitted."""
     file = campaign.system.description
-    if missing := system.missing(description):
+    missing = system.missing(description)
+    if "framework" in missing:
         yield PaperworkError(
-            f"{file} lacks {', '.join(missing)}",
+            f"{file} lacks framework, and vLLM, from which it is read, is not installed here",
+            "assemble where vLLM is installed, or state the framework and its version in the file",
+        )
+    if undetected := [field for field in missing if field != "framework"]:
+        yield PaperworkError(
+            f"{file} lacks {', '.join(undetected)}",
             "fill these in: they cannot be detected (submitter describe-system shows all fields)",
         )
     marks = {field: what for field, value in description.items() for _, what in documents.unfilled(str(value))}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -168,7 +167,10 @@ def as_campaign(source: CampaignSource) -> Campaign:
 
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign file. InputError if it is missing or wrong; for an unknown key it names the nearest known one."""
-    data = read_toml(path, "campaign file", "submitter init writes one with each key explained")
+    hint = "submitter init writes one with each key explained"
+    if not os.path.exists(path) and (near := plugins.nearest(path.name, (p.name for p in path.parent.glob("*.toml")))):
+        hint = f"did you mean '{path.with_name(near)}'?"
+    data = input_file.read_toml(path, "campaign file", hint)
     campaign = validated(Campaign, {**data, "path": path}, str(path), list(_contradictions(data, path)))
     return _resolved(campaign, resolved(path).parent)
 
@@ -198,17 +200,6 @@ def _repeated(values: Iterable[object]) -> list[str]:
     """The texts that are there more than once, in their order."""
     texts = [value for value in values if isinstance(value, str)]
     return list(dict.fromkeys(text for text in texts if texts.count(text) > 1))
-
-
-def read_toml(path: Path, what: str, hint: str) -> dict[str, Any]:
-    """The content of a TOML file. InputError with `hint` if it cannot be read; `what` names the kind of file in it."""
-    text = input_file.read_text(path, what, hint)
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InputError(f"{path} is not a TOML file: it is nested too deeply", hint) from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not a TOML file: {error}", hint) from None
 
 
 def validated(kind: type[T], data: dict[str, Any], where: str, also: Sequence[InputError] = ()) -> T:

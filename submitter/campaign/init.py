@@ -79,12 +79,13 @@ def init(folder: Path, host: Host, choices: Choices) -> Initialised:
         written += [path for path, content in found.items() if _write(path, content, undo)]
         undo.pop_all()
     kept = tuple(path for path in (*files, campaign.path) if path not in written)
+    is_new = campaign.path in written  # a kept file may be about something else, and `plan` shows what it lacks
     return Initialised(
         campaign=campaign.path,
         written=tuple(written),
         kept=kept,
         notes=tuple(notes),
-        open_items=tuple(_open_items(campaign, choices, (*written, *kept))),
+        open_items=tuple(_open_items(campaign, choices, (*written, *kept))) if is_new else (),
         next_command=f"submitter plan {_typed(campaign.path)}",
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from submitter import layout
-from submitter.campaign.file import BenchmarkTable, read_toml, validated
+from submitter import input_file, layout
+from submitter.campaign.file import BenchmarkTable, validated
 from submitter.harness.plan import EngineSettings
 from submitter.model import Scenario
 
@@ -18,5 +18,5 @@ def user_conf(table: BenchmarkTable, scenario: Scenario) -> Path:
 def engine_settings(table: BenchmarkTable, scenario: Scenario) -> EngineSettings:
     """The content of a scenario's engine.toml. InputError if the file is missing or has an unknown key."""
     path = table.measurements / scenario / layout.ENGINE_TOML
-    data = read_toml(path, "engine settings file", "submitter init writes one; docs/engines.md describes it")
+    data = input_file.read_toml(path, "engine settings file", "submitter init writes one; docs/engines.md describes it")
     return validated(EngineSettings, data, str(path))

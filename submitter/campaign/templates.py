@@ -5,14 +5,13 @@ Existing files are not changed. What is not known is marked, and `submitter plan
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from submitter import documents, layout, system
 from submitter.campaign.file import BenchmarkTable, Campaign
-from submitter.campaign.measurements import user_conf
+from submitter.campaign.measurements import engine_settings, user_conf
 from submitter.campaign.settings import effective_settings
 from submitter.datasets.official import published_for
 from submitter.documents import todo
@@ -139,8 +138,8 @@ def _convert_command(table: BenchmarkTable) -> str:
 
 def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario: Scenario) -> str:
     try:
-        engine = tomllib.loads((table.measurements / scenario / layout.ENGINE_TOML).read_text("utf-8"))["engine"]
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        engine = engine_settings(table, scenario).engine
+    except InputError:  # the outline of the campaign reports it
         engine = todo("the engine")
     facts = {
         "system": campaign.system.id,

@@ -36,7 +36,7 @@ def run_all(campaign: CampaignFile, rerun: Rerun = False) -> None:
 
 def run(
     campaign: CampaignFile,
-    scenario: Annotated[Scenario, typer.Option(help="The scenario to run.")],
+    scenario: Annotated[Scenario, typer.Option(help="The scenario to run: Offline, Server or Interactive.")],
     mode: Annotated[Mode, typer.Option(help="The kind of run.")] = Mode.PERFORMANCE,
     rerun: Rerun = False,
 ) -> None:

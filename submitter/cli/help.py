@@ -7,6 +7,7 @@ beginning of a command's sentence only.
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,10 +65,18 @@ class Commands(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def _meant(self, ctx: Any, args: list[str]) -> str:
+        """The hint for a first word that is not a command: the words in the right order, or the nearest command."""
+        for position, word in enumerate(args[1:], start=1):
+            if word in self.commands:
+                ordered = (word, *args[:position], *args[position + 1 :])
+                return f"the command comes first: {ctx.command_path} {shlex.join(ordered)}"
+        return did_you_mean(args[0], self.commands)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name not in self.commands and not ctx.resilient_parsing:
-            ctx.fail(f"no such command '{name}'\n{did_you_mean(name, self.commands)}")
+            ctx.fail(f"no such command '{name}'\n{self._meant(ctx, args)}")
         return super().resolve_command(ctx, args)
 
 

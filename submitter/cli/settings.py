@@ -8,7 +8,6 @@ root. It has what decides the verdict; how the report looks and where it goes is
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from submitter import plugins
+from submitter import input_file, plugins
 from submitter.checker.finding import Severity
 from submitter.checker.registry import FULL, PROFILES, require_rule, require_selector
 from submitter.errors import InputError, raise_all
@@ -81,10 +80,10 @@ class CheckSettings(StrictRecord):
 
 def read_settings(file: Path) -> CheckSettings:
     """The settings in a file. InputError for each thing that is wrong, or if the file has no settings."""
-    found = _table(file)
-    if found is None:
+    found, problems = _table(file)
+    if found is None and not problems:
         raise InputError(f"{file} has no settings for the check", f"they are in the table {_heading(file)}")
-    return _validated(found, file)
+    return _validated(found, file, problems)
 
 
 def find_settings() -> tuple[Path, CheckSettings] | None:
@@ -92,8 +91,11 @@ def find_settings() -> tuple[Path, CheckSettings] | None:
     for folder in _folders():
         for name in _NAMES:
             file = Path(os.path.relpath(folder / name))
-            if os.path.isfile(file) and (found := _table(file)) is not None:
-                return file, _validated(found, file)
+            if not os.path.isfile(file):
+                continue
+            found, problems = _table(file)
+            if found is not None or problems:
+                return file, _validated(found, file, problems)
     return None
 
 
@@ -104,37 +106,39 @@ def _folders() -> Iterator[Path]:
     yield from above[: above.index(root) + 1]
 
 
-def _table(file: Path) -> Any:
-    """The table `check` of a file; None if it has none. InputError if there is something else in its place."""
-    try:
-        content: Any = tomllib.loads(file.read_text("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file} is not a TOML file: {error}", "fix it, or give --no-config") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}", "give another file, or --no-config") from None
+def _table(file: Path) -> tuple[Any, list[InputError]]:
+    """The table `check` of a file, None if it has none; and a problem for each other thing in its place."""
+    content: Any = input_file.read_toml(file, "settings file", "give another file, or --no-config")
     if file.name == _PYPROJECT:
         tool = content.get("tool")
         content = tool.get("submitter", {}) if isinstance(tool, dict) else {}
-    if not isinstance(content, dict) or content.keys() - {"check"}:
-        other = next(iter(content.keys() - {"check"})) if isinstance(content, dict) else "submitter"
-        raise InputError(
+    others = [name for name in content if name != "check"] if isinstance(content, dict) else ["submitter"]
+    problems = [
+        InputError(
             f"{file}: '{other}' is not a table of a settings file",
             f"the settings are in the table {_heading(file)}; --no-config leaves the file out",
         )
-    return content.get("check")
+        for other in others
+    ]
+    return (content.get("check") if isinstance(content, dict) else None), problems
 
 
 def _heading(file: Path) -> str:
     return "[tool.submitter.check]" if file.name == _PYPROJECT else "[check]"
 
 
-def _validated(table: Any, file: Path) -> CheckSettings:
-    try:
-        return CheckSettings.model_validate(table)
-    except ValidationError as error:
-        problems = dict.fromkeys(_problem(one) for one in error.errors())
-        raise_all([InputError(f"{file} {_heading(file)}: {message}", hint) for message, hint in problems])
-        raise
+def _validated(table: Any, file: Path, problems: list[InputError]) -> CheckSettings:
+    """The settings. InputError, or SeveralErrors, with `problems` and everything that is wrong in the table."""
+    settings = CheckSettings()
+    if table is not None:
+        try:
+            settings = CheckSettings.model_validate(table)
+        except ValidationError as error:
+            found = dict.fromkeys(_problem(one) for one in error.errors())
+            own = [InputError(f"{file} {_heading(file)}: {message}", hint) for message, hint in found]
+            problems = [*problems, *own]
+    raise_all(problems)
+    return settings
 
 
 def _problem(error: ErrorDetails) -> tuple[str, str]:

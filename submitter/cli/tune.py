@@ -24,7 +24,7 @@ _COLUMNS = ("run", "target/s", "samples", "over a limit", "p99 TTFT", "p99 TPOT"
 
 def tune(
     campaign: CampaignFile,
-    scenario: Annotated[Scenario, typer.Option(help="Server or Interactive.")],
+    scenario: Annotated[Scenario, typer.Option(help="The scenario to tune: Server or Interactive.")],
     budget: Annotated[str, typer.Option(help="How long the search may take: 90s, 60m, 2h.")] = "60m",
     benchmark: Annotated[str | None, typer.Option(help="Which benchmark, if several have the scenario.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write the rate that was found into user.conf.")] = False,

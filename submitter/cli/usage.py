@@ -47,8 +47,7 @@ def _explained(error: Any, context: Any) -> tuple[str, str]:
     is_argument = param.param_type_name == "argument"
     name = param.metavar if is_argument else param.opts[0]
     if hasattr(error, "param_type"):  # missing
-        values = ", ".join(choices(param)) if len(choices(param)) > 1 else param.metavar
-        return f"{name} is missing", _usage(context) if is_argument else f"{name} takes {values}"
+        return f"{name} is missing", _usage(context) if is_argument else f"give {_sentence(param.help)}"
     if choice := re.search(r"""(['"])(.*)\1 is not one of""", error.message):
         return f"{name}: unknown value '{choice[2]}'", did_you_mean(choice[2], choices(param))
     hint = os_remedy(PermissionError(errno.EACCES, "")) if error.message.endswith("is not readable.") else ""

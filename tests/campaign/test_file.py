@@ -35,6 +35,13 @@ def test_a_campaign_is_read(campaign: Campaign) -> None:
     assert load_campaign(campaign.file).submitter == "Example"
 
 
+def test_a_misspelt_file_gets_the_nearest_one_beside_it(campaign: Campaign) -> None:
+    for name, hint in (("campaing.toml", f"did you mean '{campaign.file}'?"), ("x", "submitter init writes one")):
+        with pytest.raises(InputError, match="there is no campaign file") as error:
+            load_campaign(campaign.file.parent / name)
+        assert error.value.hint.startswith(hint)
+
+
 def test_all_errors_are_reported_at_once(campaign: Campaign) -> None:
     found = problems(
         campaign,

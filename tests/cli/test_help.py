@@ -108,7 +108,7 @@ def test_the_help_names_every_value(submitter: Any) -> None:
     for names in (plugins.names("submitter.checker.reporters"), PROFILES, [*Severity, "never"]):
         assert all(re.search(rf"\b{name}\b", shown) for name in names), names
     assert "full|official" in shown
-    assert "One of Offline, Server, Interactive" in " ".join(submitter("run", "-h").out.split())
+    assert "The scenario to run: Offline, Server or Interactive." in " ".join(submitter("run", "-h").out.split())
 
 
 def test_defaults_are_shown(submitter: Any) -> None:

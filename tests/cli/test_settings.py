@@ -122,12 +122,17 @@ def test_the_command_line_wins(submitter: Any, project: Path) -> None:
 def test_everything_that_is_wrong_is_reported_at_once(submitter: Any, project: Path) -> None:
     (project / "submitter.toml").write_text(
         '[check]\nround = "v6.2"\nprofile = 3\nselect = ["PRF", "QQQQ"]\nignore = "PRF"\nfail-on = "eror"\n'
-        'fail_on = "note"\nselct = []\n[check.waive]\nMEA02 = "x"\nMEA004 = " "\nMEA002 = true\n'
+        'fail_on = "note"\nselct = []\n[check.waive]\nMEA02 = "x"\nMEA004 = " "\nMEA002 = true\n[chekc]\n'
     )
     done = submitter("check", "tree")
     assert (done.code, done.out) == (2, "")
     lines = done.err.splitlines()
     where = "submitter: submitter.toml [check]: "
+    assert lines[:2] == [
+        "submitter: submitter.toml: 'chekc' is not a table of a settings file",
+        "  the settings are in the table [check]; --no-config leaves the file out",
+    ]
+    lines = lines[2:]
     assert all(line.startswith((where, "  ")) for line in lines)
     told = {line.removeprefix(where): hint.strip() for line, hint in zip(lines[::2], lines[1::2], strict=True)}
     assert told == {
@@ -150,6 +155,7 @@ def test_everything_that_is_wrong_is_reported_at_once(submitter: Any, project: P
         ("round = [", "submitter.toml is not a TOML file", "--no-config"),
         ('round = "v6.1"\n', "'round' is not a table of a settings file", "the table [check]"),
         ("[chekc]\n", "'chekc' is not a table of a settings file", "the table [check]"),
+        ("a = " + "[" * 2000, "submitter.toml is not a TOML file: it is nested too deeply", "--no-config"),
         ("check = 3\n", "submitter.toml [check]: it is not a table", "docs/ci.md"),
     ],
 )
@@ -172,7 +178,7 @@ def test_our_table_of_pyproject_is_not_passed_over(submitter: Any, project: Path
 
 def test_a_named_file_must_have_settings(submitter: Any, project: Path) -> None:
     done = submitter("check", "tree", "--config", "none.toml")
-    assert (done.code, "none.toml cannot be read: No such file" in done.err) == (2, True)
+    assert (done.code, "there is no settings file none.toml" in done.err) == (2, True)
     (project / "empty.toml").write_text("")
     done = submitter("check", "tree", "--config", "empty.toml")
     assert (done.code, "empty.toml has no settings for the check" in done.err) == (2, True)
