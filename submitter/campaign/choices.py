@@ -104,6 +104,8 @@ def decide(host: Host, given: Given) -> Choices:
     round_name = given.round or round_names()[-1]
     named = given.system_id and ready_sets.machine_named(given.system_id)
     machine, is_this_host = _machine(host, named or None)
+    if machine is None and given.system_id and given.benchmark is None:
+        _require_no_set_meant(given.system_id)
     benchmark = given.benchmark or (_default_benchmark(machine),)
     is_embedded = load_benchmark().name in benchmark
     if is_embedded:
@@ -173,6 +175,15 @@ def _machine(host: Host, named: Machine | None) -> tuple[Machine | None, bool]:
         return here, True
     is_here = here and (known_accelerator(here.name), here.count) == (known_accelerator(named.name), named.count)
     return (here, True) if is_here else (named, False)
+
+
+def _require_no_set_meant(system_id: str) -> None:
+    """InputError if a name is nearly that of a ready set: on a host without accelerators, a campaign for the CPU would
+    get it."""
+    if near := plugins.nearest(system_id, [ready.name for ready in ready_sets.ready_sets()]):
+        raise InputError(
+            f"this host has no accelerator, and no ready set is named '{system_id}'", f"did you mean '{near}'?"
+        )
 
 
 def _default_benchmark(machine: Machine | None) -> str:

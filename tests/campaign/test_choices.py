@@ -90,6 +90,15 @@ def test_all_wrong_choices_are_reported_at_once() -> None:
     assert len(error.value.problems) == 3
 
 
+@pytest.mark.parametrize("name", ["8xMI300Y", "8xH100-SXM-80Gb"])
+def test_a_misspelt_set_does_not_become_the_name_of_a_cpu(name: str) -> None:
+    with pytest.raises(InputError, match=f"no ready set is named '{name}'") as error:
+        chosen(host(), system_id=name)
+    assert error.value.hint.startswith("did you mean '8x")
+    assert chosen(host(8), system_id=name).system_id == name
+    assert chosen(host(), system_id="my-desk").system_id == "my-desk"
+
+
 def test_a_benchmark_without_an_accelerator_names_the_machines() -> None:
     with pytest.raises(InputError, match=r"no accelerator for llama3\.1-8b") as error:
         chosen(host(), benchmark=("llama3.1-8b",))
