@@ -7,13 +7,12 @@ the open division may run another model. What `mismatches` finds is wrong in eve
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submitter import weights
+from submitter import input_file, weights
 from submitter.datasets.official import by_sha256
 from submitter.errors import InputError
 from submitter.quoting import printable
@@ -211,14 +210,4 @@ def _token_ids(folder: Path) -> dict[str, int]:
 
 def _optional_json(path: Path) -> dict[str, Any]:
     """The JSON object in the file, empty if there is no file; InputError if it is something else."""
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", "make it readable") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file: {error}", "copy it from the model's repository") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a JSON object", "copy it from the model's repository")
-    return content
+    return input_file.read_json_object(path, hint="copy it from the model's repository") if path.exists() else {}

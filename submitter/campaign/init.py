@@ -23,7 +23,7 @@ from submitter.campaign.measurements import engine_settings
 from submitter.campaign.ready_sets import CPU_SET, READY
 from submitter.campaign.templates import missing_documents
 from submitter.embedded.benchmark import load_benchmark
-from submitter.errors import InputError
+from submitter.errors import InputError, os_reason, os_remedy
 from submitter.model import Division, Scenario
 from submitter.record import json_text, write_atomically
 from submitter.system.wording import counted
@@ -100,7 +100,7 @@ def _write(path: Path, content: bytes, undo: ExitStack) -> bool:
             undo.callback(parent.rmdir)
         write_atomically(path, content)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}", "choose another folder") from None
+        raise InputError(f"{path} cannot be written: {os_reason(error)}", os_remedy(error)) from None
     undo.callback(path.unlink)
     return True
 
