@@ -9,7 +9,7 @@ from typing import Any
 
 from submitter import plugins
 from submitter.campaign import ready_sets
-from submitter.campaign.file import EMBEDDED
+from submitter.campaign.file import EMBEDDED, FOLDER_NAME
 from submitter.campaign.ready_sets import Machine
 from submitter.datasets.official import published_for
 from submitter.embedded.benchmark import load_benchmark
@@ -24,7 +24,6 @@ NO_NAME = "YourOrganisation"
 CPU_SYSTEM = "cpu-demo"
 DEFAULT_BENCHMARK, SMALLER_BENCHMARK = "llama2-70b-99.9", "llama3.1-8b"
 _STATUSES = ("available", "preview", "rdi")
-_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +151,7 @@ def _require_known(field: str, values: tuple[str | None, ...]) -> None:
             continue
         if field in known:
             plugins.require(value, known[field], field)
-        if field in ("submitter", "system_id") and not _FOLDER_NAME.fullmatch(value):
+        if field in ("submitter", "system_id") and not FOLDER_NAME.fullmatch(value):
             raise InputError(
                 f"--{field.replace('_', '-')} '{value}' cannot be the name of a folder",
                 "use letters, digits and . _ + - only, with a letter or digit first",

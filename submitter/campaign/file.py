@@ -20,11 +20,11 @@ from submitter.rulebook import round_names
 T = TypeVar("T", bound=BaseModel)
 
 EMBEDDED = "embedded"  # instead of a path: the model or data set that comes with this package
-_FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def _folder_name(text: str) -> str:
-    if not _FOLDER_NAME.fullmatch(text):
+    if not FOLDER_NAME.fullmatch(text):
         raise ValueError(
             f"{shown(text)} must begin with a letter or a digit, and may hold letters, digits and . _ + - only"
         )
@@ -131,8 +131,7 @@ class Campaign(_CampaignPart):
 
     def repeats(self, scenario: Scenario, mode: Mode) -> str:
         """The hint for a run that is recorded as finished, but whose files are not those of the record."""
-        campaign = shlex.quote(_shown(self.path))
-        return f"make it again with: submitter run {campaign} --scenario {scenario} --mode {mode} --rerun"
+        return f"make it again with: submitter run {self.shown_path} --scenario {scenario} --mode {mode} --rerun"
 
     @property
     def command(self) -> str:
@@ -142,13 +141,13 @@ class Campaign(_CampaignPart):
     @property
     def shown_path(self) -> str:
         """The path of the file as a user would type it in the working folder."""
-        return shlex.quote(_shown(self.path))
+        return typed(self.path)
 
 
-def _shown(path: Path) -> str:
+def typed(path: Path) -> str:
     """A path as a user would type it in the working folder."""
     whole, here = resolved(path), Path.cwd()
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+    return shlex.quote(str(whole.relative_to(here) if whole.is_relative_to(here) else whole))
 
 
 def resolved(path: Path) -> Path:

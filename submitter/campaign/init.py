@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from pathlib import Path
 from submitter import documents, layout, system
 from submitter.campaign import ready_sets
 from submitter.campaign.choices import DEFAULT_BENCHMARK, NO_NAME, SMALLER_BENCHMARK, Choices, Host, sources
-from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, LimitsTable, SystemTable
+from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, LimitsTable, SystemTable, typed
 from submitter.campaign.measurements import engine_settings
 from submitter.campaign.ready_sets import CPU_SET, READY
 from submitter.campaign.templates import missing_documents
@@ -86,7 +85,7 @@ def init(folder: Path, host: Host, choices: Choices) -> Initialised:
         kept=kept,
         notes=tuple(notes),
         open_items=tuple(_open_items(campaign, choices, (*written, *kept))) if is_new else (),
-        next_command=f"submitter plan {_typed(campaign.path)}",
+        next_command=f"submitter plan {typed(campaign.path)}",
     )
 
 
@@ -262,16 +261,16 @@ def _open_items(campaign: Campaign, choices: Choices, paths: Iterable[Path]) -> 
     """What is left for a person, with the command that gets it."""
     items = []
     if campaign.submitter == NO_NAME:
-        items.append(OpenItem(what=f'the name of your organisation, as submitter = "..." in {_typed(campaign.path)}'))
+        items.append(OpenItem(what=f'the name of your organisation, as submitter = "..." in {typed(campaign.path)}'))
     for table in campaign.benchmarks:
         if choices.machine is None:
             continue
         source, model = sources(choices.round, table.name)
         if not Path(table.dataset).exists():
-            command = f"submitter dataset convert {source} {_typed(Path(table.dataset))}"
+            command = f"submitter dataset convert {source} {typed(Path(table.dataset))}"
             items.append(OpenItem(what=f"the data set of {table.name}, from MLCommons' {source}", command=command))
         if not Path(table.model).exists():
-            command = f"submitter quantize {model} {_typed(Path(table.model))}"
+            command = f"submitter quantize {model} {typed(Path(table.model))}"
             items.append(OpenItem(what=f"the model of {table.name}, from the reference checkpoint", command=command))
     if _needs_numactl(campaign) and choices.is_this_host and shutil.which("numactl") is None:
         items.append(OpenItem(what="numactl, for numa_bind in engine.toml", command="apt-get install numactl"))
@@ -279,7 +278,7 @@ def _open_items(campaign: Campaign, choices: Choices, paths: Iterable[Path]) -> 
         parts = [what for _, what in documents.unfilled(path.read_text("utf-8", errors="replace"))]
         if parts:
             count = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
-            items.append(OpenItem(what=f"{_typed(path)}: {count} marked {documents.MARK}"))
+            items.append(OpenItem(what=f"{typed(path)}: {count} marked {documents.MARK}"))
     return items
 
 
@@ -289,9 +288,3 @@ def _needs_numactl(campaign: Campaign) -> bool:
         for table in campaign.benchmarks
         for scenario in table.scenarios
     )
-
-
-def _typed(path: Path) -> str:
-    """A path as a user would type it in the working folder."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

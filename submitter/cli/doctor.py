@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -38,12 +39,13 @@ def doctor(
         commands = {name: [trial.part for trial in diagnosis.missing(name)] for name in packages.COMMANDS}
         print(json.dumps({**dataclasses.asdict(diagnosis), "commands": commands}, indent=2))
     else:
-        _show(diagnosis)
+        _show(diagnosis, packages.PARTS if command is None else packages.COMMANDS[command])
     if command is not None and diagnosis.missing(command):
         raise typer.Exit(NotInstalledError.exit_code)
 
 
-def _show(diagnosis: Diagnosis) -> None:
+def _show(diagnosis: Diagnosis, parts: Collection[str]) -> None:
+    """Print everything; of what does not work, only `parts` with the commands that install them."""
     from submitter import packages
     from submitter.console import show_table
 
@@ -64,6 +66,8 @@ def _show(diagnosis: Diagnosis) -> None:
     show_table(("machine", ""), [(fact.name, fact.value) for fact in diagnosis.machine], sys.stdout)
     print()
     for trial in diagnosis.trials.values():
+        if trial.part not in parts:
+            continue
         mark = "ok" if not trial.problem else "WRONG" if trial.is_installed else "missing"
         print(f"{mark:<8} {trial.problem or f'{trial.part}: {trial.summary}'}")
         if trial.problem:

@@ -33,6 +33,7 @@ def test_what_works_here(tmp_path: Path) -> None:
     works = [line.split()[0] for line in done.stdout.splitlines() if line.endswith(" works")]
     assert {"check", "plan", "run-all", "tune", "score"} <= set(works)
     assert "pip install mlcommons-loadgen==6.0.4" in done.stdout
+    assert "calibration needs" not in done.stdout, "run-all does not calibrate"
 
 
 def test_a_light_install(tmp_path: Path) -> None:
