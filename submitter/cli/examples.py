@@ -33,7 +33,7 @@ EXAMPLES = {
     ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
-        "submitter explain build/demo/runs --format json",
+        "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",
     ],
     "rules": [
         "submitter rules PRF004",

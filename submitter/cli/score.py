@@ -40,6 +40,12 @@ def score(
 ) -> None:
     """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
     if not path.is_dir():
+        given = {"--round": round_name, "--dataset": dataset, "--tokenizer": tokenizer}
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise InputError(
+                f"{' and '.join(unused)} cannot be used here: {path} is not the folder of a submission",
+                "a campaign file has its own round, data set and model",
+            )
         _score_campaign(path)
         return
     if (dataset is None) != (tokenizer is None):

@@ -33,7 +33,7 @@ def _draw_table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], conso
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="bold")
     for cell in heading:
-        table.add_column(Text(cell))
+        table.add_column(Text(cell), overflow="fold")  # a narrow terminal breaks words, and loses none
     for row in rows:
         table.add_row(*(Text(cell, _style(cell)) for cell in row))
     console.print(table)

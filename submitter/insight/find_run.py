@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from submitter import layout
@@ -46,9 +47,16 @@ def find_run(path: Path, round_name: str | None = None) -> FoundRun:
     elif result is not None:
         folder = result.files.root / result.performance.path
     else:
-        raise InputError(f"{path} holds no {layout.DETAIL_LOG}", "give a folder with LoadGen's logs, or a result")
+        raise InputError(f"{path} holds no {layout.DETAIL_LOG}", _runs_below(path))
     about, requirements = _facts(folder, result, round_name)
     return FoundRun(folder=folder, log=_read(folder), about=about, requirements=requirements)
+
+
+def _runs_below(path: Path) -> str:
+    """The hint for a folder that is above those of the runs, or elsewhere."""
+    below = [log.parent for log in islice(path.rglob(layout.DETAIL_LOG), _RESULTS_NAMED)]
+    some = ", ".join(shlex.quote(str(folder)) for folder in below)
+    return f"give the folder of one run, such as {some}" if below else "give a folder with LoadGen's logs, or a result"
 
 
 def _read(folder: Path) -> DetailLog:

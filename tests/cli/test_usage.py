@@ -7,6 +7,12 @@ from typing import Any
 import pytest
 
 
+def test_options_for_submissions_are_refused_for_a_campaign(submitter: Any) -> None:
+    done = submitter("score", "x.toml", "--round", "v6.1", "--tokenizer", "y")
+    assert (done.code, done.out) == (2, "")
+    assert "--round and --tokenizer cannot be used here: x.toml is not the folder of a submission" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "command", "message", "hint"),
     [

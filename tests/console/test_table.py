@@ -41,6 +41,13 @@ def test_a_table_on_a_terminal_has_colours_and_the_same_words(make_terminal: Mak
     ]
 
 
+def test_a_narrow_terminal_breaks_words_and_loses_none(make_terminal: MakeTerminal) -> None:
+    terminal = make_terminal(14)
+    console.show_table(("run", "result"), [("", "tokens/sample")], terminal)
+    rows = [row.strip() for row in terminal.screen.rows if "─" not in row]
+    assert "".join("".join(rows).split()) == "runresulttokens/sample"
+
+
 def test_no_colour_where_none_is_wanted(make_terminal: MakeTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = make_terminal(200)
     monkeypatch.setenv("NO_COLOR", "1")

@@ -90,6 +90,18 @@ def test_of_several_results_one_must_be_named(tree: Tree) -> None:
         ]
 
 
+def test_a_folder_above_runs_names_some_of_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"holds no {LOG}") as error:
+        find_run(tmp_path)
+    assert error.value.hint == "give a folder with LoadGen's logs, or a result"
+    run = tmp_path / "my system/Offline/performance"
+    run.mkdir(parents=True)
+    (run / LOG).touch()
+    with pytest.raises(InputError, match=f"holds no {LOG}") as error:
+        find_run(tmp_path)
+    assert error.value.hint == f"give the folder of one run, such as '{run}'"
+
+
 @pytest.mark.parametrize(
     ("name", "reported"),
     [
