@@ -42,3 +42,23 @@ def severities() -> list[str]:
     from submitter.cli.settings import SEVERITIES
 
     return list(SEVERITIES)
+
+
+def commands() -> list[str]:
+    """What `doctor` takes."""
+    from submitter.packages import COMMANDS
+
+    return list(COMMANDS)
+
+
+def ready_sets() -> list[str]:
+    from submitter.campaign import ready_sets as sets
+
+    return [ready.name for ready in sets.ready_sets()]
+
+
+def ready_benchmarks() -> list[str]:
+    """The benchmarks that a ready set is for."""
+    from submitter.campaign import ready_sets as sets
+
+    return sets.benchmarks()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.errors import NotInstalledError
 from submitter.version import VERSION
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 def doctor(
     command: Annotated[
         str | None,
-        typer.Argument(metavar="COMMAND", help="Exit with 3 if this command, such as run-all, would not work here."),
+        typer.Argument(
+            metavar="COMMAND",
+            autocompletion=complete.commands,
+            help="Exit with 3 if this command, such as run-all, would not work here.",
+        ),
     ] = None,
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="The form of the report.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from submitter.cli import complete
 from submitter.cli.say import say
 from submitter.errors import SubmitterError
 
@@ -37,11 +38,17 @@ def init(
         str | None, typer.Option(metavar="NAME", help="Your organisation, as its folder is named.")
     ] = None,
     round_name: Annotated[
-        str | None, typer.Option("--round", metavar="ROUND", help="Such as v6.1.  [default: the newest]")
+        str | None,
+        typer.Option(
+            "--round", metavar="ROUND", autocompletion=complete.rounds, help="Such as v6.1.  [default: the newest]"
+        ),
     ] = None,
     division: Annotated[str | None, typer.Option(metavar="NAME", help="closed or open.")] = None,
     benchmark: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Such as llama2-70b-99.9; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", autocompletion=complete.ready_benchmarks, help="Such as llama2-70b-99.9; may be repeated."
+        ),
     ] = None,
     scenario: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Offline, Server or Interactive; may be repeated.")
@@ -49,7 +56,9 @@ def init(
     system_id: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The system_desc_id. The name of a ready set, such as 8xMI300X, takes that set."
+            metavar="NAME",
+            autocompletion=complete.ready_sets,
+            help="The system_desc_id. The name of a ready set, such as 8xMI300X, takes that set.",
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="FOLDER", help="The model that submitter quantize made.")] = None,
