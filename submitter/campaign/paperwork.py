@@ -8,6 +8,7 @@ from typing import Any
 
 from submitter import documents, input_file, layout
 from submitter.campaign.description import described, description_problems
+from submitter.campaign.file import NO_NAME
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
 from submitter.errors import InputError, PaperworkError, SubmitterError
@@ -94,6 +95,14 @@ def _system(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     yield f"{campaign.system.id}: {description.get('system_name')}, complete"
 
 
+def _submitter(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    """The name of the submitter's folder; a rehearsal needs none of its own."""
+    campaign = outline.campaign
+    if campaign.submitter == NO_NAME and not campaign.smoke:
+        yield PaperworkError(f'{campaign.path}: submitter = "{NO_NAME}" is the template\'s', "write your organisation")
+    yield campaign.submitter
+
+
 def _missing(path: Path, outline: CampaignOutline) -> PaperworkError:
     hint = f"submitter templates {outline.campaign.shown_path} writes a template of each missing document"
     if path.name == layout.MLPERF_CONF:
@@ -115,6 +124,7 @@ PAPERWORK_CHECKS: dict[str, Check] = {
     "measurements": _measurements,
     "documents": _documents,
     "system": _system,
+    "submitter": _submitter,
 }
 """By the name that is shown, in the order in which they are made."""
 
