@@ -93,8 +93,10 @@ def test_a_recorded_machine_gets_its_set(
     ]
     # The rest is due before the assembly: what a person must write.
     due = [line for line in planned.stderr.splitlines() if line.startswith("preflight due")]
-    assert due
-    assert all("a person must write this part" in line for line in due)
+    *parts, name = due
+    assert parts
+    assert all("a person must write this part" in line for line in parts)
+    assert 'submitter = "YourOrganisation"' in name
     assert "submitter quantize" in made.stdout
 
 
