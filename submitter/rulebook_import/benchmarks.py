@@ -8,32 +8,32 @@ from typing import Any
 
 from submitter.errors import InputError
 from submitter.model import Scenario
-from submitter.rulebook_import.constants import Official
-from submitter.rulebook_import.literals import HINT, Product, Source
+from submitter.rulebook_import.constants import Official, typed
+from submitter.rulebook_import.literals import HINT, Product, mentions, models_in, returned_names
 
 Table = dict[str, Any]
 _INTERACTIVE, _SERVER = Scenario.INTERACTIVE.value, Scenario.SERVER.value
 
 
 class Benchmarks:
-    """Drafts the benchmarks of a round. What no constant says is left out; `last` is the round before, as in its file."""
+    """Drafts a round's benchmarks, without what no constant says; `last` is the round before, as in its file."""
 
     def __init__(self, official: Official, last: Table) -> None:
         self.official, self.config, self.last = official, official.config, last["benchmarks"]
-        self.round_config = official.config
         self.sections = official.checkout.loadgen_models
         self.names = metric_names(official)
-        self.tests = official.tests or _tests_of_one_file(official.source)
+        self.tests = official.tests or _tests_of_one_file(official)
         self.llm_models = _llm_models(official)
-        self.equal_issue = official.source.members(official.source.function("requires_equal_issue"))
+        self.equal_issue = models_in(official.source.function("requires_equal_issue"))
         check = official.checkout.code("checks/performance_check.py")
-        without = official.checkout.is_package and check is not None
-        self.without_duration = check.members(check.function("min_duration_check")) if without and check else None
+        self.without_duration = models_in(check.function("min_duration_check")) if check else None
 
     def table(self, name: str) -> Table:
         """The benchmark's keys, as in a round's file; one that is empty is not in the round."""
         config, official = self.config, self.official
-        size = {"dataset_size": config.dataset_size[name]} if name in config.dataset_size else {}
+        size = {}
+        if config.dataset_size or "dataset_size" not in self.last.get(name, {}):
+            size = {"dataset_size": official.of_benchmark(config.dataset_size, name, "dataset-size")}
         found: Table = {
             "loadgen_model": self._loadgen_model(name),
             **size,
@@ -80,7 +80,7 @@ class Benchmarks:
         return next((each for each in candidates if each in self.sections), None)
 
     def _scenarios(self, name: str) -> Table:
-        config = self.round_config
+        config = self.config
         kinds = {
             "datacenter": (config.required_datacenter, config.optional_datacenter),
             "edge": (config.required_edge, config.optional_edge),
@@ -113,7 +113,7 @@ class Benchmarks:
     def _unit(self, name: str) -> Table:
         usual, special = units(self.official)
         there = round_metric(self.official)
-        return {each: unit for each, unit in special.get(name, {}).items() if each in there and unit != usual[each]}
+        return {each: unit for each, unit in special.get(name, {}).items() if each in there and unit != usual.get(each)}
 
     def _token_latency(self, name: str) -> Table:
         limits = self.official.get("LLM_LATENCY_LIMITS", dict[str, dict[str, Any]]).get(name, {})
@@ -154,13 +154,11 @@ class Benchmarks:
         return found
 
     def _pairs(self, name: str, flat: tuple[Any, ...]) -> dict[str, Any]:
-        pairs = dict(zip(flat[::2], flat[1::2], strict=False))
-        for metric, value in pairs.items():
-            if metric not in self.names or not isinstance(value, int | float):
-                raise InputError(
-                    f"{self.official.file}: a score of {name} is not a metric of ACC_PATTERN and a number: {metric!r}", HINT
-                )
-        return {self.names[metric]: value for metric, value in pairs.items()}
+        named = all(isinstance(metric, str) and metric in self.names for metric in flat[::2])
+        if not named or len(flat) % 2 or not all(isinstance(value, int | float) for value in flat[1::2]):
+            place = f"{self.official.file}: the scores of {name}"
+            raise InputError(f"{place} are not pairs of a metric of ACC_PATTERN and a number", HINT)
+        return {self.names[metric]: value for metric, value in zip(flat[::2], flat[1::2], strict=True)}
 
     def _delta(self, name: str, found: Table) -> Table:
         """What get_delta_perc says: the table, and a tenth of the usual where 99.9 % of the reference is required."""
@@ -185,7 +183,11 @@ def units(official: Official) -> tuple[dict[str, str], dict[str, dict[str, str]]
     kinds: tuple[Any, Any] = (dict[str, str], dict[str, dict[str, str]])
     if official.checkout.is_package:
         return official.get("UNIT_DICT", kinds[0]), official.get("SPECIAL_UNIT_DICT", kinds[1])
-    return official.source.local("unit_dict") or {}, official.source.local("special_unit_dict") or {}
+    usual, special = (
+        typed(official.source.local(name) or {}, kind, f"{official.file}: {name}")
+        for name, kind in zip(("unit_dict", "special_unit_dict"), kinds, strict=True)
+    )
+    return usual, special
 
 
 def round_metric(official: Official) -> dict[str, str]:
@@ -195,7 +197,7 @@ def round_metric(official: Official) -> dict[str, str]:
     found = {each: key for each, key in by_round.get(official.round, {}).items() if each in known}
     config = official.config
     lists = (config.optional_datacenter, config.required_datacenter, config.optional_both, config.required_both)
-    if any(Scenario.INTERACTIVE in each for table in lists for each in table.values()):
+    if _SERVER in found and any(Scenario.INTERACTIVE in each for table in lists for each in table.values()):
         found[_INTERACTIVE] = found[_SERVER]
     return found
 
@@ -204,36 +206,37 @@ def _llm_models(official: Official) -> list[str] | None:
     """The benchmarks whose token latencies are checked."""
     if official.checkout.is_package:
         code = official.checkout.code("configuration/configuration.py")
-        return code.returned("get_llm_models") if code else None
+        return returned_names(code.function("get_llm_models")) if code else None
     function = official.source.function("check_performance_dir")
     calls = (
         node.test
         for node in (ast.walk(function) if function else ())
-        if isinstance(node, ast.If) and "extra_check_llm" in ast.unparse(node.body[0])
+        if isinstance(node, ast.If) and mentions(node.body[0], "extra_check_llm")
     )
-    return official.source.members(next(calls, None))
+    return models_in(next(calls, None))
 
 
-def _tests_of_one_file(source: Source) -> dict[str, list[str]] | None:
-    """The benchmarks of each compliance test, from the conditions at the top of check_compliance_dir; None if unclear."""
-    function = source.function("check_compliance_dir")
-    everywhere = source.local("test_list")
-    config = source.constant("MODEL_CONFIG")
-    if function is None or not isinstance(everywhere, list):
+def _tests_of_one_file(official: Official) -> dict[str, list[str]] | None:
+    """The benchmarks of each compliance test, from the first conditions of check_compliance_dir; None if unclear."""
+    function = official.source.function("check_compliance_dir")
+    everywhere = official.source.local("test_list")
+    if function is None or not everywhere:
         return None
-    models = {name for round_config in config.values() for name in round_config["models"]}
-    tests = {test: set(models) for test in everywhere}
+    models = official.config.models
+    tests = {test: set(models) for test in typed(everywhere, list[str], f"{official.file}: test_list")}
     for node in function.body:
         if not isinstance(node, ast.If):
             continue
         match node.body:
-            case [ast.Expr(ast.Call(ast.Attribute(ast.Name("test_list"), change), [ast.Constant(value=str() as test)]))]:
-                named = source.members(node.test)
+            case [
+                ast.Expr(ast.Call(ast.Attribute(ast.Name("test_list"), change), [ast.Constant(value=str() as test)]))
+            ]:
+                named = models_in(node.test)
                 if named is None or change not in ("remove", "append"):
                     return None
                 before = tests.setdefault(test, set())
                 tests[test] = before - set(named) if change == "remove" else before | set(named)
-            case _ if "test_list" in ast.unparse(node.test):
+            case _ if mentions(node.test, "test_list"):
                 break
             case _:
                 return None

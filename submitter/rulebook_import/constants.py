@@ -9,14 +9,13 @@ import msgspec
 
 from submitter.errors import InputError
 from submitter.model import Scenario
-from submitter.plugins import did_you_mean
 from submitter.rulebook_import.checkout import Checkout
-from submitter.rulebook_import.literals import HINT
 
 Scenarios = dict[str, list[Scenario]]
 _TESTS = "models_TEST"
-# Constants that say nothing of a rule book: they are used by the constants that are read, layout.py has them (paths), all
-# rounds have the same, the official checker does not use them, or whether it does is in its code.
+_LATER = "take a checkout that has it, or write this round's file by hand: see CONTRIBUTING, Add a round"
+# Constants that say nothing of a rule book: they are used by the constants that are read, layout.py has them (paths),
+# all rounds have the same, the official checker does not use them, or whether it does is in its code.
 _NOT_FOR_RULE_BOOKS = (
     *("MS_TO_NS", "S_TO_MS", "*_PATH", "ENDPOINTS_SCENARIO_DIR", "ENDPOINTS_MAPPINGS", "ENDPOINTS_*_FIELD_MAP"),
     *("ENDPOINTS_JSON_ALT_PATHS", "ENDPOINTS_INFERRED_FIELDS", "RESULT_FIELD", "SCENARIO_MAPPING", "POWER_UNIT_DICT"),
@@ -67,7 +66,7 @@ class Official:
             known = ", ".join(sorted(rounds))
             raise InputError(
                 f"{self.file}: MODEL_CONFIG has no round {round_name}",
-                f"it has {known}; {did_you_mean(round_name, rounds, 'take a checkout with the round')}",
+                f"it has {known}: take a later checkout, or name one of these",
             )
         config = rounds[round_name]
         self.config = typed(config, RoundConfig, f'{self.file}: MODEL_CONFIG["{round_name}"]')
@@ -92,7 +91,7 @@ class Official:
     def of_benchmark(self, table: dict[str, Any], benchmark: str, what: str) -> Any:
         """The entry of a benchmark in a table that must have one; InputError if it has none."""
         if benchmark not in table:
-            raise InputError(f'{self.file}: MODEL_CONFIG["{self.round}"]["{what}"] has no {benchmark}', HINT)
+            raise InputError(f'{self.file}: MODEL_CONFIG["{self.round}"]["{what}"] has no {benchmark}', _LATER)
         return table[benchmark]
 
     @property
@@ -119,5 +118,5 @@ def typed(value: Any, kind: Any, place: str) -> Any:
         inside = f" at {at.strip('`')}" if at else ""
         raise InputError(
             f"{place}{inside}: {what[0].lower()}{what[1:]}",
-            "the official checker has a new structure: write this round's file by hand, see CONTRIBUTING",
+            "the official checker has a new structure: write this round's file by hand, see CONTRIBUTING, Add a round",
         ) from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from submitter.errors import InputError
@@ -14,13 +14,14 @@ from submitter.rulebook_import import elsewhere, toml_text
 from submitter.rulebook_import.benchmarks import Benchmarks
 from submitter.rulebook_import.checkout import Checkout
 from submitter.rulebook_import.constants import Official
-from submitter.rulebook_import.slots import Slot, same, slots_of
+from submitter.rulebook_import.slots import Path, Slot, slots_of
 from submitter.rulebook_import.tables import benchmark_audits, tables
 
 Table = dict[str, Any]
 _NAME = re.compile(r"v\d+\.\d+")
 # What a file of the checkout says of this commit, and the round may have otherwise.
-_UNCERTAIN = {("round", key) for key in ("source", "loadgen_versions", "loadgen_package")} | {("checker", "source")}
+_UNCERTAIN = {("round", key) for key in ("source", "loadgen_versions", "loadgen_package")}
+_UNCERTAIN |= {("checker", "source"), ("endpoints", "scored")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Draft:
         return {".".join(slot.path): slot.where for slot in self.slots if slot.where}
 
 
-def draft(folder: Path, round_name: str) -> Draft:
+def draft(folder: pathlib.Path, round_name: str) -> Draft:
     """The draft of a round such as `v7.0`, on the newest round before it.
 
     InputError if `folder` is not an official checkout, if it does not have the round, or if its structure is new.
@@ -77,13 +78,11 @@ def _said(official: Official, last: Table) -> Table:
 
 def _merged(said: Table, last: Table) -> list[Slot]:
     """Every value of the new file; one that is removed has None."""
-    new, old = slots_of(said), slots_of(last)
+    new, old = slots_of(said, is_drafted=True), slots_of(last)
     found = []
     for path in [*old, *(path for path in new if path not in old)]:
         if path in new:
-            guessed = path[0] == "benchmarks" and path[2] == "loadgen_model" and path[1] not in last["benchmarks"]
-            unclear = path in _UNCERTAIN or (guessed and new[path] is not None)
-            where = elsewhere.place(path) if unclear else ""
+            where = elsewhere.place(path) if new[path] is not None and _is_guessed(path, last) else ""
             found.append(Slot(path=path, value=new[path], before=old.get(path), is_said=True, where=where))
         elif path[0] in ("compliance", "benchmarks") and path[1] not in said[path[0]]:
             found.append(Slot(path=path, value=None, before=old[path], is_said=True))
@@ -93,6 +92,13 @@ def _merged(said: Table, last: Table) -> list[Slot]:
     used = {slot.value for slot in found if slot.path[0] == "benchmarks" and slot.path[2] == "model"}
     kept = [slot for slot in found if slot.path[0] != "models" or slot.path[1] in used]
     return [slot for slot in kept if slot.value is not None or slot.before is not None]
+
+
+def _is_guessed(path: Path, last: Table) -> bool:
+    """Whether what the checkout says of it may not be the round's, or not what the key means."""
+    key = path[0], path[-1]
+    is_new = key in (("benchmarks", "loadgen_model"), ("compliance", "audit")) and path[1] not in last[path[0]]
+    return path in _UNCERTAIN or is_new
 
 
 def _warnings(official: Official, benchmarks: Table, last: Table) -> list[str]:
@@ -111,9 +117,14 @@ def _warnings(official: Official, benchmarks: Table, last: Table) -> list[str]:
             found.append(f"{name} is new: no constant says its {', '.join(missing)}; to make runs of it, add them")
         if name not in last["benchmarks"] and not table["loadgen_model"]:
             found.append(f"{name} is new, and LoadGen has no section of its name: loadgen_model is left out")
+        if name not in last["benchmarks"] and {"SingleStream", "MultiStream"} & table["unit"].keys():
+            where = elsewhere.place(("benchmarks", name, "metric_divisor"))
+            found.append(f"{name} is new, and has a unit of latency of its own: add its metric_divisor ({where})")
     compared = {test for table in benchmarks.values() for test in table.get("compliance", ())}
     for test in sorted(compared - last["compliance"].keys()):
-        found.append(f"{test} is new: add what its verification writes ({elsewhere.place(('compliance', test, 'verify'))})")
+        found.append(
+            f"{test} is new: add what its verification writes ({elsewhere.place(('compliance', test, 'verify'))})"
+        )
     return found
 
 
@@ -122,9 +133,7 @@ def _heading(official: Official, last: str, warnings: list[str]) -> list[str]:
     return [
         f"Draft of round {official.round} from mlcommons/inference{f' {commit}' if commit else ''}, "
         f"{official.checkout.checker}, on the rule book of {last}.",
-        f"'new' and 'changed' mark what the checkout's constants say and {last} does not; 'confirm' marks what no constant",
-        f"says, with the place where to read it: it is as in {last}. Take a mark away when you have confirmed the value.",
+        f"'new', 'changed' and 'removed' mark what the checkout's constants say otherwise than {last}; 'confirm'",
+        "marks what no constant says, with the place where to read it. Remove a mark when the value is confirmed.",
         *warnings,
     ]
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-# The first pattern that fits a value's path in a round's file counts. Places in the checker are functions or files of it.
+# The first pattern that fits a value's path in a round's file counts. Places are functions or files of the checker.
 PLACES = {
     "round.loadgen_version*": "the versions of LoadGen with these seeds: git log -S SEED -- loadgen/mlperf.conf",
     "round.loadgen_package": "the newest mlcommons-loadgen on PyPI with these seeds",
@@ -21,15 +21,15 @@ PLACES = {
     "measurements.*": "checks/measurements_checks.py",
     "summary*": "results.py, ResultExporter",
     "model_guesses": "get_mlperf_model",
-    "compliance.*.audit": "compliance/TEST/BENCHMARK/audit.config",
-    "compliance.*.verify*": "checks/compliance_check.py, and what compliance/TEST/run_verification.py writes",
+    "compliance.*.audit": "compliance/TEST: which settings are of the test, and which of one benchmark",
+    "compliance.*.verify*": "compliance_check.py, and what compliance/TEST/run_verification.py writes",
     "compliance.*.accuracy_delta": "get_delta_perc",
     "compliance.*": "checks/compliance_check.py",
     "endpoints.scored": "accuracy_result_check",
     "endpoints.*": "checks/compliance_check.py, checks/accuracy_check.py",
     "accuracy_column": "results.py, ResultExporter",
     "power.*": "checks/power/power_checker.py",
-    "models": "config.json of the repository that the README of the reference implementation names",
+    "models.*": "config.json of the repository that the README of the reference implementation names",
     "benchmarks.*.dataset_size": "the README of the reference implementation",
     "benchmarks.*.loadgen_model*": "the reference implementation's call of FromConfig",
     "benchmarks.*.model": "the README of the reference implementation",

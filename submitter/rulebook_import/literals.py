@@ -1,6 +1,6 @@
-"""Reads the constants of a Python file without running it: literals, arithmetic on them, and names of other constants.
+"""Reads the constants of a Python file without running it: literals, arithmetic on them, and names of constants.
 
-The file is a stranger's. Nothing in it is called, imported or compiled, and what its expressions can grow to is limited.
+The file is a stranger's. Nothing in it is called or imported, and what its expressions can grow to is limited.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from submitter import input_file
 from submitter.errors import InputError
 from submitter.quoting import printable
 
-HINT = "only literals, arithmetic on them and names of constants are read; write this round's file by hand: CONTRIBUTING"
+HINT = "only literals, arithmetic on them and names of constants are read: see CONTRIBUTING, Add a round"
 _LARGEST_FILE = 8 * 2**20
 _LONGEST = 100_000
+_MOST_SHOWN = 60
 _LARGEST_NUMBER = 2**64
 
 
@@ -42,13 +43,15 @@ class Source:
         if input_file.require_file(path, "Python file") > _LARGEST_FILE:
             raise InputError(f"{path} is too large for a file of constants", "is it the official checker's?")
         try:
+            text = input_file.read_text(path, "Python file")
             with warnings.catch_warnings(action="ignore"):
-                self.tree = ast.parse(input_file.read_text(path, "Python file"))
+                self.tree = ast.parse(text)
         except SyntaxError as error:
             where = f"{path}:{error.lineno}" if error.lineno else str(path)
             raise InputError(f"{where}: not Python: {error.msg}", "take the file as MLCommons has it") from None
         except (ValueError, RecursionError, MemoryError):
             raise InputError(f"{path}: not Python that can be parsed", "take the file as MLCommons has it") from None
+        self._lines = text.splitlines()
         self._assigned = {
             node.targets[0].id: node
             for node in self.tree.body
@@ -80,24 +83,6 @@ class Source:
         found = (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef) and node.name == name)
         return next(found, None)
 
-    def returned(self, name: str) -> Any:
-        """The literal that a function of one statement returns; None if it is not such a function."""
-        body = getattr(self.function(name), "body", [])
-        if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
-            return self._literal(name, body[0].value)
-        return None
-
-    def members(self, node: ast.AST | None) -> list[str] | None:
-        """The names in the only `... in [names]` in `node`; None if there is not exactly one."""
-        lists = [
-            self._literal("a list of names", part.comparators[0])
-            for part in (ast.walk(node) if node else ())
-            if isinstance(part, ast.Compare)
-            and isinstance(part.ops[0], ast.In)
-            and ast.unparse(part.left).endswith("model")
-        ]
-        return list(lists[0]) if len(lists) == 1 else None
-
     def _literal(self, name: str, node: ast.expr) -> Any:
         try:
             return self._value(node)
@@ -105,13 +90,13 @@ class Source:
             line = node.lineno
             raise InputError(f"{self.path}:{line}: {name} is nested too deeply, or refers to itself", HINT) from None
         except _NotLiteral as error:
-            found = printable(ast.unparse(error.node)[:60])
+            found = printable(self._lines[error.node.lineno - 1].strip()[:_MOST_SHOWN])
             raise InputError(f"{self.path}:{error.node.lineno}: {name} is not a literal: {found}", HINT) from None
 
     def _value(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=str() | int() | float() | None as value):
-                return value
+            case ast.Constant(value=str() | int() | float() | None):
+                return node.value
             case ast.List(elts=elements):
                 return [self._value(each) for each in elements]
             case ast.Tuple(elts=elements):
@@ -147,6 +132,39 @@ class Source:
         if (numbers and abs(value) > _LARGEST_NUMBER) or (sequences and len(value) > _LONGEST):
             raise _NotLiteral(node)
         return value
+
+
+def returned_names(function: ast.FunctionDef | None) -> list[str] | None:
+    """The names that a function of one statement returns; None if it does something else."""
+    match function and function.body:
+        case [ast.Return(value=ast.expr() as value)]:
+            return _names(value)
+    return None
+
+
+def models_in(node: ast.AST | None) -> list[str] | None:
+    """The names in the only `model in [names]` in `node`; None if there is not exactly one."""
+    lists = [
+        _names(part.comparators[0])
+        for part in (ast.walk(node) if node else ())
+        if isinstance(part, ast.Compare)
+        and isinstance(part.ops[0], ast.In)
+        and "model" in (getattr(part.left, "id", ""), getattr(part.left, "attr", ""))
+    ]
+    return lists[0] if len(lists) == 1 else None
+
+
+def mentions(node: ast.AST, name: str) -> bool:
+    """Whether a variable or function of this name is used in `node`."""
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
+
+
+def _names(node: ast.expr) -> list[str] | None:
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    values = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+    names = [value for value in values if isinstance(value, str)]
+    return names if len(names) == len(node.elts) else None
 
 
 class _NotLiteral(Exception):

@@ -9,6 +9,8 @@ Path = tuple[str, ...]
 # A table is a value as a whole, except these: tables of values, and tables of such tables.
 _DEPTH = dict.fromkeys(("round", "checker", "system", "measurements", "power", "endpoints", "models"), 2)
 _DEPTH |= dict.fromkeys(("compliance", "benchmarks"), 3)
+# The lists of such tables are there even if nothing is in them.
+_REQUIRED_DEPTH = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,8 @@ class Slot:
         return not same(self.value, self.before)
 
 
-def slots_of(tables: dict[str, Any]) -> dict[Path, Any]:
-    """The values by path; one that says nothing (none, false, nothing in it) is None."""
+def slots_of(tables: dict[str, Any], is_drafted: bool = False) -> dict[Path, Any]:
+    """The values by path. Of drafted tables, a value that a round's file leaves out (none, false, empty) is None."""
     found: dict[Path, Any] = {}
 
     def descend(value: Any, path: Path) -> None:
@@ -39,8 +41,8 @@ def slots_of(tables: dict[str, Any]) -> dict[Path, Any]:
             for key, below in value.items():
                 descend(below, (*path, key))
         else:
-            nothing = value is None or value is False or (isinstance(value, dict | list | tuple) and not value)
-            found[path] = None if nothing and path[0] != "system" else value
+            is_left_out = value is False or value == {} or (value == [] and len(path) != _REQUIRED_DEPTH)
+            found[path] = None if is_drafted and is_left_out else value
 
     for key, value in tables.items():
         descend(value, (key,))

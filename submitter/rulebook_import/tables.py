@@ -63,7 +63,9 @@ def tables(official: Official, last: Table, benchmarks: dict[str, Table]) -> Tab
     if test05 and "TEST05" in found["compliance"]:
         found["compliance"]["TEST05"]["seeds"] = test05
     if "ENDPOINTS_ALLOWED_MODELS" in official.source:
-        found["endpoints"] = _endpoints(official)
+        # Whether a score counts is in the code.
+        scored: Table = {} if "endpoints" in last else {"scored": []}
+        found["endpoints"] = _endpoints(official) | scored
     return found
 
 

@@ -13,7 +13,7 @@ from submitter.rulebook_import.slots import Slot, same
 
 _WIDTH = 140
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_LONGEST_MARK = 100
+_LONGEST_MARK = 80
 
 
 def write(slots: list[Slot], last: str, heading: list[str]) -> str:
@@ -78,11 +78,11 @@ class _Writer:
         if slot.value is None:
             yield f"# removed: {_key(key)} = {_short(slot.before)}"
             return
-        for path, value in _spread(key, slot.value):
-            before: Any = slot.before
-            for step in path[len(key) :]:
-                before = before.get(step) if isinstance(before, dict) else None
-            mark = self._mark(slot, value, before)
+        for number, (path, value) in enumerate(_lines_of(key, slot.value)):
+            before = slot.before
+            if len(path) > len(key):
+                before = slot.before.get(path[-1]) if isinstance(slot.before, dict) else None
+            mark = self._mark(slot, value, before) if slot.is_said or number == 0 else ""
             yield from _line(path, value, "" if is_in_new and mark == "new" else mark.removeprefix("new; "))
         if isinstance(slot.before, dict) and isinstance(slot.value, dict) and slot.is_said:
             gone = [name for name in slot.before if name not in slot.value]
@@ -98,11 +98,10 @@ class _Writer:
         return "new" if before is None else f"changed: {self.last} has {_short(before)}"
 
 
-def _spread(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The lines of a value: a table of tables or lists has a line for each."""
+def _lines_of(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The keys and values of a value's lines: a table of tables or lists has a line for each."""
     if isinstance(value, dict) and any(isinstance(below, dict | list | tuple) for below in value.values()):
-        for name, below in value.items():
-            yield from _spread((*key, name), below)
+        yield from (((*key, name), below) for name, below in value.items())
     else:
         yield key, value
 
