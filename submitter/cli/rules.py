@@ -85,8 +85,9 @@ def _draft(checkout: Path, round_name: str, output: Path | None) -> None:
         print(drafted.text, end="")
     else:
         # A draft that someone has worked on is never overwritten.
-        with output.open("x", encoding="utf-8") as file:
-            file.write(drafted.text)
+        if output.exists():
+            raise InputError(f"{output} already exists", "name a new file, or remove this one first")
+        output.write_text(drafted.text, "utf-8")
     for warning in drafted.warnings:
         say(warning)
     say(

@@ -15,13 +15,19 @@ Scenarios = dict[str, list[Scenario]]
 _TESTS = "models_TEST"
 _LATER = "take a checkout that has it, or write this round's file by hand: see CONTRIBUTING, Add a round"
 # Constants that say nothing of a rule book: they are used by the constants that are read, layout.py has them (paths),
-# all rounds have the same, the official checker does not use them, or whether it does is in its code.
+# all rounds have the same, only some rounds need them, the official checker does not use them, or only its code says.
 _NOT_FOR_RULE_BOOKS = (
     *("MS_TO_NS", "S_TO_MS", "*_PATH", "ENDPOINTS_SCENARIO_DIR", "ENDPOINTS_MAPPINGS", "ENDPOINTS_*_FIELD_MAP"),
     *("ENDPOINTS_JSON_ALT_PATHS", "ENDPOINTS_INFERRED_FIELDS", "RESULT_FIELD", "SCENARIO_MAPPING", "POWER_UNIT_DICT"),
     *("VALID_DIVISIONS", "REQUIRED_PERF_FILES", "OPTIONAL_PERF_FILES", "REQUIRED_PERF_POWER_FILES"),
     *("REQUIRED_POWER_FILES", "REQUIRED_ACC_FILES", "REQUIRED_POWER_MEASURE_FILES", "REQUIRED_TEST01_ACC_FILES_1"),
-    *("OFFLINE_MIN_SPQ", "TEST_DURATION_MS_PRE_1_0", "SYSTEM_DESC_IS_NETWORK_MODE"),
+    *(
+        "REQUIRED_TEST01_ACC_FILES",
+        "REQUIRED_COMP_PER_FILES",
+        "OFFLINE_MIN_SPQ",
+        "TEST_DURATION_MS_PRE_1_0",
+        "SYSTEM_DESC_IS_NETWORK_MODE",
+    ),
     *("SYSTEM_DESC_NUMERIC_RESPONSE_REQUIRED_FIELDS", "SYSTEM_DESC_*_POWER"),
 )
 

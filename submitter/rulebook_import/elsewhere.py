@@ -36,6 +36,8 @@ PLACES = {
     "benchmarks.*.max_new_tokens": "inference_policies, inference_rules.adoc, the table of benchmarks",
     "benchmarks.*.min_new_tokens": "the SUT of the reference implementation",
     "benchmarks.*.eos_token_id": "compliance/TEST06/run_verification.py, and the tokenizer's configuration",
+    "benchmarks.*.bos_token_id": "the tokenizer's configuration",
+    "benchmarks.*.written_accuracy": "inference_policies, and the README of the reference implementation",
     "benchmarks.*.metric_divisor": "get_performance_metric_check",
     "benchmarks.*.use_token_latencies": "get_llm_models; until v5.1 check_performance_dir",
     "benchmarks.*.equal_issue": "requires_equal_issue",

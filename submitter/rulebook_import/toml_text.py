@@ -14,6 +14,7 @@ from submitter.rulebook_import.slots import Slot, same
 _WIDTH = 140
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LONGEST_MARK = 80
+_REMOVED = "# removed: "
 
 
 def write(slots: list[Slot], last: str, heading: list[str]) -> str:
@@ -26,7 +27,9 @@ def write(slots: list[Slot], last: str, heading: list[str]) -> str:
     blocks += ["\n".join(line for slot in single for line in writer.slot(slot, slot.path[-1:]))] if single else []
     for _, group in groupby((slot for slot in tops if slot not in single), key=lambda slot: slot.path[0]):
         blocks += writer.top(list(group))
-    return "\n\n".join(blocks) + "\n"
+    # Removed tables are listed without blank lines between them.
+    parted = groupby(blocks, key=lambda block: block.startswith(_REMOVED))
+    return "\n\n".join(("\n" if removed else "\n\n").join(some) for removed, some in parted) + "\n"
 
 
 class _Writer:
@@ -49,7 +52,7 @@ class _Writer:
     def table(self, path: tuple[str, ...], slots: list[Slot]) -> str:
         """A benchmark or a compliance test."""
         if all(slot.value is None for slot in slots):
-            return f"# removed: {_key(path)}"
+            return f"{_REMOVED}{_key(path)}"
         if any(slot.before is not None for slot in slots):
             return "\n".join([_header(path), *(line for slot in slots for line in self.slot(slot, slot.path[2:]))])
         # All of it is new, which is said once.
@@ -59,7 +62,7 @@ class _Writer:
     def whole(self, slot: Slot) -> Iterator[str]:
         """A table that is one value."""
         if slot.value is None:
-            yield f"# removed: {_key(slot.path)}"
+            yield f"{_REMOVED}{_key(slot.path)}"
             return
         mark = self._mark(slot, slot.value, slot.before) if slot.before is None or not slot.is_said else ""
         header = f"{_header(slot.path)}  # {mark}" if mark else _header(slot.path)
@@ -70,23 +73,22 @@ class _Writer:
         for key, below in value.items():
             said = slot.is_said and not same(below, before.get(key))
             yield from _line((key,), below, self._difference(before.get(key)) if said else "")
-        for key in before.keys() - value.keys():
-            yield f"# removed: {_key((key,))} = {_short(before[key])}"
+        yield from _removed((), before, value)
 
     def slot(self, slot: Slot, key: tuple[str, ...], is_in_new: bool = False) -> Iterator[str]:
         """The lines of a value."""
         if slot.value is None:
-            yield f"# removed: {_key(key)} = {_short(slot.before)}"
+            yield f"{_REMOVED}{_key(key)} = {_short(slot.before)}"
             return
-        for number, (path, value) in enumerate(_lines_of(key, slot.value)):
+        lines = list(_lines_of(key, slot.value))
+        for number, (path, value) in enumerate(lines):
             before = slot.before
             if len(path) > len(key):
                 before = slot.before.get(path[-1]) if isinstance(slot.before, dict) else None
             mark = self._mark(slot, value, before) if slot.is_said or number == 0 else ""
             yield from _line(path, value, "" if is_in_new and mark == "new" else mark.removeprefix("new; "))
-        if isinstance(slot.before, dict) and isinstance(slot.value, dict) and slot.is_said:
-            gone = [name for name in slot.before if name not in slot.value]
-            yield from (f"# removed: {_key((*key, name))} = {_short(slot.before[name])}" for name in gone)
+        if lines[0][0] != key and isinstance(slot.before, dict):
+            yield from _removed(key, slot.before, slot.value)
 
     def _mark(self, slot: Slot, value: Any, before: Any) -> str:
         if not slot.is_said:
@@ -96,6 +98,11 @@ class _Writer:
 
     def _difference(self, before: Any) -> str:
         return "new" if before is None else f"changed: {self.last} has {_short(before)}"
+
+
+def _removed(key: tuple[str, ...], before: dict[str, Any], value: dict[str, Any]) -> Iterator[str]:
+    gone = (name for name in before if name not in value)
+    return (f"{_REMOVED}{_key((*key, name))} = {_short(before[name])}" for name in gone)
 
 
 def _lines_of(key: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
