@@ -10,7 +10,7 @@ from typing import Any
 
 from submitter.errors import InputError
 from submitter.rulebook import Rulebook, parse, round_names, round_order, round_text
-from submitter.rulebook_import import elsewhere, toml_text
+from submitter.rulebook_import import elsewhere, sources, toml_text
 from submitter.rulebook_import.benchmarks import Benchmarks
 from submitter.rulebook_import.checkout import Checkout
 from submitter.rulebook_import.constants import Official
@@ -83,7 +83,15 @@ def _merged(said: Table, last: Table) -> list[Slot]:
     for path in [*old, *(path for path in new if path not in old)]:
         if path in new:
             where = elsewhere.place(path) if new[path] is not None and _is_guessed(path, last) else ""
-            found.append(Slot(path=path, value=new[path], before=old.get(path), is_said=True, where=where))
+            slot = Slot(
+                path=path,
+                value=new[path],
+                before=old.get(path),
+                is_said=True,
+                where=where,
+                source=sources.source(path),
+            )
+            found.append(slot)
         elif path[0] in ("compliance", "benchmarks") and path[1] not in said[path[0]]:
             found.append(Slot(path=path, value=None, before=old[path], is_said=True))
         else:

@@ -26,6 +26,8 @@ class Slot:
     """Whether the checkout's constants say it; else it is kept from the round before."""
     where: str = ""
     """Where to read what is to be confirmed; empty if nothing is."""
+    source: str = ""
+    """Where the value is from, if the checkout says it."""
 
     @property
     def is_changed(self) -> bool:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from submitter.quoting import printable
+from submitter.rulebook_import import sources
 from submitter.rulebook_import.slots import Slot, same
 
 _WIDTH = 140
@@ -21,11 +22,12 @@ def write(slots: list[Slot], last: str, heading: list[str]) -> str:
     """The file: single values first, then the tables in the order of their first value, benchmarks at the end."""
     order = {slot.path[:depth]: number for number, slot in reversed(list(enumerate(slots))) for depth in (1, 2)}
     writer = _Writer(last)
-    blocks = ["\n".join(f"# {printable(line)}" for line in heading)]
+    blocks = [_comment("\n".join(map(printable, heading)))]
     tops = sorted(slots, key=lambda slot: (slot.path[0] == "benchmarks", order[slot.path[:1]], order[slot.path[:2]]))
     single = [slot for slot in tops if len(slot.path) == 1 and not isinstance(slot.value or slot.before, dict)]
     blocks += ["\n".join(line for slot in single for line in writer.slot(slot, slot.path[-1:]))] if single else []
-    for _, group in groupby((slot for slot in tops if slot not in single), key=lambda slot: slot.path[0]):
+    for key, group in groupby((slot for slot in tops if slot not in single), key=lambda slot: slot.path[0]):
+        blocks += [_comment(sources.OF_BENCHMARKS)] if key == "benchmarks" else []
         blocks += writer.top(list(group))
     # Removed tables are listed without blank lines between them.
     parted = groupby(blocks, key=lambda block: block.startswith(_REMOVED))
@@ -64,10 +66,10 @@ class _Writer:
         if slot.value is None:
             yield f"{_REMOVED}{_key(slot.path)}"
             return
-        mark = self._mark(slot, slot.value, slot.before) if slot.before is None or not slot.is_said else ""
+        is_marked = slot.before is None or not slot.is_said
+        mark = self._mark(slot, slot.value, slot.before) if is_marked else slot.source
         header = f"{_header(slot.path)}  # {mark}" if mark else _header(slot.path)
-        before = slot.value if mark else slot.before or {}
-        yield "\n".join([header, *self._items(slot, slot.value, before)])
+        yield "\n".join([header, *self._items(slot, slot.value, slot.value if is_marked else slot.before)])
 
     def _items(self, slot: Slot, value: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
         for key, below in value.items():
@@ -85,16 +87,16 @@ class _Writer:
             before = slot.before
             if len(path) > len(key):
                 before = slot.before.get(path[-1]) if isinstance(slot.before, dict) else None
-            mark = self._mark(slot, value, before) if slot.is_said or number == 0 else ""
-            yield from _line(path, value, "" if is_in_new and mark == "new" else mark.removeprefix("new; "))
+            is_marked = slot.is_said or number == 0
+            yield from _line(path, value, self._mark(slot, value, before, is_in_new) if is_marked else "")
         if lines[0][0] != key and isinstance(slot.before, dict):
             yield from _removed(key, slot.before, slot.value)
 
-    def _mark(self, slot: Slot, value: Any, before: Any) -> str:
+    def _mark(self, slot: Slot, value: Any, before: Any, is_in_new: bool = False) -> str:
         if not slot.is_said:
             return f"as in {self.last}, confirm: {slot.where}"
-        difference = "" if same(value, before) else self._difference(before)
-        return "; ".join(filter(None, [difference, f"confirm: {slot.where}" if slot.where else ""]))
+        difference = "" if is_in_new or same(value, before) else self._difference(before)
+        return "; ".join(filter(None, [slot.source, difference, f"confirm: {slot.where}" if slot.where else ""]))
 
     def _difference(self, before: Any) -> str:
         return "new" if before is None else f"changed: {self.last} has {_short(before)}"
@@ -127,6 +129,10 @@ def _line(key: tuple[str, ...], value: Any, mark: str) -> Iterator[str]:
         yield line
     else:
         yield f"{line}  # {mark}" if mark else line
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.splitlines())
 
 
 def _wrapped(words: list[str]) -> Iterator[str]:

@@ -95,8 +95,10 @@ def test_everything_else_is_kept_from_the_newest_round_and_to_be_confirmed(draft
 
 def test_each_line_that_is_not_as_before_has_its_mark(drafted: Draft) -> None:
     lines = drafted.text.splitlines()
-    assert 'ignored_errors = ["a harmless error"]  # new' in lines
-    assert f'statuses = ["available", "preview"]  # changed: {LAST} has ["available", "preview", "rdi"]' in lines
+    assert 'ignored_errors = ["a harmless error"]  # MODEL_CONFIG["ignore_errors"]; new' in lines
+    assert 'required_files = ["user.conf", "README.md"]  # REQUIRED_MEASURE_FILES' in lines
+    changed = f'VALID_AVAILABILITIES; changed: {LAST} has ["available", "preview", "rdi"]'
+    assert f'statuses = ["available", "preview"]  # {changed}' in lines
     assert "[benchmarks.agent-9b]  # new" in lines
     assert "[compliance.TEST10]  # new" in lines
     assert "# removed: compliance.TEST01" in lines
@@ -106,6 +108,22 @@ def test_each_line_that_is_not_as_before_has_its_mark(drafted: Draft) -> None:
     assert "dataset_size = 13368" in lines, "what is as before, and said by the constants, has no mark"
     assert "benchmarks.llama3.1-8b.accuracy" in drafted.changed
     assert "benchmarks.llama3.1-8b.dataset_size" not in drafted.changed
+
+
+def test_each_value_of_the_checkout_has_its_source(drafted: Draft) -> None:
+    """That of the benchmarks is said once, above them."""
+    said = [slot for slot in drafted.slots if slot.is_said and slot.value is not None]
+    assert {slot.path for slot in said if slot.path[0] != "benchmarks" and not slot.source} == {
+        ("round", "name"),
+        ("round", "source"),
+        ("checker", "source"),
+    }
+    above = drafted.text.index("# The benchmarks. From MODEL_CONFIG: ")
+    assert drafted.text.index("[models.") < above < drafted.text.index("[benchmarks.")
+    comment = drafted.text[above:].partition("\n\n")[0]
+    keys = {slot.path[2] for slot in said if slot.path[0] == "benchmarks"}
+    assert "token_latency" in keys
+    assert not {key for key in keys if key not in comment}
 
 
 def test_what_nothing_here_reads_is_named(drafted: Draft) -> None:
