@@ -85,13 +85,14 @@ class Checkout:
         """The beginning of the commit that is checked out, as git's own files say; None if they do not."""
         git = self.folder / ".git"
         try:
-            if git.is_file():
-                git = self.folder / git.read_text("utf-8").removeprefix("gitdir:").strip()
-            head = (git / "HEAD").read_text("utf-8").strip()
-            common = git / (git / "commondir").read_text("utf-8").strip() if (git / "commondir").is_file() else git
+            if git.is_file():  # of a worktree
+                git = self.folder / input_file.read_text(git).removeprefix("gitdir:").strip()
+            head = input_file.read_text(git / "HEAD").strip()
             if head.startswith("ref: "):
+                is_worktree = (git / "commondir").is_file()
+                common = git / input_file.read_text(git / "commondir").strip() if is_worktree else git
                 head = _reference(common, head.removeprefix("ref: "))
-        except (OSError, UnicodeDecodeError):
+        except InputError:
             return None
         return head[:_COMMIT_DIGITS] if re.fullmatch(r"[0-9a-f]{40,64}", head) else None
 
@@ -99,8 +100,8 @@ class Checkout:
 def _reference(git: Path, name: str) -> str:
     loose = git / name
     if loose.is_file():
-        return loose.read_text("utf-8").strip()
-    packed = (git / "packed-refs").read_text("utf-8").splitlines()
+        return input_file.read_text(loose).strip()
+    packed = input_file.read_text(git / "packed-refs").splitlines()
     return next((line.split()[0] for line in packed if line.endswith(f" {name}")), "")
 
 

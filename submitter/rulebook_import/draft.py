@@ -14,6 +14,7 @@ from submitter.rulebook_import import elsewhere, sources, toml_text
 from submitter.rulebook_import.benchmarks import Benchmarks
 from submitter.rulebook_import.checkout import Checkout
 from submitter.rulebook_import.constants import Official
+from submitter.rulebook_import.loadgen_check import disagreements
 from submitter.rulebook_import.slots import Path, Slot, slots_of
 from submitter.rulebook_import.tables import benchmark_audits, tables
 
@@ -115,6 +116,8 @@ def _warnings(official: Official, benchmarks: Table, last: Table) -> list[str]:
     seeds = {key: loadgen.get(f"*.*.{key}") for key in official.config.seeds}
     if seeds != official.config.seeds:
         found.append("the seeds of LoadGen in this checkout are another round's: its versions and settings are, too")
+    else:
+        found += disagreements(official, benchmarks)
     if official.unknown:
         found.append(f"MODEL_CONFIG has keys that nothing here reads: {', '.join(official.unknown)}")
     if official.unread:

@@ -141,6 +141,28 @@ def test_the_seeds_of_loadgen_are_compared(checkout: Path) -> None:
     assert draft(checkout, "v9.0").warnings[0].startswith("the seeds of LoadGen in this checkout are another round's")
 
 
+def test_loadgen_and_the_checker_are_compared(checkout: Path, drafted: Draft) -> None:
+    assert not [line for line in drafted.warnings if "LoadGen's" in line]
+    conf = checkout / "loadgen/mlperf.conf"
+    text = conf.read_text("utf-8").replace("override = 300", "override = 200").replace("latency = 500", "latency = 450")
+    conf.write_text(f"{text}llama3_1-8b.Server.target_latency = 0\n*.Offline.min_duration = 60000\n", "utf-8")
+    assert draft(checkout, "v9.0").warnings[:3] == [
+        "LoadGen's min_duration of Offline is 60000 ms, and the checker has 600000 ms",
+        "LoadGen's llama3_1-8b-interactive.Server.ttft_latency is 450 ms, and the checker has 500 ms for llama3.1-8b",
+        "LoadGen's agent-9b.*.performance_sample_count_override is 200, and the checker has 300 for agent-9b",
+    ]
+
+
+def test_the_commit_of_a_worktree_is_named(checkout: Path, tmp_path: Path) -> None:
+    git = tmp_path / "main/.git/worktrees/inference"
+    git.mkdir(parents=True)
+    (checkout / ".git").write_text(f"gitdir: {git}\n", "utf-8")
+    (git / "commondir").write_text("../..\n", "utf-8")
+    (git / "HEAD").write_text("ref: refs/heads/round\n", "utf-8")
+    (tmp_path / "main/.git/packed-refs").write_text("fedcba9876" * 4 + " refs/heads/round\n", "utf-8")
+    assert draft(checkout, "v9.0").book.round.source == "mlcommons/inference fedcba98"
+
+
 def test_the_commit_is_named(checkout: Path) -> None:
     (checkout / ".git/refs/heads").mkdir(parents=True)
     (checkout / ".git/HEAD").write_text("ref: refs/heads/master\n", "utf-8")

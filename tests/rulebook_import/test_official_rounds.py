@@ -95,7 +95,11 @@ def test_v6_1_is_found(tmp_path: Path) -> None:
     assert (
         set(drafted.to_confirm) - {".".join(slot.path) for slot in drafted.slots if not slot.is_said} == OF_THE_COMMIT
     )
+    wan = "wan-2.2-t2v-a14b"
     assert drafted.warnings == [
+        f"LoadGen's {wan}.*.performance_sample_count_override is 248, and the checker has 50 for {wan}",
+        "LoadGen's dlrm-v3.Server.target_latency is 80 ms, and the checker has 60000 ms for dlrm-v3",
+    ] + [
         f"{name} is new, and LoadGen has no section of its name: loadgen_model is left out"
         for name in ("qwen3.6-27b", "e2e-rag-qna", "e2e-rag-db")
     ]
