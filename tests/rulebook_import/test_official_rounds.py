@@ -105,6 +105,17 @@ def test_v6_1_is_found(tmp_path: Path) -> None:
     ]
 
 
+def test_a_round_that_repeats_the_newest_changes_only_its_name(tmp_path: Path) -> None:
+    """The next round, if the checkout had it: v6.1's constants under its name."""
+    constants = write_checkout(tmp_path, "b66003e1") / "tools/submission/submission_checker/constants.py"
+    constants.write_text(constants.read_text("utf-8").replace('"v6.1"', '"v7.0"'), "utf-8")
+    drafted = draft(tmp_path, "v7.0")
+    assert drafted.last == "v6.1"
+    assert drafted.changed == ["round.name", "round.loadgen_versions"]
+    assert differences(drafted, "v6.1") == {"round/name", "round/loadgen_versions"}
+    assert not [line for line in drafted.text.splitlines() if "# new" in line or "# removed" in line]
+
+
 def test_v5_1_is_found_in_the_checker_of_one_file(tmp_path: Path) -> None:
     drafted = draft(write_checkout(tmp_path, "v5.1.1"), "v5.1")
     assert drafted.last == "v5.0"
