@@ -9,10 +9,14 @@ import msgspec
 
 from submitter.errors import InputError
 from submitter.model import Scenario
+from submitter.quoting import printable
 from submitter.rulebook_import.checkout import Checkout
 
 Scenarios = dict[str, list[Scenario]]
 _TESTS = "models_TEST"
+_NEW_STRUCTURE = (
+    "the official checker has a new structure: write this round's file by hand, see CONTRIBUTING, Add a round"
+)
 _LATER = "take a checkout that has it, or write this round's file by hand: see CONTRIBUTING, Add a round"
 # Constants that say nothing of a rule book: they are used by the constants that are read, layout.py has them (paths),
 # all rounds have the same, only some rounds need them, the official checker does not use them, or only its code says.
@@ -69,13 +73,16 @@ class Official:
         self._read = {"MODEL_CONFIG"}
         rounds = typed(self.source.constant("MODEL_CONFIG"), dict[str, dict[str, Any]], f"{self.file}: MODEL_CONFIG")
         if round_name not in rounds:
-            known = ", ".join(sorted(rounds))
+            known = printable(", ".join(sorted(rounds)))
             raise InputError(
                 f"{self.file}: MODEL_CONFIG has no round {round_name}",
                 f"it has {known}: take a later checkout, or name one of these",
             )
         config = rounds[round_name]
         self.config = typed(config, RoundConfig, f'{self.file}: MODEL_CONFIG["{round_name}"]')
+        strange = next((name for name in self.config.models if not name.isprintable()), None)
+        if strange is not None:
+            raise InputError(f"{self.file}: '{printable(strange)}' is not the name of a benchmark", _NEW_STRUCTURE)
         named = {field.encode_name for field in msgspec.structs.fields(RoundConfig)}
         self.unknown = sorted(key for key in config if key not in named and not key.startswith(_TESTS))
         """Keys of the round that nothing here reads."""
@@ -122,7 +129,4 @@ def typed(value: Any, kind: Any, place: str) -> Any:
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at ")
         inside = f" at {at.strip('`')}" if at else ""
-        raise InputError(
-            f"{place}{inside}: {what[0].lower()}{what[1:]}",
-            "the official checker has a new structure: write this round's file by hand, see CONTRIBUTING, Add a round",
-        ) from None
+        raise InputError(printable(f"{place}{inside}: {what[0].lower()}{what[1:]}"), _NEW_STRUCTURE) from None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pathlib
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from submitter.errors import InputError
+from submitter.quoting import printable
 from submitter.rulebook import Rulebook, parse, round_names, round_order, round_text
 from submitter.rulebook_import import elsewhere, sources, toml_text
 from submitter.rulebook_import.benchmarks import Benchmarks
@@ -122,21 +124,24 @@ def _warnings(official: Official, benchmarks: Table, last: Table) -> list[str]:
         found.append(f"MODEL_CONFIG has keys that nothing here reads: {', '.join(official.unknown)}")
     if official.unread:
         found.append(f"the checker has constants that nothing here reads: {', '.join(official.unread)}")
-    for name, table in benchmarks.items():
-        missing = [key for key in elsewhere.FOR_RUNS if key not in last["benchmarks"].get(name, {})]
-        if name not in last["benchmarks"] and table.get("use_token_latencies"):
-            found.append(f"{name} is new: no constant says its {', '.join(missing)}; to make runs of it, add them")
-        if name not in last["benchmarks"] and not table["loadgen_model"]:
-            found.append(f"{name} is new, and LoadGen has no section of its name: loadgen_model is left out")
-        if name not in last["benchmarks"] and {"SingleStream", "MultiStream"} & table["unit"].keys():
-            where = elsewhere.place(("benchmarks", name, "metric_divisor"))
-            found.append(f"{name} is new, and has a unit of latency of its own: add its metric_divisor ({where})")
-    compared = {test for table in benchmarks.values() for test in table.get("compliance", ())}
-    for test in sorted(compared - last["compliance"].keys()):
-        found.append(
-            f"{test} is new: add what its verification writes ({elsewhere.place(('compliance', test, 'verify'))})"
-        )
-    return found
+    for name in (name for name in benchmarks if name not in last["benchmarks"]):
+        found += _missing(name, benchmarks[name])
+    required = {test for table in benchmarks.values() for test in table.get("compliance", ())}
+    for test in sorted(required - last["compliance"].keys()):
+        where = elsewhere.place(("compliance", test, "verify"))
+        found.append(f"{test} is new: add what its verification writes ({where})")
+    return [printable(line) for line in found]
+
+
+def _missing(name: str, table: Table) -> Iterator[str]:
+    """What a new benchmark needs and the draft cannot have."""
+    if table.get("use_token_latencies"):
+        yield f"{name} is new: no constant says its {', '.join(elsewhere.FOR_RUNS)}; to make runs of it, add them"
+    if not table["loadgen_model"]:
+        yield f"{name} is new, and LoadGen has no section of its name: loadgen_model is left out"
+    if {"SingleStream", "MultiStream"} & table["unit"].keys():
+        where = elsewhere.place(("benchmarks", name, "metric_divisor"))
+        yield f"{name} is new, and has a unit of latency of its own: add its metric_divisor ({where})"
 
 
 def _heading(official: Official, last: str, warnings: list[str]) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from submitter.quoting import printable
 from submitter.rulebook_import import sources
 from submitter.rulebook_import.slots import Slot, same
 
@@ -22,7 +21,7 @@ def write(slots: list[Slot], last: str, heading: list[str]) -> str:
     """The file: single values first, then the tables in the order of their first value, benchmarks at the end."""
     order = {slot.path[:depth]: number for number, slot in reversed(list(enumerate(slots))) for depth in (1, 2)}
     writer = _Writer(last)
-    blocks = [_comment("\n".join(map(printable, heading)))]
+    blocks = [_comment("\n".join(heading))]
     tops = sorted(slots, key=lambda slot: (slot.path[0] == "benchmarks", order[slot.path[:1]], order[slot.path[:2]]))
     single = [slot for slot in tops if len(slot.path) == 1 and not isinstance(slot.value or slot.before, dict)]
     blocks += ["\n".join(line for slot in single for line in writer.slot(slot, slot.path[-1:]))] if single else []

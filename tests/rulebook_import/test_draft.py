@@ -141,6 +141,13 @@ def test_the_seeds_of_loadgen_are_compared(checkout: Path) -> None:
     assert draft(checkout, "v9.0").warnings[0].startswith("the seeds of LoadGen in this checkout are another round's")
 
 
+def test_a_stranger_s_text_is_safe_to_print(checkout: Path) -> None:
+    replaced('"max-turns"', r'"\x1b[31m\n"')(checkout)
+    drafted = draft(checkout, "v9.0")
+    assert drafted.warnings[0] == r"MODEL_CONFIG has keys that nothing here reads: \x1b[31m\x0a"
+    assert all(line.isprintable() for line in drafted.text.splitlines())
+
+
 def test_loadgen_and_the_checker_are_compared(checkout: Path, drafted: Draft) -> None:
     assert not [line for line in drafted.warnings if "LoadGen's" in line]
     conf = checkout / "loadgen/mlperf.conf"
@@ -225,6 +232,12 @@ def replaced(old: str, new: str) -> Callable[[Path], None]:
             "invalid enum value 'Agentic'",
             "the official checker has a",
         ),
+        (
+            replaced('["llama3.1-8b", "agent-9b"]', r'["\x1b[31m"]'),
+            r"'\x1b[31m' is not the name of a benchmark",
+            "the official checker has a",
+        ),
+        (replaced('["Server", "Offline"]', r'["\x1b"]'), r"invalid enum value '\x1b'", "the official checker has a"),
         (replaced('"agent-9b": 300', '"agent": 3'), '"performance-sample-count"] has no agent-9b', "take a checkout"),
         (
             replaced('("ROUGE1", ', '("ROUGE7", '),
