@@ -121,6 +121,11 @@ class Ready:
         return self.folder / "out"
 
     @property
+    def tree(self) -> Path:
+        """The tree of a rehearsal."""
+        return self.output / "preview"
+
+    @property
     def model(self) -> Path:
         return self.folder / "model"
 
@@ -154,6 +159,40 @@ def make_ready(folder: Path) -> Ready:
     write_samples(made.dataset)
     shutil.copytree(_REPOSITORY / "measurements" / SYSTEM / BENCHMARK, folder / "measurements")
     _write_documents(made)
+    return made
+
+
+REHEARSED_SAMPLES = 64
+_REHEARSED_CONF = f"""\
+*.*.performance_sample_count_override = {REHEARSED_SAMPLES}
+*.Offline.min_query_count = {REHEARSED_SAMPLES}
+*.Offline.min_duration = 40
+*.Offline.target_qps = 3000
+"""
+_REHEARSED_SERVER_CONF = f"""\
+*.*.performance_sample_count_override = {REHEARSED_SAMPLES}
+*.Server.min_duration = 1500
+*.Server.target_qps = 400
+"""
+# The answer to a prompt is the prompt and an end token: all words of the reference.
+_REHEARSED_ENGINE = """\
+engine = "echo"
+in_flight = 64
+[settings]
+output_tokens = 5
+first_token_ms = 20
+"""
+
+
+def make_rehearsal(folder: Path) -> Ready:
+    """The same campaign as a smoke run of a few seconds, on the echo engine: Offline and Server."""
+    made = make_ready(folder)
+    text = made.file.read_text().replace(', "Interactive"]', f"]\nsample_limit = {REHEARSED_SAMPLES}")
+    made.file.write_text("smoke = true\n" + text + "[limits]\nstart_s = 60\nstall_s = 20\n")
+    shutil.rmtree(made.folder / "measurements" / "Interactive")
+    for scenario, conf in (("Offline", _REHEARSED_CONF), ("Server", _REHEARSED_SERVER_CONF)):
+        made.measurement(scenario, "engine.toml").write_text(_REHEARSED_ENGINE)
+        made.measurement(scenario, "user.conf").write_text(conf)
     return made
 
 

@@ -1,0 +1,201 @@
+"""Makes mistakes in copies of ready campaigns, and runs the command line on them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+from ready_campaign import Ready, make_ready, make_rehearsal
+
+from mistakes.record import BEFORE_ANY_RUN, Base, Mistake
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+_NOBODY = 65534
+_LIMIT_S = 120
+
+
+class CannotBeMadeHereError(Exception):
+    """This machine or user cannot make the mistake."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. Paths in `output` are relative to the campaign's folder."""
+
+    code: int
+    output: str
+    has_run: bool
+    """Whether a session was started."""
+
+    def line_with(self, words: str) -> str:
+        """The whole message that holds `words`; empty if there is none."""
+        for line in self.output.splitlines():
+            if words in line:
+                return _without_prefix(line)
+        return ""
+
+
+class Workshop:
+    """The bases, each made once, and the copies, below one temporary folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.chmod(0o755)  # also for the user without rights
+        self._base = cache(self._made)
+
+    def _made(self, base: Base) -> Ready:
+        if base is Base.READY:
+            return make_ready(self._folder / "ready")
+        if base is Base.REHEARSAL:
+            return make_rehearsal(self._folder / "rehearsal")
+        finished = self._base(Base.REHEARSAL).copied(self._folder / "finished")
+        outcome = self._run(finished, ("run-all", str(finished.file)))
+        assert outcome.code == 0, outcome.output
+        return finished
+
+    def copy(self, base: Base) -> Ready:
+        """A campaign of its own. Copies of a finished one keep its runs, which do not depend on the folder's name."""
+        return self._base(base).copied(Path(tempfile.mkdtemp(dir=self._folder)))
+
+    def outcome(self, mistake: Mistake) -> Outcome:
+        """Make the mistake and run its command. CannotBeMadeHereError if this machine or user cannot."""
+        made = self.copy(mistake.base)
+        if mistake.is_unprivileged and os.geteuid() == 0:
+            for path in (made.folder, *made.folder.rglob("*")):
+                os.chown(path, _NOBODY, _NOBODY)
+        try:
+            with _undone(mistake.make(made)):
+                words = tuple(word.format_map(_Attributes(made)) for word in mistake.words)
+                if mistake.needs_own_process:
+                    return self._run_apart(mistake, made, words)
+                with contextlib.chdir(made.folder) if mistake.in_folder else contextlib.nullcontext():
+                    return self._run(made, words)
+        finally:
+            made.folder.chmod(0o755)
+            shutil.rmtree(made.folder, ignore_errors=True)
+
+    def planned(self, base: Base) -> Outcome:
+        """What `plan` says about a base without a mistake."""
+        made = self.copy(base)
+        return self._run(made, ("plan", str(made.file)))
+
+    def _run(self, made: Ready, words: tuple[str, ...]) -> Outcome:
+        from submitter import cli
+
+        before = _runs(made)
+        with (
+            io.StringIO() as text,
+            mock.patch.object(sys, "argv", ["submitter", *words]),
+            contextlib.redirect_stdout(text),
+            contextlib.redirect_stderr(text),
+        ):
+            try:
+                cli.main()
+                code: object = 0
+            except SystemExit as ended:
+                code = ended.code
+            return Outcome(int(str(code)), _shortened(text.getvalue(), made), _runs(made) != before)
+
+    def _run_apart(self, mistake: Mistake, made: Ready, words: tuple[str, ...]) -> Outcome:
+        """In a process of its own, with other packages or as another user."""
+        before = _runs(made)
+        with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+            path = [*_packages(Path(scratch), mistake), str(REPOSITORY)]
+            command = [sys.executable, "-m", "submitter.cli", *words]
+            if mistake.is_unprivileged and os.geteuid() == 0:
+                if not shutil.which("setpriv"):
+                    raise CannotBeMadeHereError("setpriv is not installed")
+                os.chmod(scratch, 0o755)
+                user = f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"
+                command = ["setpriv", *user, *command]
+            done = subprocess.run(
+                command,
+                cwd=made.folder if mistake.in_folder else self._folder,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "HOME": scratch},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=_LIMIT_S,
+                check=False,
+            )
+        return Outcome(done.returncode, _shortened(done.stdout, made), _runs(made) != before)
+
+
+def problems(mistake: Mistake, outcome: Outcome) -> list[str]:
+    """How the outcome differs from what the mistake's row requires; empty if it does not."""
+    text = " ".join(outcome.output.split())
+    found = []
+    if outcome.code != mistake.code:
+        found.append(f"exit code {outcome.code}, required {mistake.code}")
+    found += [
+        f"not in the output: {words!r}"
+        for words in (mistake.message, mistake.remedy, *mistake.also)
+        if " ".join(words.split()) not in text
+    ]
+    found += [f"{words!r} in the output" for words in ("Traceback", "internal error") if words in text]
+    if mistake.stage in BEFORE_ANY_RUN and outcome.has_run:
+        found.append("a run was started")
+    return found
+
+
+class _Attributes(Mapping[str, object]):
+    """The properties of a campaign by name, for `str.format_map`."""
+
+    def __init__(self, made: Ready) -> None:
+        self._made = made
+
+    def __getitem__(self, name: str) -> object:
+        return getattr(self._made, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self._made))
+
+    def __len__(self) -> int:
+        return len(vars(self._made))
+
+
+@contextlib.contextmanager
+def _undone(made: object) -> Iterator[None]:
+    """What a mistake returns is a context that ends it, if it needs one: a lock, a mount."""
+    if isinstance(made, contextlib.AbstractContextManager):
+        with made:
+            yield
+    else:
+        yield
+
+
+def _runs(made: Ready) -> set[Path]:
+    """The records of finished runs, and the logs of engines that were started."""
+    return {*made.output.glob("runs/**/record.json"), *made.output.glob("engine/**/*")}
+
+
+def _packages(scratch: Path, mistake: Mistake) -> list[str]:
+    """Folders for PYTHONPATH in which some modules cannot be imported, and some distributions have other versions."""
+    for module in mistake.missing:
+        (scratch / f"{module}.py").write_text(f"raise ImportError(\"No module named '{module}'\", name='{module}')\n")
+    for name, version in mistake.installed.items():
+        facts = scratch / f"{name.replace('-', '_')}-{version}.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return [str(scratch)] if mistake.missing or mistake.installed else []
+
+
+def _shortened(text: str, made: Ready) -> str:
+    """The text without the names of temporary folders."""
+    text = text.replace(f"{made.folder.resolve()}/", "").replace(f"{made.folder}/", "")
+    return text.replace(str(made.folder), ".").replace(f"{REPOSITORY}/", "")
+
+
+def _without_prefix(line: str) -> str:
+    return re.sub(r"^(preflight (WRONG|not here) +|submitter: (nothing was run: )?| +)", "", line).strip()
