@@ -1,4 +1,7 @@
-"""`make mistakes`: makes every mistake and writes docs/mistakes.md. Names each that is not caught as its row requires."""
+"""`make mistakes`: makes every mistake, names each that is not caught as its row requires, and writes docs/mistakes.md.
+
+The page is written only if all are caught.
+"""
 
 from __future__ import annotations
 

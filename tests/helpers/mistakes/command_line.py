@@ -48,12 +48,10 @@ MISTAKES = (
         base=Base.REHEARSAL,
     ),
     _typed("budget", "a time with its unit in words", "tune {file} --scenario Server --budget 1hour", "'1hour'", "60m"),
-    _typed(
-        "tune-offline", "tune for Offline, which has no latency limits", "tune {file} --scenario Offline", "Offline"
-    ),
+    _typed("tune-offline", "tune for Offline, which has no limits", "tune {file} --scenario Offline", "Offline"),
     _typed("checked-path", "check of a misspelt path", "check {folder}/submision", "submision"),
     _typed("checked-no-tree", "check of a folder that is not a submission", "check {model}", "model"),
-    _typed("checked-round", "check by a round that does not exist", "check {model} --round v9.9", "v9.9", "known: "),
+    _typed("checked-round", "check by an unknown round", "check {model} --round v9.9", "v9.9", "known: "),
     _typed("format", "a misspelt format", "check {model} --format jsn", "jsn", "did you mean 'json'?"),
     _typed("severity", "a misspelt severity", "check {model} --fail-on warn", "warn", "did you mean 'warning'?"),
     _typed("profile", "a misspelt profile", "check {model} --profile offical", "offical", "did you mean 'official'?"),
@@ -71,9 +69,7 @@ MISTAKES = (
         "none",
         "create it first",
     ),
-    _typed("rules", "rules of a round that does not exist", "rules --round v9.9", "v9.9", "known: "),
-    _typed(
-        "assembled-round", "a tree for a round that does not exist", "assemble {file} --round v9.9", "v9.9", "known"
-    ),
+    _typed("rules", "rules of an unknown round", "rules --round v9.9", "v9.9", "known: "),
+    _typed("assembled-round", "a tree for an unknown round", "assemble {file} --round v9.9", "v9.9", "known"),
     _typed("explain", "explain of a folder without logs", "explain {model}", "model"),
 )

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
 from ready_campaign import Ready
 
 from mistakes.edits import Edit, all_of, nothing, replace
@@ -19,6 +27,34 @@ def _both(line: str) -> Edit:
 def _short_answers(made: Ready) -> None:
     for scenario in ("Offline", "Server"):
         replace(f"measurements/{scenario}/engine.toml", "output_tokens = 5", "output_tokens = 0")(made)
+
+
+def _while_it_runs(act: Callable[[int], None]) -> Edit:
+    """Stop answering after some samples, and then call `act` with the id of the engine's process."""
+
+    @contextlib.contextmanager
+    def edit(made: Ready) -> Iterator[None]:
+        _both("hang_after = 40")(made)
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.is_set():
+                for child in psutil.Process().children():
+                    # The child is inside a run once LoadGen has written there.
+                    if list(made.output.glob("runs/**/*.partial/mlperf_log_detail.txt")):
+                        act(child.pid)
+                        return
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    return edit
 
 
 _RUN_OFFLINE = ("run", "{file}", "--scenario", "Offline", "--mode", "accuracy")
@@ -54,6 +90,27 @@ MISTAKES = (
         message="timed out waiting for the next finished sample (limit 1 s)",
         remedy="the engine's log is out/engine/",
         code=4,
+    ),
+    Mistake(
+        id="run-engine-killed",
+        what="the engine's process is killed, as by the system when memory runs out",
+        base=Base.REHEARSAL,
+        make=_while_it_runs(lambda child: os.kill(child, signal.SIGKILL)),
+        stage=Stage.RUN,
+        command=_RUN_OFFLINE,
+        message="the engine's process ended before all runs were finished (status -9)",
+        remedy="the engine's log is out/engine/",
+        code=4,
+    ),
+    Mistake(
+        id="run-interrupted",
+        what="Ctrl-C during a run",
+        base=Base.REHEARSAL,
+        make=_while_it_runs(lambda child: os.kill(os.getpid(), signal.SIGINT)),
+        stage=Stage.RUN,
+        command=_RUN_OFFLINE,
+        message="interrupted; finished runs are kept, the current one is discarded",
+        code=130,
     ),
     Mistake(
         id="run-empty-answers",
