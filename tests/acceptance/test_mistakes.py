@@ -41,7 +41,7 @@ def test_the_page_has_these_mistakes_and_no_others() -> None:
     rows = {mistake.id: next(lines) for mistake in MISTAKES}
     assert page(rows) == PAGE
     for mistake in MISTAKES:
-        assert rows[mistake.id].startswith(f"| {mistake.what} | {mistake.stage} | `"), mistake.id
+        assert rows[mistake.id].startswith(f"| {mistake.what} | {mistake.caught_by} | `"), mistake.id
 
 
 def test_a_mistake_is_named_once() -> None:

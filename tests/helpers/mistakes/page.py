@@ -19,7 +19,7 @@ Whatever can be known before the first run is caught before it: by `submitter pl
 the machine of the runs can know it, by the preflight of `submitter run`, `run-all` and `tune`. What is left shows in a
 run, or is done to the results afterwards.
 
-Exit codes: 0 only a warning, 1 findings, 2 wrong input, 3 something is not installed, 4 a run failed, 130 interrupted.
+Exit codes: 0 a warning, or due before the assembly, 1 findings, 2 wrong input, 3 something is not installed, 4 a run failed, 130 interrupted.
 Paths are relative to the campaign's folder; long lines are cut.
 """
 _HEADING = ("| mistake | caught by | message | exit code |", "|---|---|---|---|")
@@ -30,7 +30,7 @@ def row(mistake: Mistake, outcome: Outcome) -> str:
     """The mistake's line of the table."""
     line = outcome.line_with(mistake.message)
     shown = line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 3] + "..."
-    cells = (mistake.what, str(mistake.stage), f"`{shown.replace('`', chr(39))}`", str(outcome.code))
+    cells = (mistake.what, mistake.caught_by, f"`{shown.replace('`', chr(39))}`", str(outcome.code))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -61,6 +61,8 @@ class Mistake:
     also: tuple[str, ...] = ()
     """Other parts of the output."""
     code: int = 2
+    is_due: bool = False
+    """Whether `plan` lists it as due before the assembly: it stops no run, so the exit code is 0."""
     stage: Stage = Stage.PLAN
     base: Base = Base.READY
     command: tuple[str, ...] = ()
@@ -74,6 +76,15 @@ class Mistake:
     in_folder: bool = False
     """Whether the command runs in the campaign's folder."""
     is_slow: bool = False
+
+    @property
+    def required_code(self) -> int:
+        return 0 if self.is_due else self.code
+
+    @property
+    def caught_by(self) -> str:
+        """The stage as the page names it."""
+        return f"{self.stage}, as due before the assembly" if self.is_due else str(self.stage)
 
     @property
     def words(self) -> tuple[str, ...]:

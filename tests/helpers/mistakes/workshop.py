@@ -23,6 +23,7 @@ from mistakes.record import BEFORE_ANY_RUN, Base, Mistake
 REPOSITORY = Path(__file__).resolve().parents[3]
 _NOBODY = 65534
 _LIMIT_S = 120
+_DUE = "preflight due "
 
 
 class CannotBeMadeHereError(Exception):
@@ -38,9 +39,13 @@ class Outcome:
     has_run: bool
     """Whether a session was started."""
 
+    @property
+    def lines(self) -> list[str]:
+        return self.output.splitlines()
+
     def line_with(self, words: str) -> str:
         """The whole message that holds `words`; empty if there is none."""
-        for line in self.output.splitlines():
+        for line in self.lines:
             if words in line:
                 return _without_prefix(line)
         return ""
@@ -136,8 +141,10 @@ def problems(mistake: Mistake, outcome: Outcome) -> list[str]:
     """How the outcome differs from what the mistake's row requires; empty if it does not."""
     text = " ".join(outcome.output.split())
     found = []
-    if outcome.code != mistake.code:
-        found.append(f"exit code {outcome.code}, required {mistake.code}")
+    if outcome.code != mistake.required_code:
+        found.append(f"exit code {outcome.code}, required {mistake.required_code}")
+    if mistake.is_due and not any(line.startswith(_DUE) and mistake.message in line for line in outcome.lines):
+        found.append("not listed as due")
     found += [
         f"not in the output: {words!r}"
         for words in (mistake.message, mistake.remedy, *mistake.also)
@@ -198,4 +205,4 @@ def _shortened(text: str, made: Ready) -> str:
 
 
 def _without_prefix(line: str) -> str:
-    return re.sub(r"^(preflight (WRONG|not here) +|submitter: (nothing was run: )?| +)", "", line).strip()
+    return re.sub(r"^(preflight (WRONG|due|not here) +|submitter: (nothing was run: )?| +)", "", line).strip()
