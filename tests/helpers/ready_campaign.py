@@ -1,13 +1,15 @@
 """A closed llama2-70b-99.9 campaign of full length that lacks nothing but a machine to run on.
 
 Its model folder is Llama 2 70B by everything that can be read without loading it: configuration, vocabulary, the names
-and types of all tensors. Only the tensors are small. The data set has the published one's name, source and number of
+and types of all tensors, the embedding's shape. Only the other tensors are small. The data set has the published one's name, source and number of
 samples. It takes about a second to make and milliseconds to copy.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import random
 import re
 import shutil
@@ -145,8 +147,19 @@ class Ready:
         return self.folder / "measurements" / scenario / name
 
     def copied(self, folder: Path) -> Ready:
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        """A copy below `folder`. The file of the embedding is the same one in all copies: do not write into it."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True, copy_function=_copy_or_link)
         return Ready(folder)
+
+
+_LINKED_BYTES = 1 << 26
+
+
+def _copy_or_link(source: str, target: str) -> str:
+    if os.stat(source).st_size < _LINKED_BYTES:
+        return str(shutil.copy2(source, target))
+    os.link(source, target)
+    return target
 
 
 def make_ready(folder: Path) -> Ready:
@@ -185,8 +198,13 @@ first_token_ms = 20
 
 
 def make_rehearsal(folder: Path) -> Ready:
-    """The same campaign as a smoke run of a few seconds, on the echo engine: Offline and Server."""
+    """The same campaign as a smoke run of a few seconds, on the echo engine: Offline and Server.
+
+    Its model has no embedding, whose hash would take longer than the runs.
+    """
     made = make_ready(folder)
+    shutil.rmtree(made.model)
+    write_model(made.model, embedding=False)
     text = made.file.read_text().replace(', "Interactive"]', f"]\nsample_limit = {REHEARSED_SAMPLES}")
     made.file.write_text("smoke = true\n" + text + "[limits]\nstart_s = 60\nstall_s = 20\n")
     shutil.rmtree(made.folder / "measurements" / "Interactive")
@@ -196,44 +214,53 @@ def make_rehearsal(folder: Path) -> Ready:
     return made
 
 
-def write_model(folder: Path, layers: int = LAYERS, dtype: str = "F8_E4M3", **changed: Any) -> None:
-    """A model folder of Llama 2's structure; `changed` replaces keys of its configuration."""
+def write_model(
+    folder: Path, layers: int = LAYERS, dtype: str = "F8_E4M3", *, embedding: bool = True, **changed: Any
+) -> None:
+    """A model folder of Llama 2's structure; `changed` replaces keys of its configuration, and None drops one."""
     folder.mkdir(exist_ok=True)
-    config = {**CONFIG, "num_hidden_layers": layers, **changed}
-    (folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    config = {key: value for key, value in ({**CONFIG, "num_hidden_layers": layers} | changed).items() if value}
+    (folder / "config.json").write_text(json.dumps(config))
     (folder / "generation_config.json").write_text(json.dumps({"bos_token_id": BOS, "eos_token_id": EOS}))
     write_tokenizer(folder)
-    tensors = {"model.embed_tokens.weight": ("BF16", [VOCABULARY, 1]), "lm_head.weight": ("BF16", [VOCABULARY, 1])}
-    tensors["model.norm.weight"] = ("BF16", [1])
-    for layer in (f"model.layers.{number}" for number in range(layers)):
+    names = [f"model.layers.{number}" for number in range(layers)]
+    shards = [_layer_tensors(names[: layers // 2], dtype), _layer_tensors(names[layers // 2 :], dtype)]
+    shards[1] |= {"model.norm.weight": ("BF16", [1]), "lm_head.weight": ("BF16", [1, 1])}
+    if embedding:
+        shards.append({"model.embed_tokens.weight": ("BF16", [config["vocab_size"], config["hidden_size"]])})
+    weight_map = {}
+    for number, tensors in enumerate(shards, start=1):
+        file = f"model-0000{number}-of-0000{len(shards)}.safetensors"
+        _write_zeros(folder / file, tensors)
+        weight_map |= dict.fromkeys(tensors, file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+
+def _layer_tensors(layers: list[str], dtype: str) -> dict[str, tuple[str, list[int]]]:
+    """The type and shape of each tensor of some layers, FP8 weights with their scales."""
+    tensors = {}
+    for layer in layers:
         for name in ("input_layernorm", "post_attention_layernorm"):
             tensors[f"{layer}.{name}.weight"] = ("BF16", [1])
         for linear in _LINEARS:
             tensors[f"{layer}.{linear}.weight"] = (dtype, [1, 1])
             if dtype == "F8_E4M3":
                 tensors[f"{layer}.{linear}.weight_scale_inv"] = ("F32", [1, 1])
-    write_weights(folder, tensors)
+    return tensors
 
 
-def write_weights(folder: Path, tensors: dict[str, tuple[str, list[int]]]) -> None:
-    """Two safetensors files of zeros with these tensors, given by type and shape, and their index."""
-    names = list(tensors)
-    half = len(names) // 2
-    weight_map = {}
-    for number, part in enumerate((names[:half], names[half:]), start=1):
-        file = f"model-0000{number}-of-00002.safetensors"
-        entries, position = {}, 0
-        for name in part:
-            dtype, shape = tensors[name]
-            size = {"F8_E4M3": 1, "BF16": 2, "F32": 4}[dtype]
-            for length in shape:
-                size *= length
-            entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [position, position + size]}
-            position += size
-        header = json.dumps(entries).encode()
-        (folder / file).write_bytes(len(header).to_bytes(8, "little") + header + bytes(position))
-        weight_map |= dict.fromkeys(part, file)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+def _write_zeros(path: Path, tensors: dict[str, tuple[str, list[int]]]) -> None:
+    """A safetensors file of zeros, which take no room on the disk."""
+    entries, position = {}, 0
+    for name, (dtype, shape) in tensors.items():
+        size = {"F8_E4M3": 1, "BF16": 2, "F32": 4}[dtype] * math.prod(shape)
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [position, position + size]}
+        position += size
+    header = json.dumps(entries).encode()
+    path.unlink(missing_ok=True)  # it may be a link to another campaign's file
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(file.tell() + position)
 
 
 def write_tokenizer(folder: Path, vocabulary: int = VOCABULARY) -> None:

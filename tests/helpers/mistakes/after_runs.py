@@ -63,8 +63,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=_damaged_record,
         stage=Stage.SCORE,
-        message="record.json is not a run record",
-        remedy="run it again",
+        message="record.json is damaged",
+        remedy="submitter run-all",
     ),
     Mistake(
         id="score-other-samples",

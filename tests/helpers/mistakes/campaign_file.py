@@ -33,7 +33,7 @@ MISTAKES = (
         id="campaign-not-text",
         what="a file that an editor saved as UTF-16",
         make=lambda made: made.file.write_text(made.file.read_text(), "utf-16"),
-        message="campaign.toml is not a TOML file",
+        message="campaign.toml is not a campaign file: it is not UTF-8 text",
     ),
     Mistake(
         id="campaign-unknown-key",
@@ -71,8 +71,7 @@ MISTAKES = (
         id="campaign-wrong-type",
         what="one scenario as a text instead of a list",
         make=replace(_FILE, '["Offline", "Server", "Interactive"]', '"Offline"'),
-        message="scenarios",
-        remedy="[",
+        message="scenarios' is 'Offline', and must be a list",
     ),
     Mistake(
         id="campaign-scenario-misspelt",
@@ -106,8 +105,7 @@ MISTAKES = (
         id="campaign-benchmark-twice",
         what="two tables of the same benchmark",
         make=lambda made: append(_FILE, made.file.read_text()[made.file.read_text().index("[[benchmarks]]") :])(made),
-        message="llama2-70b-99.9",
-        also=("twice",),
+        message="two benchmarks are named 'llama2-70b-99.9'",
     ),
     Mistake(
         id="campaign-no-scenarios",
@@ -250,7 +248,7 @@ MISTAKES = (
         id="campaign-output-is-a-file",
         what="an output that is a file",
         make=write("out", "notes\n"),
-        message="out is a file, not a folder",
+        message="out: it is a file, and a folder is required",
     ),
     Mistake(
         id="campaign-output-below-a-file",

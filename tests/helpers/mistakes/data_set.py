@@ -80,8 +80,8 @@ MISTAKES = (
     Mistake(
         id="data-is-a-model",
         what="a weight file as the data set",
-        make=replace("campaign.toml", _FILE, "model/model-00001-of-00002.safetensors"),
-        message="model/model-00001-of-00002.safetensors is not a data set",
+        make=replace("campaign.toml", _FILE, "model/model-00001-of-00003.safetensors"),
+        message="model/model-00001-of-00003.safetensors is not a data set",
         remedy="submitter dataset convert",
     ),
     Mistake(
@@ -133,8 +133,8 @@ MISTAKES = (
         id="data-other-tokenizer",
         what="prompts tokenised for another model: tokens beyond the vocabulary",
         make=_other(vocabulary=128256),
-        message="32000",
-        also=("token",),
+        message="beyond the vocabulary of 32000",
+        remedy="tokenise the data set",
     ),
     Mistake(
         id="data-long-prompts",

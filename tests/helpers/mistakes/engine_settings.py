@@ -133,8 +133,7 @@ MISTAKES = (
         id="engine-env-number",
         what="an environment variable as a number",
         make=append(_SERVER, "OMP_NUM_THREADS = 8\n"),
-        message="env.OMP_NUM_THREADS",
-        remedy='"8"',
+        message="'env.OMP_NUM_THREADS' is 8, and must be a text in quotes",
     ),
     Mistake(
         id="engine-answers-do-not-fit",

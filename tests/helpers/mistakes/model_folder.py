@@ -9,7 +9,7 @@ from ready_campaign import LAYERS, Ready, write_model, write_tokenizer
 from mistakes.edits import Edit, cut, fields, nothing, remove, replace, write
 from mistakes.record import Mistake, Stage
 
-_SHARD, _INDEX = "model/model-00001-of-00002.safetensors", "model/model.safetensors.index.json"
+_SHARD, _INDEX = "model/model-00001-of-00003.safetensors", "model/model.safetensors.index.json"
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 9999\n"
 
 
@@ -65,7 +65,7 @@ MISTAKES = (
         id="model-shard-missing",
         what="a weight file that was not copied",
         make=remove(_SHARD),
-        message="model lacks 1 of 2 weight files, such as model-00001-of-00002.safetensors",
+        message="model lacks 1 of 3 weight files, such as model-00001-of-00003.safetensors",
         remedy="copy, download or create the checkpoint again",
     ),
     Mistake(
@@ -91,7 +91,7 @@ MISTAKES = (
     Mistake(
         id="model-index-of-another",
         what="the index of another checkpoint",
-        make=write(_INDEX, json.dumps({"weight_map": {"model.norm.bias": "model-00001-of-00002.safetensors"}})),
+        make=write(_INDEX, json.dumps({"weight_map": {"model.norm.bias": "model-00001-of-00003.safetensors"}})),
         message="lacks tensor model.norm.bias",
     ),
     Mistake(
@@ -111,36 +111,32 @@ MISTAKES = (
         id="model-toy",
         what="a toy of four layers",
         make=_other(4),
-        message="4 layers",
-        also=("80",),
+        message="layers 4 instead of 80",
+        remedy="open division",
     ),
     Mistake(
         id="model-13b",
         what="Llama 2 13B",
         make=_other(40, hidden_size=5120, intermediate_size=13824, num_attention_heads=40, num_key_value_heads=40),
-        message="40 layers",
-        also=("80",),
+        message="layers 40 instead of 80, hidden size 5120 instead of 8192",
     ),
     Mistake(
         id="model-llama-3",
         what="Llama 3.1 70B: the same layers, another vocabulary",
         make=_other(vocab_size=128256),
-        message="128256",
-        also=("32000",),
+        message="vocab size 128256 instead of 32000",
     ),
     Mistake(
         id="model-narrow",
         what="another hidden size",
         make=_other(hidden_size=4096),
-        message="4096",
-        also=("8192",),
+        message="hidden size 4096 instead of 8192",
     ),
     Mistake(
         id="model-architecture",
         what="another architecture",
         make=_other(architectures=["Qwen2ForCausalLM"], model_type="qwen2"),
-        message="Qwen2ForCausalLM",
-        also=("LlamaForCausalLM",),
+        message="Qwen2ForCausalLM instead of LlamaForCausalLM",
     ),
     Mistake(
         id="model-data-type",
@@ -165,8 +161,8 @@ MISTAKES = (
         id="model-other-tokenizer",
         what="another model's tokenizer",
         make=lambda made: write_tokenizer(made.model, 500),
-        message="tokenizer",
-        also=("500", "32000"),
+        message="tokenizer.json has 500 tokens",
+        remedy="copy the model's own",
     ),
     Mistake(
         id="model-unreadable",

@@ -13,7 +13,7 @@ MISTAKES = (
         what="no description",
         make=remove(_FILE),
         is_due=True,
-        message="system.json does not exist",
+        message="system.json",
         remedy="submitter describe-system",
     ),
     Mistake(

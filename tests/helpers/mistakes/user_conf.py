@@ -58,7 +58,7 @@ MISTAKES = (
         what="Interactive as the scenario, which LoadGen runs as Server: *.Interactive.target_qps",
         make=replace(_INTERACTIVE, "*.Server", "*.Interactive"),
         message="*.Interactive.target_qps",
-        remedy="*.Server.target_qps",
+        remedy="llama2-70b-interactive.Server.target_qps = 32",
     ),
     Mistake(
         id="conf-other-scenario",
@@ -189,21 +189,21 @@ MISTAKES = (
         what="two lines with different rates",
         make=append(_SERVER, "*.Server.target_qps = 90\n"),
         message=_SERVER,
-        also=("target_qps", "twice"),
+        also=("target_qps = 70", "line 3 sets *.Server.target_qps again"),
     ),
     Mistake(
         id="conf-no-spaces",
         what="no spaces around the equals sign",
         make=replace(_SERVER, " = ", "="),
         message=_SERVER,
-        remedy="key = value",
+        remedy="*.Server.target_qps = 70",
     ),
     Mistake(
         id="conf-no-equals",
         what="no equals sign",
         make=replace(_SERVER, " = ", " "),
         message=_SERVER,
-        remedy="key = value",
+        remedy="*.Server.target_qps = 70",
     ),
     Mistake(
         id="conf-comment",
