@@ -1,8 +1,8 @@
 """A closed llama2-70b-99.9 campaign of full length that lacks nothing but a machine to run on.
 
 Its model folder is Llama 2 70B by everything that can be read without loading it: configuration, vocabulary, the names
-and types of all tensors, the embedding's shape. Only the other tensors are small. The data set has the published one's name, source and number of
-samples. It takes about a second to make and milliseconds to copy.
+and types of all tensors, the embedding's shape. Only the other tensors are small. The data set has the published one's
+name, source and number of samples. It takes about a second to make and milliseconds to copy.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 from ready_campaign import LAYERS, Ready, write_model, write_tokenizer
 
 from mistakes.edits import Edit, cut, fields, nothing, remove, replace, write
-from mistakes.record import Mistake, Stage
+from mistakes.record import Base, Mistake, Stage
 
 _SHARD, _INDEX = "model/model-00001-of-00003.safetensors", "model/model.safetensors.index.json"
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 9999\n"
@@ -167,9 +167,10 @@ MISTAKES = (
     Mistake(
         id="model-unreadable",
         what="a weight file that the user may not read",
-        make=lambda made: (made.folder / _SHARD).chmod(0),
+        base=Base.REHEARSAL,
+        make=lambda made: (made.model / "model-00001-of-00002.safetensors").chmod(0),
         is_unprivileged=True,
-        message=_SHARD,
+        message="model/model-00001-of-00002.safetensors",
         also=("ermission denied",),
     ),
     Mistake(

@@ -19,8 +19,8 @@ Whatever can be known before the first run is caught before it: by `submitter pl
 the machine of the runs can know it, by the preflight of `submitter run`, `run-all` and `tune`. What is left shows in a
 run, or is done to the results afterwards.
 
-Exit codes: 0 a warning, or due before the assembly, 1 findings, 2 wrong input, 3 something is not installed, 4 a run failed, 130 interrupted.
-Paths are relative to the campaign's folder; long lines are cut.
+Exit codes: 0 a warning, or due before the assembly, 1 findings, 2 wrong input, 3 something is not installed, 4 a run
+failed, 130 interrupted. Paths are relative to the campaign's folder; long lines are cut.
 """
 _HEADING = ("| mistake | caught by | message | exit code |", "|---|---|---|---|")
 _SHOWN_CHARACTERS = 160
