@@ -89,8 +89,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=_without_run(f"{_RUNS}/Offline/TEST06"),
         stage=Stage.ASSEMBLE,
-        message="Offline/TEST06 holds no finished run",
-        remedy="run it again",
+        message="not finished: Offline TEST06",
+        remedy="submitter run-all",
     ),
     Mistake(
         id="assemble-log-edited",
@@ -201,8 +201,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=replace("campaign.toml", f'id = "{SYSTEM}"', 'id = "8xH100-other"'),
         stage=Stage.ASSEMBLE,
-        message="8xH100-other",
-        remedy="run it again",
+        message="not finished: Offline performance",
+        remedy="submitter run-all",
     ),
     Mistake(
         id="assemble-system-changed",

@@ -199,8 +199,7 @@ MISTAKES = (
         id="campaign-accuracy-target",
         what="an accuracy target of one's own in the closed division",
         make=append(_FILE, "[benchmarks.accuracy_target]\nrouge1 = 10.0\n"),
-        message="accuracy_target",
-        also=("open division only",),
+        message="accuracy_target is for the open division",
     ),
     Mistake(
         id="campaign-accuracy-target-misspelt",
@@ -221,7 +220,7 @@ MISTAKES = (
         id="campaign-embedded-dataset",
         what="the embedded data set in the closed division",
         make=replace(_FILE, '"open_orca.safetensors"', '"embedded"'),
-        message="llama2-70b-99.9 has 24576",
+        message="the embedded data set is not the benchmark's",
     ),
     Mistake(
         id="campaign-system-id-with-a-space",
@@ -248,7 +247,7 @@ MISTAKES = (
         id="campaign-output-is-a-file",
         what="an output that is a file",
         make=write("out", "notes\n"),
-        message="out: it is a file, and a folder is required",
+        message="out is a file, and the campaign's output is a folder",
     ),
     Mistake(
         id="campaign-output-below-a-file",

@@ -108,14 +108,14 @@ MISTAKES = (
         id="data-own",
         what="a data set of one's own in the closed division",
         make=_other(source="mine.json", source_sha256="0" * 64),
-        message="mine.json",
+        message="was not converted from a file that MLCommons publishes",
     ),
     Mistake(
         id="data-no-source",
         what="a data set that does not say what it was made from, in the closed division",
         make=_other(source="", source_sha256=""),
-        message=_FILE,
-        remedy="submitter dataset convert",
+        message="was not converted from a file that MLCommons publishes",
+        also=(f"requires {PUBLISHED}",),
     ),
     Mistake(
         id="data-calibration",

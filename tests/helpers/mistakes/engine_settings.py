@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mistakes.edits import Edit, append, remove, replace
-from mistakes.record import Mistake
+from mistakes.record import Base, Mistake, Stage
 
 _SERVER = "measurements/Server/engine.toml"
 
@@ -139,35 +139,38 @@ MISTAKES = (
         id="engine-answers-do-not-fit",
         what="a max_model_len that holds no prompt with its whole answer",
         make=replace(_SERVER, "max_model_len = 2048", "max_model_len = 1024"),
-        message="max_model_len",
-        also=(_SERVER,),
+        message="the engine takes 1024 tokens, the longest prompt and its answer may have 1028",
+        remedy="max_model_len",
+        also=("Server",),
     ),
     Mistake(
         id="engine-memory-in-percent",
         what="gpu_memory_utilization in percent",
         make=replace(_SERVER, "gpu_memory_utilization = 0.9", "gpu_memory_utilization = 90.0"),
-        message="gpu_memory_utilization",
-        also=(_SERVER,),
+        message="gpu_memory_utilization = 90 is not a share of the memory",
+        also=("Server",),
     ),
     Mistake(
         id="engine-parallel-heads",
         what="a tensor_parallel_size that does not divide the 64 attention heads",
         make=replace(_SERVER, "tensor_parallel_size = 2", "tensor_parallel_size = 3"),
-        message="tensor_parallel_size",
-        also=(_SERVER, "64"),
+        message="tensor parallelism over 3 devices does not divide the model's 64 attention heads",
+        also=("Server",),
     ),
     Mistake(
         id="engine-too-many-accelerators",
         what="more processes than the system has accelerators",
         make=replace(_SERVER, "data_parallel_size = 4", "data_parallel_size = 8"),
-        message="16",
-        also=("accelerators", "data_parallel_size"),
+        message="Server: the engine uses 16 devices, system.json describes 8",
     ),
     Mistake(
         id="engine-cores",
         what="cores in [binding] that the machine does not have",
+        base=Base.REHEARSAL,
         make=append(_SERVER, '[binding]\nharness = "65000-65001"\n'),
+        stage=Stage.PREFLIGHT,
         message="[binding] names core 65000",
+        code=3,
     ),
     Mistake(
         id="engine-not-cores",

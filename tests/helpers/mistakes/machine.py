@@ -142,8 +142,7 @@ MISTAKES = (
         base=Base.REHEARSAL,
         make=lambda made: (made.output.mkdir(), made.output.chmod(0o555)),
         is_unprivileged=True,
-        message="out",
-        also=("ermission denied",),
+        message="does not allow this user to write",
     ),
     Mistake(
         id="machine-output-not-creatable",
@@ -152,8 +151,7 @@ MISTAKES = (
         make=_read_only(),
         is_unprivileged=True,
         stage=Stage.PREFLIGHT,
-        message="out",
-        also=("ermission denied",),
+        message="does not allow this user to write",
     ),
     *(
         Mistake(
@@ -162,6 +160,7 @@ MISTAKES = (
             base=Base.REHEARSAL,
             make=_unreadable(path),
             is_unprivileged=True,
+            is_due=name in ("system", "document"),
             message=path,
             also=("ermission denied",),
         )

@@ -159,7 +159,7 @@ MISTAKES = (
         base=Base.REHEARSAL,
         make=nothing,
         stage=Stage.ASSEMBLE,
-        message="holds no finished run",
-        remedy="run it again",
+        message="not finished: Offline performance, Offline accuracy, Offline TEST06, Server performance",
+        remedy="submitter run-all",
     ),
 )
