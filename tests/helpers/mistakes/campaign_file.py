@@ -151,7 +151,7 @@ MISTAKES = (
         id="campaign-required-scenario-missing",
         what="only Offline in the closed division",
         make=replace(_FILE, '"Offline", "Server", "Interactive"', '"Offline"'),
-        message="a required scenario is missing: Server or Interactive",
+        message="a required scenario is missing (required: Server or Interactive)",
     ),
     Mistake(
         id="campaign-own-name-in-closed",

@@ -60,8 +60,8 @@ MISTAKES = (
         id="measurements-folder",
         what="a misspelt path of the measurements",
         make=replace("campaign.toml", '"measurements"', '"measurement"'),
-        message="measurement/Offline",
-        also=("measurement/Server", "measurement/Interactive"),
+        message="there is no measurements folder measurement",
+        remedy="submitter init",
     ),
     Mistake(
         id="measurements-missing",

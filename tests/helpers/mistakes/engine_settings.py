@@ -18,7 +18,7 @@ MISTAKES = (
         what="no engine.toml",
         make=remove(_SERVER),
         message=f"there is no engine settings file {_SERVER}",
-        remedy="measurements/README.md",
+        remedy="docs/engines.md",
     ),
     Mistake(
         id="engine-toml-syntax",

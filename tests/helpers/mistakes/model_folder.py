@@ -142,8 +142,8 @@ MISTAKES = (
         id="model-data-type",
         what="wide weights where measurements.json says fp8",
         make=_other(dtype="BF16", quantization_config=None),
-        message="bf16",
-        also=("weight_data_types", "fp8"),
+        is_due=True,
+        message="measurements/Server/measurements.json: weight_data_types is fp8, the weights in model are bf16",
     ),
     Mistake(
         id="model-no-tokenizer",

@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 _NOBODY = 65534
 _LIMIT_S = 120
 _DUE = "preflight due "
+# What precedes a message in a line that reports one.
+_REPORTED = re.compile(r"^(preflight (WRONG|due|not here) +|submitter: (nothing was run: )?)")
 
 
 class CannotBeMadeHereError(Exception):
@@ -45,10 +47,9 @@ class Outcome:
 
     def line_with(self, words: str) -> str:
         """The whole message that holds `words`; empty if there is none."""
-        for line in self.lines:
-            if words in line:
-                return _without_prefix(line)
-        return ""
+        found = [line for line in self.lines if words in line]
+        reported = [line for line in found if _REPORTED.match(line)]
+        return _REPORTED.sub("", next(iter(reported or found), "")).strip()
 
 
 class Workshop:
@@ -202,7 +203,3 @@ def _shortened(text: str, made: Ready) -> str:
     """The text without the names of temporary folders."""
     text = text.replace(f"{made.folder.resolve()}/", "").replace(f"{made.folder}/", "")
     return text.replace(str(made.folder), ".").replace(f"{REPOSITORY}/", "")
-
-
-def _without_prefix(line: str) -> str:
-    return re.sub(r"^(preflight (WRONG|due|not here) +|submitter: (nothing was run: )?| +)", "", line).strip()
