@@ -12,6 +12,7 @@ from mistakes import (
     machine,
     model_folder,
     runs,
+    starting,
     system,
     tree,
     user_conf,
@@ -20,6 +21,7 @@ from mistakes.record import Mistake
 
 AREAS: dict[str, tuple[Mistake, ...]] = {
     "The command line": command_line.MISTAKES,
+    "The first campaign": starting.MISTAKES,
     "The campaign file": campaign_file.MISTAKES,
     "user.conf": user_conf.MISTAKES,
     "engine.toml": engine_settings.MISTAKES,
