@@ -127,7 +127,7 @@ MISTAKES = (
         base=Base.FINISHED,
         make=_not_scored,
         stage=Stage.ASSEMBLE,
-        message="accuracy.txt is missing",
+        message="is not scored yet: it has no accuracy.txt",
         remedy="submitter score",
     ),
     Mistake(

@@ -21,7 +21,6 @@ MISTAKES = (
         make=nothing,
         command=("plan", "{folder}"),
         message="is a folder, not a campaign file",
-        remedy=".toml",
     ),
     Mistake(
         id="campaign-toml-syntax",

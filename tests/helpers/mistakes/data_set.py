@@ -140,7 +140,7 @@ MISTAKES = (
         id="data-long-prompts",
         what="a prompt longer than any of the published file, which the engine refuses",
         make=_long_prompts,
-        message="1498",
+        message="the engine takes 2048 tokens, the longest prompt and its answer may have 2522",
     ),
     Mistake(
         id="data-no-references",

@@ -77,7 +77,7 @@ MISTAKES = (
         id="engine-prefix-caching",
         what="prefix caching",
         make=_settings("enable_prefix_caching = true"),
-        message="'enable_prefix_caching' cannot be set to True",
+        message="'enable_prefix_caching' cannot be set to true",
         remedy="the rules forbid caching across queries",
     ),
     Mistake(

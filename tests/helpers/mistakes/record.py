@@ -68,7 +68,9 @@ class Mistake:
     command: tuple[str, ...] = ()
     """Its own command instead of the stage's."""
     missing: tuple[str, ...] = ()
-    """Python modules that cannot be imported; the command then runs in a process of its own."""
+    """Distributions that are not installed; the command then runs in a process of its own."""
+    broken: tuple[str, ...] = ()
+    """Modules that cannot be imported although they are installed; likewise."""
     installed: Mapping[str, str] = field(default_factory=dict)
     """Distributions that seem to be installed in these versions; likewise."""
     is_unprivileged: bool = False
@@ -92,7 +94,7 @@ class Mistake:
 
     @property
     def needs_own_process(self) -> bool:
-        return bool(self.missing or self.installed or self.is_unprivileged)
+        return bool(self.missing or self.broken or self.installed or self.is_unprivileged)
 
     @property
     def needs_vllm(self) -> bool:

@@ -39,11 +39,11 @@ def _while_it_runs(act: Callable[[int], None]) -> Edit:
 
         def watch() -> None:
             while not ended.is_set():
-                for child in psutil.Process().children():
-                    # The child is inside a run once LoadGen has written there.
-                    if list(made.output.glob("runs/**/*.partial/mlperf_log_detail.txt")):
-                        act(child.pid)
-                        return
+                # The child is inside a run once LoadGen has written there.
+                if list(made.output.glob("runs/**/*.partial/mlperf_log_detail.txt")):
+                    children = psutil.Process().children()
+                    act(next(each.pid for each in children if "submitter.harness.child" in each.cmdline()))
+                    return
                 time.sleep(0.02)
 
         thread = threading.Thread(target=watch)

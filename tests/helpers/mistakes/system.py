@@ -94,14 +94,6 @@ MISTAKES = (
         remedy="did you mean 'datacenter'?",
     ),
     Mistake(
-        id="system-other-division",
-        what="another division in the description than in the campaign",
-        make=fields(_FILE, division="open"),
-        is_due=True,
-        message="division",
-        also=("closed",),
-    ),
-    Mistake(
         id="system-no-accelerators",
         what="8xH100 with no accelerators",
         make=fields(_FILE, accelerators_per_node="0"),

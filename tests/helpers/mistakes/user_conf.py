@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mistakes.edits import append, remove, replace, write
-from mistakes.record import Base, Mistake
+from mistakes.record import Mistake
 
 _SERVER = "measurements/Server/user.conf"
 _OFFLINE = "measurements/Offline/user.conf"
@@ -15,7 +15,7 @@ MISTAKES = (
         id="conf-missing",
         what="no user.conf",
         make=remove(_SERVER),
-        message=f"{_SERVER} is missing",
+        message=f"there is no user.conf {_SERVER}",
     ),
     Mistake(
         id="conf-empty",
@@ -64,7 +64,7 @@ MISTAKES = (
         id="conf-other-scenario",
         what="the rate of another scenario: *.Server.target_qps in Offline's user.conf",
         make=replace(_OFFLINE, "*.Offline.target_qps", "*.Server.target_qps"),
-        message="*.Server.target_qps",
+        message=f"{_OFFLINE} sets no target_qps for Offline",
         remedy="*.Offline.target_qps",
     ),
     Mistake(
@@ -103,13 +103,6 @@ MISTAKES = (
         also=(_SERVER,),
     ),
     Mistake(
-        id="conf-offline-too-few",
-        what="a min_query_count below the size of the data set, at a low Offline rate",
-        make=write(_OFFLINE, "*.Offline.target_qps = 1\n*.Offline.min_query_count = 100\n"),
-        message="min_query_count",
-        also=(_OFFLINE,),
-    ),
-    Mistake(
         id="conf-too-few-samples",
         what="a performance_sample_count_override below the round's",
         make=append(_SERVER, "*.*.performance_sample_count_override = 1024\n"),
@@ -122,14 +115,6 @@ MISTAKES = (
         make=append(_SERVER, "*.*.performance_sample_count_override = 30000\n"),
         message="performance_sample_count_override",
         remedy="24576",
-    ),
-    Mistake(
-        id="conf-too-many-samples-in-a-rehearsal",
-        what="the same in a rehearsal: its sample_limit was lowered, the override not",
-        base=Base.REHEARSAL,
-        make=replace("campaign.toml", "sample_limit = 64", "sample_limit = 32"),
-        message="performance_sample_count_override",
-        remedy="32",
     ),
     Mistake(
         id="conf-seed",

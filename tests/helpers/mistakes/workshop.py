@@ -17,12 +17,16 @@ from pathlib import Path
 from unittest import mock
 
 from ready_campaign import Ready, make_ready, make_rehearsal
+from without_packages import without_packages
 
 from mistakes.record import BEFORE_ANY_RUN, Base, Mistake
+from submitter import scoring
+from submitter.errors import SubmitterError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-_NOBODY = 65534
+_WITHOUT_POWER = "-dac_override,-dac_read_search"
 _LIMIT_S = 120
+_TRY_OUT = scoring.try_out
 _DUE = "preflight due "
 # What precedes a message in a line that reports one.
 _REPORTED = re.compile(r"^(preflight (WRONG|due|not here) +|submitter: (nothing was run: )?)")
@@ -57,8 +61,8 @@ class Workshop:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.chmod(0o755)  # also for the user without rights
         self._base = cache(self._made)
+        self._tried: dict[bytes, str | SubmitterError] = {}
 
     def _made(self, base: Base) -> Ready:
         if base is Base.READY:
@@ -77,9 +81,6 @@ class Workshop:
     def outcome(self, mistake: Mistake) -> Outcome:
         """Make the mistake and run its command. CannotBeMadeHereError if this machine or user cannot."""
         made = self.copy(mistake.base)
-        if mistake.is_unprivileged and os.geteuid() == 0:
-            for path in (made.folder, *made.folder.rglob("*")):
-                os.chown(path, _NOBODY, _NOBODY)
         try:
             with _undone(mistake.make(made)):
                 words = tuple(word.format_map(_Attributes(made)) for word in mistake.words)
@@ -103,6 +104,7 @@ class Workshop:
         with (
             io.StringIO() as text,
             mock.patch.object(sys, "argv", ["submitter", *words]),
+            mock.patch.object(scoring, "try_out", self._try_out),
             contextlib.redirect_stdout(text),
             contextlib.redirect_stderr(text),
         ):
@@ -113,22 +115,34 @@ class Workshop:
                 code = ended.code
             return Outcome(int(str(code)), _shortened(text.getvalue(), made), _runs(made) != before)
 
+    def _try_out(self, tokenizer_folder: Path) -> str:
+        """`scoring.try_out` once for each tokenizer: its processes take longer than all the rest of a plan."""
+        file = tokenizer_folder / "tokenizer.json"
+        tokenizer = file.read_bytes() if file.is_file() else b""
+        if tokenizer not in self._tried:
+            try:
+                self._tried[tokenizer] = _TRY_OUT(tokenizer_folder)
+            except SubmitterError as error:
+                self._tried[tokenizer] = error
+        outcome = self._tried[tokenizer]
+        if isinstance(outcome, SubmitterError):
+            raise outcome
+        return outcome
+
     def _run_apart(self, mistake: Mistake, made: Ready, words: tuple[str, ...]) -> Outcome:
         """In a process of its own, with other packages or as another user."""
         before = _runs(made)
         with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
-            path = [*_packages(Path(scratch), mistake), str(REPOSITORY)]
             command = [sys.executable, "-m", "submitter.cli", *words]
             if mistake.is_unprivileged and os.geteuid() == 0:
                 if not shutil.which("setpriv"):
-                    raise CannotBeMadeHereError("setpriv is not installed")
-                os.chmod(scratch, 0o755)
-                user = f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"
+                    raise CannotBeMadeHereError("setpriv is not installed, and root may read and write everything")
+                user = f"--bounding-set={_WITHOUT_POWER}", f"--inh-caps={_WITHOUT_POWER}"
                 command = ["setpriv", *user, *command]
             done = subprocess.run(
                 command,
                 cwd=made.folder if mistake.in_folder else self._folder,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "HOME": scratch},
+                env=_environment(Path(scratch), mistake),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -188,15 +202,15 @@ def _runs(made: Ready) -> set[Path]:
     return {*made.output.glob("runs/**/record.json"), *made.output.glob("engine/**/*")}
 
 
-def _packages(scratch: Path, mistake: Mistake) -> list[str]:
-    """Folders for PYTHONPATH in which some modules cannot be imported, and some distributions have other versions."""
-    for module in mistake.missing:
-        (scratch / f"{module}.py").write_text(f"raise ImportError(\"No module named '{module}'\", name='{module}')\n")
+def _environment(scratch: Path, mistake: Mistake) -> dict[str, str]:
+    """An environment in which distributions are missing, have other versions, or modules cannot be imported."""
+    for module in mistake.broken:
+        (scratch / f"{module}.py").write_text('raise ImportError("undefined symbol: _ZN7mlperf")\n')
     for name, version in mistake.installed.items():
         facts = scratch / f"{name.replace('-', '_')}-{version}.dist-info"
         facts.mkdir()
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    return [str(scratch)] if mistake.missing or mistake.installed else []
+    return without_packages(scratch, mistake.missing)
 
 
 def _shortened(text: str, made: Ready) -> str:
