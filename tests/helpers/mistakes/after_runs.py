@@ -47,7 +47,7 @@ MISTAKES = (
         make=all_of(_not_scored, _other_answer),
         stage=Stage.SCORE,
         message="mlperf_log_accuracy.json is not the log that its record lists",
-        remedy="run it again",
+        remedy="submitter run campaign.toml --scenario Server --mode accuracy --rerun",
     ),
     Mistake(
         id="score-log-cut",
@@ -72,8 +72,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=_other_samples,
         stage=Stage.SCORE,
-        message="data set",
-        remedy="run it again",
+        message="Offline/accuracy was run with data set",
+        remedy="name the data set of the run",
     ),
     Mistake(
         id="score-other-tokenizer",
@@ -81,7 +81,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=all_of(_not_scored, lambda made: write_tokenizer(made.model, 31999)),
         stage=Stage.SCORE,
-        message="tokenizer",
+        message="Offline/accuracy was run with model",
+        remedy="name the model of the run",
     ),
     Mistake(
         id="assemble-run-missing",
@@ -136,8 +137,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=replace("measurements/Server/user.conf", "target_qps = 400", "target_qps = 500"),
         stage=Stage.ASSEMBLE,
-        message="Server",
-        remedy="run it again",
+        message="user.conf changed after these runs: Server performance, Server accuracy, Server TEST06",
+        remedy="restore it, or make the runs again",
     ),
     Mistake(
         id="assemble-engine-changed",
@@ -145,8 +146,8 @@ MISTAKES = (
         base=Base.FINISHED,
         make=replace("measurements/Server/engine.toml", "first_token_ms = 20", "first_token_ms = 10"),
         stage=Stage.ASSEMBLE,
-        message="Server",
-        remedy="run it again",
+        message="engine.toml changed after these runs: Server performance, Server accuracy, Server TEST06",
+        remedy="restore it, or make the runs again",
     ),
     Mistake(
         id="assemble-file-in-tree",

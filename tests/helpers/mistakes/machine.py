@@ -173,7 +173,7 @@ MISTAKES = (
             is_unprivileged=True,
             is_due=name in ("system", "document"),
             message=path,
-            also=("ermission denied",),
+            also=("ermission denied" if name != "campaign" else "is not readable",),
         )
         for name, what, path in (
             ("campaign", "a campaign file", "campaign.toml"),

@@ -79,8 +79,8 @@ MISTAKES = (
         id="model-pointer",
         what="a pointer of Git LFS instead of a weight file",
         make=write(_SHARD, _POINTER),
-        message=_SHARD,
-        also=("Git LFS",),
+        message=f"{_SHARD} is a pointer of Git LFS",
+        remedy="git lfs pull",
     ),
     Mistake(
         id="model-pickled-weights",

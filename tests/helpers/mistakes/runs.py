@@ -151,7 +151,7 @@ MISTAKES = (
         make=nothing,
         stage=Stage.SCORE,
         message="holds no finished run",
-        remedy="run it again",
+        remedy="submitter run-all",
     ),
     Mistake(
         id="run-assembled-without-runs",

@@ -25,10 +25,10 @@ MISTAKES = (
     _init("round", "a round that does not exist", "--round", "v6.11", "unknown round 'v6.11'", "did you mean 'v6.1'?"),
     _init(
         "benchmark",
-        "a benchmark that the newest round does not have",
+        "a misspelt benchmark",
         "--benchmark",
-        "llama2-70b",
-        "'llama2-70b'",
+        "llama2-70b-99.8",
+        "'llama2-70b-99.8'",
         "did you mean 'llama2-70b-99.9'?",
     ),
     _init("scenario", "a scenario in lower case", "--scenario", "offline", "'offline'", "did you mean 'Offline'?"),

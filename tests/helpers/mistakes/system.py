@@ -97,7 +97,7 @@ MISTAKES = (
         id="system-no-accelerators",
         what="8xH100 with no accelerators",
         make=fields(_FILE, accelerators_per_node="0"),
-        message="the engine uses 8 devices, system.json describes 0",
+        message="accelerators_per_node is 0, and the system id 8xH100-SXM-80GB names 8",
     ),
     Mistake(
         id="system-not-the-accelerators",
