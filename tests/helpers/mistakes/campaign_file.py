@@ -213,7 +213,7 @@ MISTAKES = (
         id="campaign-embedded-model",
         what="the embedded model in the closed division",
         make=replace(_FILE, 'model = "model"', 'model = "embedded"'),
-        message="embedded",
+        message="embedded/model is not meta-llama/Llama-2-70b-chat-hf",
     ),
     Mistake(
         id="campaign-embedded-dataset",
@@ -246,7 +246,7 @@ MISTAKES = (
         id="campaign-output-is-a-file",
         what="an output that is a file",
         make=write("out", "notes\n"),
-        message="out is a file, and the campaign's output is a folder",
+        message="out: it is a file, and a folder is required",
     ),
     Mistake(
         id="campaign-output-below-a-file",

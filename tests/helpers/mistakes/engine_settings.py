@@ -169,6 +169,7 @@ MISTAKES = (
         base=Base.REHEARSAL,
         make=append(_SERVER, '[binding]\nharness = "65000-65001"\n'),
         stage=Stage.PREFLIGHT,
+        varies=True,
         message="[binding] names core 65000",
         code=3,
     ),

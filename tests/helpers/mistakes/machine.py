@@ -153,7 +153,7 @@ MISTAKES = (
         base=Base.REHEARSAL,
         make=lambda made: (made.output.mkdir(), made.output.chmod(0o555)),
         is_unprivileged=True,
-        message="does not allow this user to write",
+        message="out: permission denied",
     ),
     Mistake(
         id="machine-output-not-creatable",
@@ -162,7 +162,7 @@ MISTAKES = (
         make=_read_only(),
         is_unprivileged=True,
         stage=Stage.PREFLIGHT,
-        message="does not allow this user to write",
+        message="out: permission denied",
     ),
     *(
         Mistake(

@@ -28,7 +28,7 @@ _SHOWN_CHARACTERS = 160
 
 def row(mistake: Mistake, outcome: Outcome) -> str:
     """The mistake's line of the table."""
-    line = outcome.line_with(mistake.message)
+    line = f"... {mistake.message} ..." if mistake.varies else outcome.line_with(mistake.message)
     shown = line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 3] + "..."
     cells = (mistake.what, mistake.caught_by, f"`{shown.replace('`', chr(39))}`", str(outcome.code))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

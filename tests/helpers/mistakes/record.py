@@ -77,6 +77,8 @@ class Mistake:
     """Whether the command runs as a user who may not write everywhere; likewise."""
     in_folder: bool = False
     """Whether the command runs in the campaign's folder."""
+    varies: bool = False
+    """Whether the line differs from machine to machine or from run to run; the page then shows `message` only."""
     is_slow: bool = False
 
     @property

@@ -13,8 +13,8 @@ MISTAKES = (
         what="no description",
         make=remove(_FILE),
         is_due=True,
-        message="system.json",
-        remedy="submitter describe-system",
+        message="system.json is missing or empty",
+        remedy="submitter templates",
     ),
     Mistake(
         id="system-is-a-folder",

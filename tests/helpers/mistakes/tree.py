@@ -27,7 +27,7 @@ def _logged(key: str, value: Callable[[str], str] | str) -> Edit:
     return edit
 
 
-def _found(name: str, what: str, make: Edit, message: str, *also: str, code: int = 1) -> Mistake:
+def _found(name: str, what: str, make: Edit, message: str, *also: str, code: int = 1, varies: bool = False) -> Mistake:
     return Mistake(
         id=f"check-{name}",
         what=what,
@@ -37,6 +37,7 @@ def _found(name: str, what: str, make: Edit, message: str, *also: str, code: int
         message=message,
         also=also,
         code=code,
+        varies=varies,
     )
 
 
@@ -65,7 +66,14 @@ MISTAKES = (
         _logged("effective_scenario", '"Offline"'),
         "the run's scenario is not that of its folder",
     ),
-    _found("log-cut", "a detail log that is cut off", cut(_LOG), "is not a LoadGen entry", "mlperf_log_detail.txt"),
+    _found(
+        "log-cut",
+        "a detail log that is cut off",
+        cut(_LOG),
+        "is not a LoadGen entry",
+        "mlperf_log_detail.txt",
+        varies=True,
+    ),
     _found("log-missing", "no detail log", remove(_LOG), "the detail log is missing"),
     _found("readme", "no README.md", remove(f"{_RESULT}/README.md"), "a required file is missing", "README.md"),
     _found("measurements", "no measurements.json", remove(f"{_RESULT}/measurements.json"), "MEA001"),
@@ -73,7 +81,8 @@ MISTAKES = (
         "score",
         "a score that was raised",
         replace(f"{_RESULT}/accuracy/accuracy.txt", "'rouge1': 100", "'rouge1': 200"),
-        "accuracy.txt",
+        "the file was changed after it was assembled",
+        "Server/accuracy/accuracy.txt",
     ),
     _found("score-missing", "no accuracy.txt", remove(f"{_RESULT}/accuracy/accuracy.txt"), "STR003", "accuracy.txt"),
     _found("test", "no TEST06", remove(f"{_RESULT}/TEST06"), "TEST06 is missing"),
@@ -100,7 +109,7 @@ MISTAKES = (
         "documents",
         "no calibration.md",
         remove(f"{_OWNER}/documentation/calibration.md"),
-        "required closed/Example/documentation/calibration.md",
+        "the calibration document is missing",
     ),
     _found(
         "unfilled",

@@ -153,7 +153,7 @@ MISTAKES = (
     *(
         Mistake(
             id=f"conf-rate-{name}",
-            what=f"a target rate {value}",
+            what=f"a target rate {value}" if value else "a target rate without a value",
             make=replace(_SERVER, _LINE, f"*.Server.target_qps = {value}"),
             message=_SERVER,
             also=("target_qps",),
@@ -208,6 +208,7 @@ MISTAKES = (
         id="conf-utf-16",
         what="a user.conf that an editor saved as UTF-16",
         make=lambda made: made.measurement("Server", "user.conf").write_text(f"{_LINE}\n", "utf-16"),
+        varies=True,
         message=_SERVER,
     ),
 )
