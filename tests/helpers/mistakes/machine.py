@@ -101,6 +101,7 @@ MISTAKES = (
             message=f"scoring needs the package {name}",
             remedy="pip install",
             code=3,
+            is_slow=name != "rouge-score",
         )
         for name in ("rouge-score", "nltk", "tokenizers")
     ),
@@ -163,6 +164,7 @@ MISTAKES = (
         is_unprivileged=True,
         stage=Stage.PREFLIGHT,
         message="out: permission denied",
+        is_slow=True,
     ),
     *(
         Mistake(
@@ -174,6 +176,7 @@ MISTAKES = (
             is_due=name in ("system", "document"),
             message=path,
             also=("ermission denied" if name != "campaign" else "is not readable",),
+            is_slow=name not in ("campaign", "conf"),
         )
         for name, what, path in (
             ("campaign", "a campaign file", "campaign.toml"),

@@ -172,6 +172,7 @@ MISTAKES = (
         is_unprivileged=True,
         message="model/model-00001-of-00002.safetensors",
         also=("ermission denied",),
+        is_slow=True,
     ),
     Mistake(
         id="model-quantised-already",
