@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ready_campaign import Ready
@@ -98,8 +97,3 @@ def all_of(*edits: Edit) -> Edit:
 
 def nothing(made: Ready) -> None:
     """The mistake is in the command or the machine."""
-
-
-def the_only(folder: Path, pattern: str) -> Path:
-    (found,) = folder.rglob(pattern)
-    return found
