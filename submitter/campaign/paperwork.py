@@ -11,7 +11,7 @@ from submitter.campaign.description import described, description_problems
 from submitter.campaign.file import NO_NAME
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
-from submitter.errors import InputError, PaperworkError, SubmitterError
+from submitter.errors import InputError, PaperworkError, SubmitterError, from_os_error
 from submitter.harness.checkpoint import weight_data_type
 from submitter.model import Division
 
@@ -116,8 +116,14 @@ def _has_content(path: Path) -> bool:
 
 def _unfilled(path: Path) -> Iterator[PaperworkError]:
     """One problem for each part that a person has still to write."""
-    for error in documents.problems(path.read_text("utf-8", errors="replace"), str(path)):
-        yield PaperworkError(error.message, error.hint)
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        unreadable = from_os_error(error)
+        yield PaperworkError(unreadable.message, unreadable.hint)
+        return
+    for problem in documents.problems(text, str(path)):
+        yield PaperworkError(problem.message, problem.hint)
 
 
 PAPERWORK_CHECKS: dict[str, Check] = {
