@@ -2,6 +2,7 @@
 # make test       linters, type checks and all quick tests
 # make test-slow  the tests that take minutes
 # make fuzz       the check on 20,000 mutated trees
+# make mistakes   makes every mistake of docs/mistakes.md and writes the page again
 # All of them first set up .venv if necessary.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -18,7 +19,7 @@ endif
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 
-.PHONY: setup lock demo test test-slow fuzz lint bench clean
+.PHONY: setup lock demo test test-slow fuzz mistakes lint bench clean
 
 setup: $(VENV)/.submitter
 
@@ -45,6 +46,9 @@ demo: setup
 
 fuzz: setup
 	SUBMITTER_FUZZ=20000 $(BIN)/python -m pytest tests/checker/test_checker_fuzz.py -k mutated_trees
+
+mistakes: setup
+	PYTHONPATH=tests/helpers $(BIN)/python -m mistakes
 
 lint: setup
 	$(BIN)/ruff check submitter tests bench

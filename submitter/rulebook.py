@@ -104,14 +104,24 @@ class Rulebook(RulebookTable, frozen=True, kw_only=True):
 
 def round_names() -> list[str]:
     """The rounds that have a rule book, the newest last."""
-    return sorted(plugins.names(_PACKAGE, ".toml"), key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+    return sorted(plugins.names(_PACKAGE, ".toml"), key=round_order)
+
+
+def round_order(name: str) -> list[int]:
+    """The key by which rounds are sorted, the newest last."""
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
+def round_text(name: str) -> str:
+    """The file of a round, as it is in `rulebooks/`."""
+    return (plugins.folder(_PACKAGE) / f"{name}.toml").read_text("utf-8")
 
 
 @cache
 def load_rulebook(name: str) -> Rulebook:
     """The rule book of a round such as `v6.1`; InputError if there is none."""
     plugins.require(name, round_names(), "round")
-    return parse((plugins.folder(_PACKAGE) / f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+    return parse(round_text(name), f"{name}.toml")
 
 
 def parse(text: str, file: str) -> Rulebook:

@@ -54,7 +54,9 @@ def problems(document: object, name: str) -> Iterator[str]:
             yield from _unknown_keys(error.instance, schema)
         elif error.validator == "enum":
             allowed = ", ".join(map(str, error.validator_value))
-            yield f"{field} is {_shown(error.instance)}, not one of {allowed}"
+            nearest = plugins.did_you_mean(str(error.instance), map(str, error.validator_value))
+            hint = f" ({nearest})" if nearest.startswith("did") else ""
+            yield f"{field} is {_shown(error.instance)}, not one of {allowed}{hint}"
         elif error.validator in ("pattern", "minLength", "minProperties") or (
             error.validator == "minimum" and not isinstance(error.instance, str)
         ):

@@ -17,6 +17,8 @@ from submitter import input_file
 METADATA = "__metadata__"
 LENGTH_BYTES = 8
 LIMIT_BYTES = 100_000_000  # safetensors' own limit
+# What a checkout without Git LFS has in a file's place: a text that begins so (git-lfs, docs/spec.md).
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class HeaderError(ValueError):
@@ -58,6 +60,9 @@ def read_header(file: Path, limit_bytes: int = LIMIT_BYTES) -> Header:
     """
     size = input_file.require_file(file, "safetensors file")
     with file.open("rb") as stream:
+        if stream.read(len(_POINTER)) == _POINTER:
+            raise HeaderError("is a pointer of Git LFS, not the file itself: get it with git lfs pull")
+        stream.seek(0)
         length = int.from_bytes(stream.read(LENGTH_BYTES), "little")
         if not 0 < length <= min(size - LENGTH_BYTES, limit_bytes):
             raise HeaderError("is not a safetensors file, or was cut off")

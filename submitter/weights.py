@@ -56,8 +56,9 @@ def read_headers(folder: Path) -> dict[Path, dict[str, Tensor]]:
     headers = {file: read_header(file) for file in weight_files(folder)}
     index = folder / INDEX_FILE
     if index.is_file():
+        by_name = {file.name: tensors for file, tensors in headers.items()}
         for tensor, name in _weight_map(index).items():
-            if tensor not in headers[folder / name]:
+            if tensor not in by_name[name]:
                 raise InputError(f"{folder / name} lacks tensor {tensor}, which {INDEX_FILE} puts there", GET_AGAIN)
     return headers
 
@@ -101,7 +102,7 @@ def _weight_map(index: Path) -> dict[str, str]:
         raise InputError(f"{index} has no weight_map", GET_AGAIN)
     for tensor, file in weight_map.items():
         # A name that contains a folder could point outside the checkpoint.
-        if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
+        if not isinstance(file, str) or "/" in file or not file.endswith(".safetensors"):
             raise InputError(
                 f"{index}: tensor {tensor} is in {shown(file)}, which is not a weight file's name", GET_AGAIN
             )

@@ -24,7 +24,7 @@ LAYERS = [
     {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"}
     | {"validation"},
     {"rulebook", "record"},
-    {"weights", "manifest", "system", "compliance"},
+    {"weights", "manifest", "system", "compliance", "rulebook_import"},
     {"submission"},
     {"checker", "harness", "scoring", "assembly", "quantize"},
     {"insight", "embedded", "datasets"},

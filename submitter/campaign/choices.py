@@ -9,7 +9,7 @@ from typing import Any
 
 from submitter import plugins
 from submitter.campaign import ready_sets
-from submitter.campaign.file import EMBEDDED, FOLDER_NAME
+from submitter.campaign.file import EMBEDDED, FOLDER_NAME, NO_NAME
 from submitter.campaign.ready_sets import Machine
 from submitter.datasets.official import published_for
 from submitter.embedded.benchmark import load_benchmark
@@ -20,7 +20,6 @@ from submitter.rulebook_tables import Benchmark
 from submitter.system.accelerator import Accelerators
 from submitter.system.known import known_accelerator
 
-NO_NAME = "YourOrganisation"
 CPU_SYSTEM = "cpu-demo"
 DEFAULT_BENCHMARK, SMALLER_BENCHMARK = "llama2-70b-99.9", "llama3.1-8b"
 _STATUSES = ("available", "preview", "rdi")

@@ -11,6 +11,7 @@ from submitter import assembly, checker
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.tree import assembly_plan
 from submitter.checker import Finding, Severity
+from submitter.errors import from_os_error
 from submitter.layout import layout_of
 
 # A draft has empty folders where the runs' files will be.
@@ -36,12 +37,15 @@ class Draft:
 def make_draft(outline: CampaignOutline) -> Draft:
     """Lay out the tree without its runs in a temporary folder, and check it. Documents may be missing or unfinished.
 
-    InputError if a document is a link or a special file.
+    InputError if a document cannot be read, or is a link or a special file.
     """
     with tempfile.TemporaryDirectory(prefix="submitter-draft-") as scratch:
         root = Path(scratch, "tree")
         # A smoke tree is recognised by its manifest, which a draft does not have: so it is checked as a full one.
-        made = assembly.draft(root, plan=replace(assembly_plan(outline, is_draft=True), smoke=False))
+        try:
+            made = assembly.draft(root, plan=replace(assembly_plan(outline, is_draft=True), smoke=False))
+        except OSError as error:  # one unreadable document must not keep the other problems from being reported
+            raise from_os_error(error) from None
         present = {PurePosixPath(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
         later = {*made.run_files, *made.missing}
         for path in later:

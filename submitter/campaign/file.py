@@ -19,6 +19,7 @@ from submitter.rulebook import round_names
 
 T = TypeVar("T", bound=BaseModel)
 
+NO_NAME = "YourOrganisation"  # the submitter of a campaign whose author has not named one yet
 EMBEDDED = "embedded"  # instead of a path: the model or data set that comes with this package
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 

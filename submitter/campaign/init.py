@@ -16,8 +16,8 @@ from pathlib import Path
 
 from submitter import documents, layout, system
 from submitter.campaign import ready_sets
-from submitter.campaign.choices import DEFAULT_BENCHMARK, NO_NAME, SMALLER_BENCHMARK, Choices, Host, sources
-from submitter.campaign.file import EMBEDDED, BenchmarkTable, Campaign, LimitsTable, SystemTable, typed
+from submitter.campaign.choices import DEFAULT_BENCHMARK, SMALLER_BENCHMARK, Choices, Host, sources
+from submitter.campaign.file import EMBEDDED, NO_NAME, BenchmarkTable, Campaign, LimitsTable, SystemTable, typed
 from submitter.campaign.measurements import engine_settings
 from submitter.campaign.ready_sets import CPU_SET, READY
 from submitter.campaign.templates import missing_documents

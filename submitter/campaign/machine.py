@@ -17,6 +17,14 @@ def check_accelerators(outline: CampaignOutline) -> Iterator[SubmitterError | st
     from submitter.system.wording import counted
 
     needed, why = _needed(outline)
+    stated = re.match(r"(\d+)x[A-Z]", outline.campaign.system.id)
+    if stated and needed == 0:
+        yield InputError(
+            f"{outline.campaign.system.description}: accelerators_per_node is 0, and the system id "
+            f"{outline.campaign.system.id} names {stated[1]}",
+            "state how many there are, or use another system id",
+        )
+        return
     found = detect()
     count = len(found.devices) if found else 0
     if count >= needed:

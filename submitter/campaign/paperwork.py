@@ -7,25 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from submitter import documents, input_file, layout
-from submitter.campaign.choices import NO_NAME
 from submitter.campaign.description import described, description_problems
+from submitter.campaign.file import NO_NAME
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
-from submitter.errors import InputError, PaperworkError, SubmitterError
+from submitter.errors import InputError, PaperworkError, SubmitterError, from_os_error
 from submitter.harness.checkpoint import weight_data_type
 from submitter.model import Division
 
 # The documents that a closed submission must have, by the first letters of their file names.
 _DOCUMENTS = ("calibration", "bandwidth")
-
-
-def _submitter(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
-    """The name that `submitter init` writes for an unknown submitter. Success is not worth a line."""
-    campaign = outline.campaign
-    if campaign.submitter == NO_NAME and not campaign.smoke:
-        yield PaperworkError(
-            f'{campaign.path}: submitter is still "{NO_NAME}"', "write the name of your organisation's folder"
-        )
 
 
 def _measurements(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
@@ -104,6 +95,14 @@ def _system(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     yield f"{campaign.system.id}: {description.get('system_name')}, complete"
 
 
+def _submitter(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
+    """The name of the submitter's folder; a rehearsal needs none of its own."""
+    campaign = outline.campaign
+    if campaign.submitter == NO_NAME and not campaign.smoke:
+        yield PaperworkError(f'{campaign.path}: submitter = "{NO_NAME}" is the template\'s', "write your organisation")
+    yield campaign.submitter
+
+
 def _missing(path: Path, outline: CampaignOutline) -> PaperworkError:
     hint = f"submitter templates {outline.campaign.shown_path} writes a template of each missing document"
     if path.name == layout.MLPERF_CONF:
@@ -117,15 +116,21 @@ def _has_content(path: Path) -> bool:
 
 def _unfilled(path: Path) -> Iterator[PaperworkError]:
     """One problem for each part that a person has still to write."""
-    for error in documents.problems(path.read_text("utf-8", errors="replace"), str(path)):
-        yield PaperworkError(error.message, error.hint)
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        unreadable = from_os_error(error)
+        yield PaperworkError(unreadable.message, unreadable.hint)
+        return
+    for problem in documents.problems(text, str(path)):
+        yield PaperworkError(problem.message, problem.hint)
 
 
 PAPERWORK_CHECKS: dict[str, Check] = {
-    "submitter": _submitter,
     "measurements": _measurements,
     "documents": _documents,
     "system": _system,
+    "submitter": _submitter,
 }
 """By the name that is shown, in the order in which they are made."""
 

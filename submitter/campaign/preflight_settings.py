@@ -50,9 +50,27 @@ def check_durations(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
                 f"{run.user_conf}: min_duration is {effective.min_duration_ms} ms, the round requires {required_ms} ms",
                 "remove it: LoadGen's built-in value is right",
             )
+        if run.scenario is not Scenario.OFFLINE:
+            yield from _early_ends(run, effective)
         if not effective.use_token_latencies and benchmark.rules.is_llm:
             yield InputError(f"{run.user_conf} turns token latencies off", "remove use_token_latencies from it")
     yield f"at least {required_ms} ms"
+
+
+def _early_ends(run: RunPlan, effective: loadgen.EffectiveSettings) -> Iterator[InputError]:
+    """The limits at which LoadGen stops issuing queries, if it would stop before the run is valid."""
+    if 0 < effective.max_duration_ms < effective.min_duration_ms:
+        yield InputError(
+            f"{run.user_conf}: max_duration is {effective.max_duration_ms} ms, which ends the run before its "
+            f"min_duration of {effective.min_duration_ms} ms",
+            "remove it",
+        )
+    if 0 < effective.max_query_count < run.expected_samples:
+        yield InputError(
+            f"{run.user_conf}: max_query_count is {effective.max_query_count}, which ends the run before its about "
+            f"{run.expected_samples} queries",
+            "remove it",
+        )
 
 
 def check_limits(outline: CampaignOutline) -> Iterator[SubmitterError | str]:

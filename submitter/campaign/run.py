@@ -41,7 +41,7 @@ def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -
     """Whether the run has been made already, with the same settings, data set, model and engine."""
     if not (run.folder / RECORD).is_file():
         return False
-    return read_record(run.folder).plan_sha256 == _fingerprint(benchmark, session, run)
+    return read_record(run.folder).plan_sha256 == fingerprint(benchmark, session, run)
 
 
 def _set_aside(run: RunPlan) -> Path:
@@ -53,7 +53,8 @@ def _set_aside(run: RunPlan) -> Path:
     return run.folder.rename(aside)
 
 
-def _fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> str:
+def fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> str:
+    """Of everything that a run measures; `SessionPlan.fingerprint` lists it."""
     return session.fingerprint(run, benchmark.dataset.sha256, benchmark.model.sha256)
 
 
@@ -130,7 +131,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         official_benchmark=benchmark.official,
         scenario=run.scenario,
         mode=run.mode,
-        plan_sha256=_fingerprint(benchmark, session, run),
+        plan_sha256=fingerprint(benchmark, session, run),
         engine=session.engine.engine,
         engine_settings=session.engine.model_dump(exclude={"engine"}),
         dataset=benchmark.dataset_facts,

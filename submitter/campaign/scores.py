@@ -103,12 +103,16 @@ def _metrics(
     """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
     record = read_record(folder, plan.campaign.makes_runs)
-    if record.dataset.sha256 != benchmark.dataset.sha256:
-        raise InputError(
-            f"{folder} was run with data set {record.dataset.name}, SHA-256 {record.dataset.sha256}; the campaign's "
-            f"has {benchmark.dataset.sha256}",
-            f"name the data set of the run, or {plan.campaign.repeats(scenario, Mode.ACCURACY)}",
-        )
+    for what, of_run, of_campaign in (
+        ("data set", record.dataset, benchmark.dataset_facts),
+        ("model", record.model, benchmark.model),  # its files include the tokenizer, which turns answers into text
+    ):
+        if of_run.sha256 != of_campaign.sha256:
+            raise InputError(
+                f"{folder} was run with {what} {of_run.name}, SHA-256 {of_run.sha256}; the campaign's "
+                f"has {of_campaign.sha256}",
+                f"name the {what} of the run, or {plan.campaign.repeats(scenario, Mode.ACCURACY)}",
+            )
     text = folder / ACCURACY_TEXT
     if text.is_file():
         earlier = parse_accuracy_text(text.read_text("utf-8"))

@@ -75,7 +75,9 @@ def _computed(
         # LoadGen takes seeds from its built-in configuration only.
         **dict(book.seeds),
         min_duration_ms=count("min_duration", book.min_duration_ms(benchmark)),
+        max_duration_ms=count("max_duration", 0),
         min_query_count=count("min_query_count", offline_count or _MIN_QUERY_COUNT),
+        max_query_count=count("max_query_count", 0),
         target_qps=chosen["target_qps"].number_value if "target_qps" in chosen else _TARGET_QPS,
         performance_sample_count=count("performance_sample_count_override", rules.performance_sample_count),
         sample_concatenate_permutation=count("sample_concatenate_permutation", rules.equal_issue) == 1,

@@ -98,6 +98,7 @@ def check(
     """Check a submission by the rules of its round."""
     from submitter import checker, plugins
     from submitter.checker.finding import Severity
+    from submitter.checker.registry import PROFILES
     from submitter.cli.settings import NEVER, SEVERITIES
     from submitter.rulebook import load_rulebook
     from submitter.submission import open_submission
@@ -106,6 +107,8 @@ def check(
     settings = _settings(config, no_config)
     severity = fail_on or settings.fail_on
     plugins.require(severity, SEVERITIES, "severity")
+    plugins.require(profile or settings.profile, PROFILES, "profile")
+    waivers = _waivers(waive) if waive else settings.waive
     book = load_rulebook(name) if (name := round_name or settings.round) else None
     opened = open_submission(path, book)
     if book is None:
@@ -114,7 +117,7 @@ def check(
         opened,
         select=select or settings.select,
         ignore=ignore or settings.ignore,
-        waive=_waivers(waive) if waive else settings.waive,
+        waive=waivers,
         profile=profile or settings.profile,
         submitters=submitter or (),
         jobs=jobs,

@@ -37,8 +37,8 @@ EXAMPLES = {
     ],
     "rules": [
         "submitter rules PRF004",
-        "submitter rules --round v6.0 --format json",
         "submitter rules --diff v6.0 v6.1",
+        "submitter rules --import inference --round v7.0 --output v7.0.toml",
     ],
     "describe-system": [
         "submitter describe-system",

@@ -96,13 +96,16 @@ class EffectiveSettings:
     `target_qps` is in samples per second: the rate for Server and Interactive, the expected throughput for Offline.
     `performance_sample_count` is the number of samples in one copy of the data set; 0 means the whole data set.
     With `sample_concatenate_permutation` LoadGen issues whole copies of the data set, each in a different order.
+    A run ends early at `max_duration_ms` or `max_query_count`, where 0 is no limit; an Offline run does not.
     """
 
     qsl_rng_seed: int
     sample_index_rng_seed: int
     schedule_rng_seed: int
     min_duration_ms: int
+    max_duration_ms: int
     min_query_count: int
+    max_query_count: int
     target_qps: float
     performance_sample_count: int
     sample_concatenate_permutation: bool
@@ -151,7 +154,9 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
         sample_index_rng_seed=settings.sample_index_rng_seed,
         schedule_rng_seed=settings.schedule_rng_seed,
         min_duration_ms=settings.min_duration_ms,
+        max_duration_ms=settings.max_duration_ms,
         min_query_count=settings.min_query_count,
+        max_query_count=settings.max_query_count,
         target_qps=settings.offline_expected_qps if offline else settings.server_target_qps,
         performance_sample_count=settings.performance_sample_count_override,
         sample_concatenate_permutation=settings.sample_concatenate_permutation,

@@ -68,13 +68,13 @@ def score(
 
 
 def try_out(tokenizer_folder: Path, *, metric: str = "rouge") -> str:
-    """Score two made-up answers as `score` does, in two processes, so that what is missing is known before the runs.
+    """Score two made-up answers as `score` does, so that what is missing is known before the runs.
 
     Returns a few words on what was tried. Raises what `score` would: InputError for the tokenizer or the metric,
-    NotInstalledError for a package, RunError if the scoring processes cannot be started.
+    NotInstalledError for a package.
     """
     answers = LoggedAnswers([0, 1], [_TRIAL_IDS, _TRIAL_IDS[::-1]])
-    found = _score_answers(answers, _TRIAL_REFERENCES, tokenizer_folder, metric, processes=2, chunk_pairs=1)
+    found = _score_answers(answers, _TRIAL_REFERENCES, tokenizer_folder, metric, processes=1)
     return f"{metric} of {found['gen_num']} made-up answers computed with {tokenizer_folder.name}'s tokenizer"
 
 
@@ -85,16 +85,13 @@ def _score_answers(
     metric: str,
     processes: int | None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
-    chunk_pairs: int = CHUNK_PAIRS,
 ) -> dict[str, float | int]:
     """The metrics of `Accuracy`."""
     predictions = decode(answers.token_ids, answers.qsl_indices, tokenizer_folder)
     pairs = [
         (prediction, references[index]) for prediction, index in zip(predictions, answers.qsl_indices, strict=True)
     ]
-    names, rows = score_pairs(
-        metric, pairs, processes or len(os.sched_getaffinity(0)), on_progress, chunk_pairs=chunk_pairs
-    )
+    names, rows = score_pairs(metric, pairs, processes or len(os.sched_getaffinity(0)), on_progress)
     metrics: dict[str, float | int] = {
         name: mean_percent([values[column] for _, values in rows]) for column, name in enumerate(names)
     }
@@ -152,13 +149,11 @@ def score_pairs(
     pairs: list[tuple[str, str]],
     processes: int,
     on_progress: Callable[[int, int], None] = lambda *_: None,
-    *,
-    chunk_pairs: int = CHUNK_PAIRS,
 ) -> tuple[tuple[str, ...], list[Row]]:
     """The metric's names, and a row for each (prediction, reference) pair in the order of `pairs`."""
     # Loaded here too, so that a missing package is reported before any worker starts.
     metric: AccuracyMetric = plugins.load(METRICS, name, "metric").create()
-    chunks = [pairs[start : start + chunk_pairs] for start in range(0, len(pairs), chunk_pairs)]
+    chunks = [pairs[start : start + CHUNK_PAIRS] for start in range(0, len(pairs), CHUNK_PAIRS)]
     processes = min(processes, len(chunks))
     if processes < 2:
         return metric.names, _collected((_rows(metric, chunk) for chunk in chunks), len(pairs), on_progress)

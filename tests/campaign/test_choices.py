@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from submitter.campaign import ready_sets
-from submitter.campaign.choices import NO_NAME, Choices, Given, Host, decide, sources
+from submitter.campaign.choices import Choices, Given, Host, decide, sources
+from submitter.campaign.file import NO_NAME
 from submitter.datasets.official import official_files
 from submitter.errors import InputError, SeveralErrors
 from submitter.rulebook import load_rulebook, round_names

@@ -13,7 +13,7 @@ pytest.importorskip("mlperf_loadgen")
 import echo_campaign
 
 from submitter import campaign as c
-from submitter.campaign.choices import NO_NAME
+from submitter.campaign.file import NO_NAME
 from submitter.campaign.preflight import preflight
 from submitter.errors import PaperworkError, SubmitterError
 from submitter.harness import engines
@@ -149,3 +149,12 @@ def test_everything_is_reported_at_once(made: Made) -> None:
     outline = c.outline_campaign(c.load_campaign(made.file))
     assert len(outline.all_runs) == 6
     assert outline.expected_s > 60
+
+
+def test_a_submission_needs_the_name_of_its_submitter(made: Made) -> None:
+    made.edit(made.file, '"Example"', '"YourOrganisation"')
+    assert problems(made) == []
+    made.edit(made.file, "smoke = true", "smoke = false")
+    assert any(
+        isinstance(problem, PaperworkError) and "YourOrganisation" in problem.message for problem in problems(made)
+    )

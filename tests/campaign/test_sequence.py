@@ -109,7 +109,7 @@ def test_the_watcher_hears_of_everything_in_order(made) -> None:
     _, _, watcher = made
     assert watcher.stages == ["preflight", "inputs", "runs", "scores", "assembly", "check"]
     assert [o.name for o in watcher.outcomes if isinstance(o, c.PassedCheck)][-1] == "tree"
-    assert len(watcher.outcomes) == 16
+    assert len(watcher.outcomes) == 17
     finished = [label for kind, label in watcher.events if kind == "finished"]
     assert finished == [f"{scenario} {mode}" for scenario, mode in RUNS]
     assert [label for kind, label in watcher.events if kind == "judged"] == finished

@@ -28,6 +28,7 @@ CONFS = {
         "*.*.min_duration = 6e5\r\n*.Offline.min_query_count = 0x40\n*.Server.min_query_count = 010\n"
         "*.Server.target_qps=7\n*.Offline.target_qps\n*.*.sample_concatenate_permutation = 2\n#*.*.target_qps = 3\n"
     ),
+    "early ends": "*.*.max_duration = 60000\n*.Server.max_query_count = 1000\n",
     "short": "*.*.performance_sample_count_override = 64\n*.Offline.min_query_count = 64\n",
 }
 

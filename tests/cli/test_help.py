@@ -17,8 +17,8 @@ from submitter.checker.finding import Severity
 from submitter.checker.registry import PROFILES
 
 PROGRAM: Any = typer.main.get_command(cli.app)
-# Those whose examples need no campaign, no model and no data set.
-CHEAP = re.compile(r"submitter (check|explain|rules|score submission --round|describe-system$)")
+# Those whose examples need no campaign, no model, no data set and no checkout.
+CHEAP = re.compile(r"submitter (check|explain|rules (?!--import)|score submission --round|describe-system$)")
 
 
 def commands(command: Any = PROGRAM, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

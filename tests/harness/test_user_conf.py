@@ -279,8 +279,8 @@ def test_token_latencies_must_be_on_for_their_limits(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
     (missing,) = conf_problems(tmp_path / "user.conf", BOOK, BENCHMARK, Scenario.SERVER)
     (folder,) = conf_problems(tmp_path, BOOK, BENCHMARK, Scenario.SERVER)
-    assert missing.message == f"{tmp_path}/user.conf is missing"
-    assert folder.message == f"{tmp_path} is a folder"
+    assert missing.message == f"there is no user.conf {tmp_path}/user.conf"
+    assert folder.message == f"{tmp_path} is a folder, not a user.conf"
 
 
 @pytest.mark.parametrize(("key", "scenario"), [(key, scenario) for key in KEYS for scenario in key.scenarios])

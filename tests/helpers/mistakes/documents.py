@@ -1,0 +1,162 @@
+"""Mistakes in the documents and in what describes the measurements."""
+
+from __future__ import annotations
+
+from mistakes.edits import append, fields, remove, replace, write
+from mistakes.record import Mistake
+
+_JSON, _README = "measurements/Server/measurements.json", "measurements/Server/README.md"
+
+MISTAKES = (
+    Mistake(
+        id="documents-folder-missing",
+        what="no documentation folder",
+        make=remove("documentation"),
+        is_due=True,
+        message="documentation/calibration.md is missing or empty",
+        remedy="submitter templates",
+        also=("documentation/bandwidth.md is missing or empty",),
+    ),
+    Mistake(
+        id="documents-no-calibration",
+        what="no calibration.md",
+        make=remove("documentation/calibration.md"),
+        is_due=True,
+        message="documentation/calibration.md is missing or empty",
+        remedy="submitter templates",
+    ),
+    Mistake(
+        id="documents-no-bandwidth",
+        what="no bandwidth.md",
+        make=remove("documentation/bandwidth.md"),
+        is_due=True,
+        message="documentation/bandwidth.md is missing or empty",
+        remedy="submitter templates",
+    ),
+    Mistake(
+        id="documents-unfilled",
+        what="a part of a document that is still to be written",
+        make=replace("documentation/calibration.md", "written by a person: 400 Gb/s", "TODO(person): the formats"),
+        is_due=True,
+        message="a person must write this part: the formats",
+        also=("documentation/calibration.md:",),
+    ),
+    Mistake(
+        id="documents-no-bandwidth-stated",
+        what="a bandwidth.md without a figure",
+        make=write("documentation/bandwidth.md", "# Bandwidth\n\nTwo fast cards.\n"),
+        varies=True,
+        message="the bandwidth document states no bandwidth",
+        code=0,
+    ),
+    Mistake(
+        id="documents-link",
+        what="a document that is a symbolic link",
+        make=lambda made: (made.documentation / "notes.md").symlink_to(made.file),
+        is_due=True,
+        message="documentation/notes.md is a link or a special file",
+        remedy="put a copy of the file there",
+    ),
+    Mistake(
+        id="measurements-folder",
+        what="a misspelt path of the measurements",
+        make=replace("campaign.toml", '"measurements"', '"measurement"'),
+        message="there is no measurements folder measurement",
+        remedy="submitter init",
+    ),
+    Mistake(
+        id="measurements-missing",
+        what="no measurements.json",
+        make=remove(_JSON),
+        is_due=True,
+        message=f"{_JSON} is missing",
+    ),
+    Mistake(
+        id="measurements-empty",
+        what="an empty measurements.json",
+        make=write(_JSON, ""),
+        is_due=True,
+        message=_JSON,
+    ),
+    Mistake(
+        id="measurements-not-json",
+        what="a measurements.json with a trailing comma",
+        make=write(_JSON, '{"retraining": "No",}'),
+        is_due=True,
+        message=f"{_JSON} is not a JSON file",
+    ),
+    Mistake(
+        id="measurements-list",
+        what="a measurements.json that is a list",
+        make=write(_JSON, "[]"),
+        is_due=True,
+        message=f"{_JSON} is not a JSON object",
+    ),
+    Mistake(
+        id="measurements-field-missing",
+        what="a field of measurements.json left out",
+        make=fields(_JSON, retraining=...),
+        is_due=True,
+        message="retraining missing or empty",
+        also=(_JSON,),
+    ),
+    Mistake(
+        id="measurements-field-empty",
+        what="an empty field of measurements.json",
+        make=fields(_JSON, starting_weights_filename=""),
+        is_due=True,
+        message="starting_weights_filename missing or empty",
+    ),
+    Mistake(
+        id="measurements-field-misspelt",
+        what="a misspelt field of measurements.json",
+        make=fields(_JSON, retraining=..., retrainig="No"),
+        is_due=True,
+        message="retraining missing or empty",
+    ),
+    Mistake(
+        id="measurements-retrained",
+        what="measurements.json of the closed division says that the model was retrained",
+        make=fields(_JSON, retraining="yes"),
+        is_due=True,
+        message="retrain",
+    ),
+    Mistake(
+        id="measurements-unfilled",
+        what="a field of measurements.json that is still to be written",
+        make=fields(_JSON, starting_weights_filename="TODO(person): the starting weights"),
+        is_due=True,
+        message="a person must write this part: the starting weights",
+        also=(_JSON,),
+    ),
+    Mistake(
+        id="measurements-no-readme",
+        what="no README.md",
+        make=remove(_README),
+        is_due=True,
+        message=f"{_README} is missing",
+    ),
+    Mistake(
+        id="measurements-readme-empty",
+        what="an empty README.md",
+        make=write(_README, ""),
+        is_due=True,
+        message=_README,
+        also=("empty",),
+    ),
+    Mistake(
+        id="measurements-readme-unfilled",
+        what="a part of a README.md that is still to be written",
+        make=append(_README, "TODO(person): where from\n"),
+        is_due=True,
+        message="a person must write this part: where from",
+        also=(_README,),
+    ),
+    Mistake(
+        id="measurements-stray-audit",
+        what="an audit.config left beside user.conf",
+        make=write("measurements/Server/audit.config", "*.*.mode = 2\n"),
+        message="measurements/Server/audit.config is a stray audit file",
+        remedy="remove it",
+    ),
+)
