@@ -42,7 +42,7 @@ MISTAKES = (
         stage=Stage.INIT,
         command=("init", "{file}", "--no-input"),
         message="campaign.toml",
-        also=("ot a directory",),
+        also=("a part of the path is a file",),
     ),
     Mistake(
         id="init-not-writable",
