@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import typer
+
 from submitter.cli.campaign import CampaignFile
 from submitter.cli.say import say
 from submitter.units import MS_PER_S, NS_PER_MS
@@ -58,11 +60,14 @@ def plan(campaign: CampaignFile) -> None:
         for path in draft.files:
             print(f"{'*' if path in draft.run_files else '!' if path in draft.missing else ' '} {path}")
     outcomes = OutcomeView(needs_all=False)
-    try:
-        with working("preflight", sys.stderr):
+    with working("preflight", sys.stderr):
+        try:
             c.require_preflight(outline, outcomes.show, needs_all=False)
-    finally:
-        outcomes.show_counts()
+            code = 0
+        except c.PreflightError as error:
+            code = error.exit_code  # each problem was shown
+    outcomes.show_counts()
+    raise typer.Exit(code)
 
 
 def _show_settings(plan: CampaignOutline) -> None:
