@@ -105,6 +105,8 @@ class Benchmark(RulebookTable, frozen=True, kw_only=True):
     max_new_tokens: int | None = None
     min_new_tokens: int | None = None
     eos_token_id: int | None = None
+    bos_token_id: int | None = None
+    """The token that the tokenizer puts before a text, and that a model never generates."""
     equal_issue: bool = False
     """Whether LoadGen must issue the samples in whole passes over the data set."""
     use_token_latencies: bool = False
