@@ -67,7 +67,8 @@ def _stated(run: AccuracyRun, name: str) -> re.Match[str] | None:
 def _as_plain_number(name: str, found: str) -> str:
     """How to write what was found as a number."""
     if quoted := _QUOTED_NUMBER.fullmatch(found):
-        return f"write {quoted[2][:_SHOWN_CHARACTERS]} without quotes: this round's checker does not read a number in quotes"
+        number = quoted[2][:_SHOWN_CHARACTERS]
+        return f"write {number} without quotes: this round's checker does not read a number in quotes"
     if "(" in found:
         return f"write {name} as a plain number: float(...) removes numpy's type"
     return f"write {name} as a plain number"

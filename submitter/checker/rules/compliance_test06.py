@@ -90,10 +90,10 @@ def answer_lengths(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     """No answer is longer than max_new_tokens or shorter than min_new_tokens, and none is cut before max_new_tokens.
 
     The closed division must generate as the reference does. One token more or less than max_new_tokens is allowed,
-    because harnesses differ in how they count the end-of-sequence token. No model generates the begin-of-sequence token:
-    an answer that begins with it was tokenized again from its text, which gives a few tokens more or less. Many answers
-    of the same greatest length mean a cut: answers that end on their own seldom share it, in published logs two of a
-    hundred.
+    because harnesses differ in how they count the end-of-sequence token. No model generates the begin-of-sequence
+    token: an answer that begins with it was tokenized again from its text, which gives a few tokens more or less. Many
+    answers of the same greatest length mean a cut: answers that end on their own seldom share it, in published logs
+    two of a hundred.
     """
     benchmark = run.result.benchmark
     longest = benchmark.max_new_tokens
