@@ -89,12 +89,8 @@ def enough_offline_samples_issued(run: PerformanceRun, book: Rulebook) -> Iterat
     key = "generated_samples_per_query"
     found = number(run.log, key)
     benchmark = run.result.benchmark
-    counts = (
-        _OFFLINE_MIN_SAMPLES,
-        benchmark.accuracy_samples(Scenario.OFFLINE),
-        benchmark.offline_min_samples_per_query,
-    )
-    required = min(count for count in counts if count is not None)
+    written = min(_OFFLINE_MIN_SAMPLES, benchmark.accuracy_samples(Scenario.OFFLINE))
+    required = min(written, benchmark.offline_min_samples_per_query or written)
     if found is not None and found < required:
         message = "the run issued too few samples"
         yield log_problem(run, key, message, found=f"{found:.0f}", required=f"at least {required}")

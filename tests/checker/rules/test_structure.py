@@ -26,7 +26,7 @@ from structure_tree import (
     unlink,
     write,
 )
-from submission_tree import write_tree
+from submission_tree import Tree, write_tree
 
 # Rule, edit, the rounds that ask it, the results that it costs there.
 BY_ROUND: list[tuple[str, Edit, tuple[str, ...], set[str]]] = [
