@@ -135,14 +135,14 @@ def only_listed_files(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     "CMP004",
     source="policies submission_rules.adoc, section Inference: <test_id>/performance/run_1",
     origin="policy",
-    severity="warning",
+    severity="note",
     hint="copy the logs of the compliance runs there: the verification scripts of some tests do not copy them",
 )
 def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The LoadGen logs of the compliance tests are there.
 
     Without them nobody can see whether the audit settings were in effect. The official checker requires them only for
-    tests whose performance it judges, and most submissions have only those. So this is reported once per submitter.
+    tests whose performance it judges, and most submissions have only those. So it is a note, once per submitter.
     """
     runs = [
         run

@@ -47,7 +47,7 @@ def logged_answers_pass(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]
         message = "the answers that TEST06 judged are missing" if missing else f"the answers {problem.reason}"
         if _is_truncated(run, book.round.accuracy_log_max_bytes):
             # Truncation is not needed and prevents verification, but no rule forbids it.
-            message, severity = "the answers that TEST06 judged are truncated", Severity.WARNING
+            message, severity = "the answers that TEST06 judged are truncated", Severity.NOTE
         yield Problem(message, required=run.answers_path.name, path=path, severity=severity)
         return
     width = test06.token_bytes_of(entries)
