@@ -75,7 +75,7 @@ def _errors(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_the_full_profile_raises_no_false_alarm(name: str, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """An accepted result is refused only where the reference disputes it, or for a defect judged in docs/validity.md."""
+    """An accepted result is refused only where the reference disputes it, or as docs/validity.md judges."""
     root, oracle = published(name)
     judged_here = [row for row in judgements() if row.round == name]
     report = judged(root, name, "full")

@@ -128,8 +128,9 @@ def loadgen_version_of_the_round(run: PerformanceRun, book: Rulebook) -> Iterato
     message, severity = "the LoadGen version is not this round's", Severity.ERROR
     if version.startswith(book.round.loadgen_versions_tolerated):
         message, severity = "LoadGen is of an older version, run with this round's seeds", Severity.NOTE
-    same_series = version.rpartition(".")[0] in {other.rpartition(".")[0] for other in known}
-    if same_series and _patch(version) > max(map(_patch, known)):
+    series = version.rpartition(".")[0]
+    patches = [_patch(other) for other in known if other.rpartition(".")[0] == series]
+    if patches and _patch(version) > max(patches):
         message, severity = "the LoadGen version is newer than those that the rule book knows", Severity.WARNING
     yield log_problem(
         run,
