@@ -105,6 +105,8 @@ class Benchmark(RulebookTable, frozen=True, kw_only=True):
     max_new_tokens: int | None = None
     min_new_tokens: int | None = None
     eos_token_id: int | None = None
+    bos_token_id: int | None = None
+    """The token that the tokenizer puts before a text, and that a model never generates."""
     equal_issue: bool = False
     """Whether LoadGen must issue the samples in whole passes over the data set."""
     use_token_latencies: bool = False
@@ -118,6 +120,9 @@ class Benchmark(RulebookTable, frozen=True, kw_only=True):
     """The targets by metric."""
     accuracy_of: dict[Scenario, dict[str, Target]] = {}
     """Other targets for one scenario."""
+    written_accuracy: dict[str, Target] = {}
+    """The targets of the written rules, where the official checker has others. It applies its own to LoadGen's results
+    only; the written ones apply to those of mlcommons/endpoints."""
     accuracy_files: dict[str, tuple[str, ...]] = {}
     """Samples that an accuracy run must include as files: their names without suffix, by subfolder."""
     token_latency: dict[Scenario, TokenLatency] = {}
@@ -274,6 +279,8 @@ class SummaryRules(RulebookTable, frozen=True, kw_only=True):
     scenario."""
     unit_of_folder: bool = False
     """Whether the unit is that of the benchmark named like the folder, not of the one that the folder is mapped to."""
+    display_names: dict[str, str] = {}
+    """The names of benchmarks in the published table, where they are not the official ones."""
 
 
 class OfficialChecker(RulebookTable, frozen=True, kw_only=True):

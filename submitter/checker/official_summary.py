@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _MAX_CELL = 32_767  # characters that a cell of a spreadsheet can hold
 _JSON_PUNCTUATION = {ord(","): " ", ord('"'): None, ord("{"): None, ord("}"): None}
+_UNRATED = "None"  # as the official summary has it without power, or without a rating
 _FROM_DESCRIPTION = (
     "number_of_nodes",
     "host_processor_model_name",
@@ -48,7 +49,7 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
         "Division": key.division,
         "Platform": key.system,
         "Model": key.benchmark,
-        "MlperfModel": _or(lambda: result.official_name, ""),
+        "MlperfModel": rules.display_names.get(name := _or(lambda: result.official_name, ""), name),
         "Scenario": _scenario(result, rules.verbatim),
         "Accuracy": _accuracy(result, book),
         "Location": result.performance.path.as_posix() if rules.verbatim else str(key),
@@ -61,8 +62,8 @@ def summary_row(result: Result, book: Rulebook) -> dict[str, str]:
     if rules.verbatim:
         # The official checker compares the names exactly, so Interactive and `offline` count as inferred.
         row["inferred"] = str(int(_logged_scenario(result) != row["Scenario"]))
-        if not result.has_power:
-            row["design_power_watts"] = ""
+        if book.power.nameplate and not result.has_power:
+            row["design_power_watts"] = _UNRATED
     return row
 
 
@@ -75,12 +76,16 @@ def _system_cells(system: System, book: Rulebook) -> dict[str, str]:
         "SystemType": _text(description.get("system_type")),
         "SystemName": _text(description.get("system_name")),
         "notes": ". ".join(note for name in ("hw_notes", "sw_notes") if (note := _text(description.get(name)))),
-        "design_power_watts": _text(_or(lambda: system.design_power_watts, None)) if book.power.nameplate else "",
+        "design_power_watts": _design_power(system) if book.power.nameplate else "",
     }
     cells["total_accelerators"] = _product(cells["number_of_nodes"], cells["accelerators_per_node"])
     if book.summary.power_alone and str(description.get("system_power_only")).lower() == "true":
         cells["power_alone"] = "1"
     return cells
+
+
+def _design_power(system: System) -> str:
+    return _text(_or(lambda: system.design_power_watts, None)) or _UNRATED
 
 
 def _scenario(result: Result, verbatim: bool) -> str:

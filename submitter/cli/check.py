@@ -16,6 +16,7 @@ from submitter.errors import InputError, os_reason, os_remedy
 if TYPE_CHECKING:
     from submitter.checker import Report
     from submitter.cli.settings import CheckSettings
+    from submitter.submission import OpenSubmission
 
 _REPORTERS = "submitter.checker.reporters"
 
@@ -111,8 +112,6 @@ def check(
     waivers = _waivers(waive) if waive else settings.waive
     book = load_rulebook(name) if (name := round_name or settings.round) else None
     opened = open_submission(path, book)
-    if book is None:
-        say(f"the rules of round {opened.book.name} apply (--round selects another)")
     report = checker.check(
         opened,
         select=select or settings.select,
@@ -124,12 +123,25 @@ def check(
         fail_on=None if severity == NEVER else Severity(severity),
         partial=partial,
     )
+    if book is None:  # not before: wrong input needs no round
+        say(f"the rules of round {opened.book.name} apply{_votes(opened)} (--round selects another)")
     for name, file in outputs:
         if file is None:
             sys.stdout.write(render(report, name, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
         else:
             _write(file, render(report, name))
     raise typer.Exit(report.exit_code)
+
+
+def _votes(opened: OpenSubmission) -> str:
+    """How many logs have the seeds of which round, if not all have those of one round."""
+    chosen = opened.book.name
+    others = {name: count for name, count in opened.logs_by_round.items() if name != chosen}
+    if not others:
+        return ""
+    said = ", ".join(f"{count} those of {name}" for name, count in others.items())
+    total = sum(opened.logs_by_round.values())
+    return f", but the logs disagree: of {total}, {opened.logs_by_round[chosen]} have its seeds, {said}"
 
 
 def _settings(config: Path | None, no_config: bool) -> CheckSettings:

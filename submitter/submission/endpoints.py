@@ -2,7 +2,8 @@
 
 config.yaml is the configuration of the run, performance/result_summary.json has the measured figures, and
 accuracy/accuracy_results.json the scores. Figures are looked up here by their LoadGen names, in the places where the
-official checker looks for them: parsers/endpoints_parser.py and constants.py ENDPOINTS_*.
+official checker looks for them: parsers/endpoints_parser.py and constants.py ENDPOINTS_* (b66003e1, and bfc0da57 for
+the tokens of Offline).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "generated_query_duration": ("", ("duration_ns",)),
     "result_completed_samples_per_sec": ("", ("qps",)),
     "result_completed_tokens_per_second": ("", ("tps",)),
+    "result_tokens_per_second": ("", ("tps",)),
     "result_mean_latency_ns": ("", ("latency.avg",)),
     "result_90.00_percentile_latency_ns": ("", ("latency.early_stopping_percentiles.90.0",)),
     "result_99.00_percentile_latency_ns": ("", ("latency.early_stopping_percentiles.99.0",)),
@@ -80,8 +82,8 @@ def figure(key: str, document: dict[str, Any], config: dict[str, Any]) -> Any:
 def scenario_name(folder: str, configured: Any) -> str | None:
     """The scenario as the official checker determines it: the configured one, but for some scenarios the folder's.
 
-    The token latencies and the benchmark's own metric apply only where the name is written exactly as LoadGen writes
-    it. Official: checks/performance_check.py map_endpoints_scenario.
+    The token latencies apply only where the name is written exactly as LoadGen writes it. Official:
+    checks/performance_check.py map_endpoints_scenario.
     """
     folder, interactive = folder.lower(), Scenario.INTERACTIVE.value
     if folder == Scenario.SINGLE_STREAM.value.lower():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path, PurePosixPath
 
 from submitter.errors import InputError, raise_all
@@ -16,8 +16,9 @@ from submitter.submission.node import Context, Node
 from submitter.submission.root import find_root
 from submitter.submission.tree import Result, Submission, SubmitterDir, System
 
-# Some logs of a tree may have the seeds of no round, so the round is recognized from the first few readable logs.
-_LOGS_CONSIDERED = 8
+# Logs of one tree may have the seeds of different rounds, or of none. So many of them are enough for a majority, and
+# they are read in a moment.
+_LOGS_CONSIDERED = 16
 UNLISTED_HINT = "get the permission for it (ls -ld shows who has it), or restore it"
 
 
@@ -26,14 +27,23 @@ class OpenSubmission:
 
     `path` is as the caller gave it. `selected` is the part of the tree to look at, relative to the tree's root; `.` is
     the whole tree. The submitters, nodes and results here are those in this part, and the folders that contain it.
+    `logs_by_round` says how many of the logs from which the round was recognized have the seeds of which round; it is
+    empty if the caller named the round.
     """
 
-    def __init__(self, path: Path, context: Context, selected: PurePosixPath) -> None:
+    def __init__(
+        self,
+        path: Path,
+        context: Context,
+        selected: PurePosixPath,
+        logs_by_round: Mapping[str, int] | None = None,
+    ) -> None:
         self.path = path
         self.context = context
         self.files = context.files
         self.book = context.book
         self.selected = selected
+        self.logs_by_round = dict(logs_by_round or {})
         self.submission = Submission(context)
 
     def is_selected(self, node: Node) -> bool:
@@ -65,8 +75,12 @@ class OpenSubmission:
     def results_of(self, submitter: SubmitterDir) -> Iterator[Result]:
         """A submitter's selected results, in the order of the tree."""
         for system in filter(self.is_selected, submitter.systems):
-            for benchmark in filter(self.is_selected, system.benchmarks):
-                yield from filter(self.is_selected, benchmark.results)
+            yield from self.results_in(system)
+
+    def results_in(self, system: System) -> Iterator[Result]:
+        """A system's selected results, in the order of the tree."""
+        for benchmark in filter(self.is_selected, system.benchmarks):
+            yield from filter(self.is_selected, benchmark.results)
 
     @property
     def results(self) -> Iterator[Result]:
@@ -85,12 +99,14 @@ class OpenSubmission:
 
     def reopened(self) -> OpenSubmission:
         """The same submission with nothing read or listed yet."""
-        return OpenSubmission(self.path, replace(self.context, files=Files(self.files.root)), self.selected)
+        context = replace(self.context, files=Files(self.files.root))
+        return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
     def with_rulebook(self, book: Rulebook) -> OpenSubmission:
         """The same submission with the rule book of another round: no file is read yet, folder listings are kept."""
         self.files.opened = set()
-        return OpenSubmission(self.path, Context(self.files, book, layout_of(book.name)), self.selected)
+        context = Context(self.files, book, layout_of(book.name))
+        return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
     def unread(self) -> OpenSubmission:
         """The same submission with no file read yet; folder listings are kept."""
@@ -101,33 +117,40 @@ def open_submission(path: Path, book: Rulebook | None = None) -> OpenSubmission:
     """Open the submission at `path`.
 
     `path` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, or any folder in it.
-    `book` is the rule book of its round. Without one, the round is recognized by the seeds in the first logs; if they
-    match no round, it is the newest. InputError if `path` is not a submission, and neither holds one nor is in one.
+    `book` is the rule book of its round. Without one, it is the round whose seeds most logs have, the newer of two with
+    equally many; if no log has the seeds of a round, it is the newest. InputError if `path` is not a submission, and
+    neither holds one nor is in one.
     """
     root, selected = find_root(path)
     files = Files(root)
     newest_first = sorted(round_names(), key=_number, reverse=True)
     first = book or load_rulebook(newest_first[0])
     opened = OpenSubmission(path, Context(files, first, layout_of(first.name)), selected)
-    return opened if book else opened.with_rulebook(_recognized_book(opened, newest_first))
+    if book:
+        return opened
+    opened.logs_by_round = _logs_by_round(opened, newest_first)
+    votes = opened.logs_by_round
+    return opened.with_rulebook(load_rulebook(max(votes, key=votes.__getitem__, default=first.name)))
 
 
-def _recognized_book(opened: OpenSubmission, rounds: list[str]) -> Rulebook:
-    """The rule book of the first round in `rounds` whose seeds are in one of the first logs; else the opened one's."""
+def _logs_by_round(opened: OpenSubmission, rounds: list[str]) -> dict[str, int]:
+    """How many of some logs have the seeds of which round, in the order of `rounds`; without rounds that none has."""
     seeds = list(islice(_seeds(opened), _LOGS_CONSIDERED))
-    books = map(load_rulebook, rounds)
-    return next((book for book in books if any(dict(book.seeds) == found for found in seeds)), opened.book)
+    counts = {name: seeds.count(dict(load_rulebook(name).seeds)) for name in rounds}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _seeds(opened: OpenSubmission) -> Iterator[dict[str, object]]:
-    """The seeds in each readable performance log, by LoadGen's names."""
+    """The seeds in each readable performance log, by LoadGen's names; the first results of all systems come first."""
     names = [name for name, _ in opened.book.seeds]
-    for result in opened.results:
-        try:
-            log = result.performance.log
-        except Unavailable:
-            continue
-        yield {name: log[f"effective_{name}"] for name in names}
+    systems = [system for submitter in opened.submitters for system in filter(opened.is_selected, submitter.systems)]
+    for turn in zip_longest(*map(opened.results_in, systems)):
+        for result in filter(None, turn):
+            try:
+                log = result.performance.log
+            except Unavailable:
+                continue
+            yield {name: log[f"effective_{name}"] for name in names}
 
 
 def _number(name: str) -> tuple[int, ...]:

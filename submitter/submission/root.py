@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from submitter.errors import InputError, from_os_error
 from submitter.model import Division
 
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip", ".7z")
 _DIVISIONS = frozenset(division.value for division in Division)
 
 
@@ -18,7 +19,10 @@ def find_root(path: Path) -> tuple[Path, PurePosixPath]:
     """
     if not path.is_dir():
         reason = "is not a folder" if path.exists() else "does not exist"
-        raise InputError(f"{path} {reason}", "give the folder of a submission")
+        hint = "give the folder of a submission"
+        if path.is_file() and path.name.lower().endswith(_ARCHIVES):
+            reason, hint = "is an archive", "unpack it, and give the folder"
+        raise InputError(f"{path} {reason}", hint)
     if _holds_divisions(path):
         return path, PurePosixPath()
     try:

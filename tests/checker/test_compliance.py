@@ -171,7 +171,7 @@ def _wide(index: int, ids: list[int]) -> str:
         (answers([_wide(0, [5, 6, EOS]), _wide(1, [7, EOS])]), []),
         (answers([_wide(0, [5, 6, EOS, EOS])]), ["error"]),
         (answers([_wide(0, [5, EOS]), answer(1, [7, 8], Scenario.OFFLINE)]), ["error"]),
-        ("[\n" + answer(0, [5, 6], Scenario.OFFLINE) + ",\n{ cut\n\n...\n\n]\n", ["warning"]),
+        ("[\n" + answer(0, [5, 6], Scenario.OFFLINE) + ",\n{ cut\n\n...\n\n]\n", ["note"]),
         ("[\n{ cut\n]\n", ["error"]),
         ("[\n]\n", ["warning"]),
     ],

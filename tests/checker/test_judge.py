@@ -78,8 +78,8 @@ def test_a_rule_is_skipped_where_one_that_it_requires_failed_above_or_below(tree
     tree.root = tree.root.with_name("other")
     tree.performance_log().unlink()  # STR001 of a run, below its result
     report = tree.check()
-    assert skipped_for(report, "MEA004") == {"STR001"}
-    assert [skip.path.rpartition("/")[2] for skip in report.skipped if skip.rule == "MEA004"] == ["Offline"]
+    assert skipped_for(report, "PRV008") == {"STR001"}
+    assert [skip.path.rpartition("/")[2] for skip in report.skipped if skip.rule == "PRV008"] == ["Offline"]
 
 
 def test_what_the_rounds_checker_does_not_enforce_for_a_benchmark_is_of_the_written_rules(tree: Tree) -> None:

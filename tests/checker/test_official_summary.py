@@ -72,3 +72,30 @@ def test_the_column_of_the_summary(tmp_path: Path, round_name: str, benchmark: s
     made.score.write_text(score + HASH)
     (result,) = open_submission(tmp_path, made.book).results
     assert summary_row(result, made.book)["Accuracy"] == column
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "shown"),
+    [
+        ("qwen3-vl-235b-a22b", "VLM"),
+        ("wan-2.2-t2v-a14b", "text_to_video"),
+        ("qwen3.6-27b", "agentic edge"),
+        ("e2e-rag-db", "end to end vector-database"),
+        ("e2e-rag-qna", "end to end question-answering"),
+        ("llama3.1-8b", "llama3.1-8b"),
+    ],
+)
+def test_v6_1_has_the_names_of_the_published_table(tmp_path: Path, benchmark: str, shown: str) -> None:
+    made = ResultTree(tmp_path, "v6.1", benchmark=benchmark)
+    (result,) = open_submission(tmp_path, made.book).results
+    row = summary_row(result, made.book)
+    assert (row["Model"], row["MlperfModel"]) == (benchmark, shown)
+
+
+@pytest.mark.parametrize(("round_name", "shown"), [("v6.0", ""), ("v6.1", "None")])
+def test_without_power_the_design_power_is_what_the_official_checker_writes(
+    tmp_path: Path, round_name: str, shown: str
+) -> None:
+    made = ResultTree(tmp_path, round_name)
+    (result,) = open_submission(tmp_path, made.book).results
+    assert summary_row(result, made.book)["design_power_watts"] == shown

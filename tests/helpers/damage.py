@@ -94,6 +94,7 @@ def audit_answers(*entries: str) -> Damage:
     return lambda tree: audit_answers_path(tree).write_text(answers(list(entries)))
 
 
-def audit_answers_of_lengths(lengths: list[int], last: int = 12) -> Damage:
+def audit_answers_of_lengths(lengths: list[int], first: int = 11, last: int = 12) -> Damage:
     """Answers of these lengths in tokens in Server's TEST06, none of which is the end token unless `last` is."""
-    return audit_answers(*(answer(i, [11] * (n - 1) + [last], Scenario.SERVER) for i, n in enumerate(lengths)))
+    inner = [[11] * (n - 2) for n in lengths]
+    return audit_answers(*(answer(i, [first, *ids, last], Scenario.SERVER) for i, ids in enumerate(inner)))

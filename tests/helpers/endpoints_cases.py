@@ -82,7 +82,7 @@ CASES: list[tuple[str, dict[str, Any], Edit]] = [
     ("EPT010", LLAMA, edit("summary", "tpot", {}, "Server")),
     ("EPT011", LLAMA, edit("summary", "tps", ..., "Server")),
     ("EPT011", LLAMA, edit("summary", "duration_ns", 0)),
-    ("EPT011", LLAMA, edit("config", "type", "Offline")),
+    ("EPT011", LLAMA, edit("summary", "tps", ...)),
     ("EPT011", EDGE, edit("summary", "latency/early_stopping_percentiles/90", ..., "SingleStream")),
     ("EPT011", VIDEO, edit("summary", "latency/avg", None, "SingleStream")),
     ("EPT012", LLAMA, edit("summary", "n_samples_failed", 3)),
@@ -117,6 +117,7 @@ CASES: list[tuple[str, dict[str, Any], Edit]] = [
 HARMLESS: list[tuple[dict[str, Any], Edit]] = [
     (LLAMA, edit("config", "type", "Online", "Server")),
     (LLAMA, edit("config", "type", "OFFLINE")),
+    (LLAMA, edit("config", "type", "Offline")),
     (LLAMA, edit("config", "type", "server", "Server")),
     (VISION, edit("config", "type", ..., "Interactive")),
     (EDGE, edit("config", "type", "offline", "SingleStream")),

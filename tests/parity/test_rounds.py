@@ -1,35 +1,23 @@
-"""Every published result of three rounds, judged as the official checker judged it."""
+"""Every published result of four rounds, judged as the official checker judged it."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from differential import concerned
 from judged_rounds import ROUNDS, SIX_DIGITS, judged
+from judgements import judgements
 
 from submitter.checker import Finding
 from submitter.checker.registry import all_rules
 
 # Where the official profile differs from the official verdict, with the official defect that makes it so. Never of a
 # result that the official checker accepts.
-LISTED: dict[str, dict[str, str]] = {"v4.1": {}, "v5.1": {}, "v6.0-part": {}}
-
-
-@dataclass(frozen=True)
-class Defect:
-    """A true defect of published results: rule and folder, and what the written rules say."""
-
-    rule: str
-    folder: str
-    why: str
-
-
-DEFECTS: dict[str, tuple[Defect, ...]] = {"v4.1": (), "v5.1": (), "v6.0-part": ()}
+LISTED: dict[str, dict[str, str]] = {name: {} for name in ROUNDS}
 
 
 def _judgable(oracle: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
@@ -87,8 +75,9 @@ def _errors(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_the_full_profile_raises_no_false_alarm(name: str, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """An accepted result is refused only where the reference disputes it, or for a defect that the list explains."""
+    """An accepted result is refused only where the reference disputes it, or as docs/validity.md judges."""
     root, oracle = published(name)
+    judged_here = [row for row in judgements() if row.round == name]
     report = judged(root, name, "full")
     assert not report.crashed
     accepted = {path: said for path, said in _judgable(oracle).items() if said}
@@ -102,9 +91,8 @@ def test_the_full_profile_raises_no_false_alarm(name: str, published: Any, capsy
             explained["disputed by the reference"] += 1
             continue
         for finding in (f for f in errors if concerned(f.scope, verdict.path)):
-            known = [d for d in DEFECTS[name] if d.rule == finding.rule and concerned(d.folder, verdict.path)]
-            if known:
-                explained[f"{finding.rule}: {known[0].why}"] += 1
+            if any(row.rule == finding.rule and f"{finding.path}/".startswith(f"{row.folder}/") for row in judged_here):
+                explained[finding.rule] += 1
             else:
                 unexplained.setdefault(verdict.path, set()).add(f"{finding.rule} {finding.message} ({finding.path})")
     with capsys.disabled():

@@ -30,8 +30,8 @@ def test_the_rows_are_the_official_ones(name: str, published: Any) -> None:
         is_power = row["Units"] in ("Watts", "millijoules")
         figure = said["power"] if is_power else said["metric"]
         assert math.isclose(float(row["Result"]), figure, rel_tol=SIX_DIGITS), path
-        assert row["Accuracy"].split() == said["accuracy"].split(), path
-        assert row["inferred"] == said["inferred"], path
+        assert "accuracy" not in said or row["Accuracy"].split() == said["accuracy"].split(), path
+        assert row["inferred"] == said.get("inferred", row["inferred"]), path
         assert row["has_power"] == str("power" in said), path
         assert is_power or row["Units"] == said["units"], path
         assert (row["Organization"], row["Platform"], row["Model"]) == tuple(path.split("/")[i] for i in (1, 3, 4))

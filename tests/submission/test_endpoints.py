@@ -236,8 +236,8 @@ def test_a_number_is_a_finite_one(tree: EndpointsTree, value: Any) -> None:
         (EDGE, "SingleStream", "latency/early_stopping_percentiles/90", Metric(0.625, "Latency (ms)")),
         (VIDEO, "SingleStream", "latency/avg", Metric(0.000625, "Latency (s)")),
         (REASONING, "Server", "tps", Metric(625_000.0, "Tokens/s")),
-        # Requests under the unit of tokens, as the official checker has it.
-        (REASONING, "Interactive", "qps", Metric(625_000.0, "Tokens/s")),
+        (REASONING, "Offline", "tps", Metric(625_000.0, "Tokens/s")),
+        (REASONING, "Interactive", "tps", Metric(625_000.0, "Tokens/s")),
     ],
 )
 def test_the_figure_of_a_scenario_is_in_its_unit(
@@ -248,13 +248,15 @@ def test_the_figure_of_a_scenario_is_in_its_unit(
     assert result_of(tree, scenario).endpoints_performance.metric(BOOK) == metric
 
 
-def test_a_scenario_that_the_configuration_does_not_name_is_measured_by_the_rounds_metric(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("said", "is_own"), [("Offline", True), ("offline", True), ("OFFLINE", False)])
+def test_a_scenario_that_the_configuration_does_not_name_is_measured_by_the_rounds_metric(
+    tmp_path: Path, said: str, is_own: bool
+) -> None:
     """Only where both name the scenario alike do the benchmark's own metric and its divisor hold."""
     tree = EndpointsTree(tmp_path, **EDGE)
-    tree.set("config", "type", "Offline", "Offline")
-    assert result_of(tree, "Offline").endpoints_performance.metric_key(BOOK) != BOOK.endpoints.metric[Scenario.OFFLINE]
-    tree.set("config", "type", "offline", "Offline")
-    assert result_of(tree, "Offline").endpoints_performance.metric_key(BOOK) == BOOK.endpoints.metric[Scenario.OFFLINE]
+    tree.set("config", "type", said, "Offline")
+    key = result_of(tree, "Offline").endpoints_performance.metric_key(BOOK)
+    assert (key != BOOK.endpoints.metric[Scenario.OFFLINE]) is is_own
 
 
 def test_a_result_without_its_figure_has_no_metric(tree: EndpointsTree) -> None:

@@ -52,6 +52,40 @@ def test_one_log_of_a_round_is_enough(tree: Tree) -> None:
     assert open_submission(tree.root).book.name == "v5.1"
 
 
+def _with_seeds_of(tree: Tree, rounds: dict[str, str]) -> OpenSubmission:
+    """The tree with the seeds of a round in the performance log of each of these scenarios."""
+    for scenario, name in rounds.items():
+        if not tree.result(scenario).exists():
+            shutil.copytree(tree.result("Server"), tree.result(scenario))
+        seeds = {f"effective_{seed}": value for seed, value in load_rulebook(name).seeds}
+        tree.set(tree.performance_log(scenario), **seeds)
+    return open_submission(tree.root)
+
+
+def test_the_round_is_that_of_most_logs(tree: Tree) -> None:
+    opened = _with_seeds_of(tree, {"Interactive": "v6.1", "Offline": "v5.1", "Server": "v5.1"})
+    assert (opened.book.name, opened.logs_by_round) == ("v5.1", {"v6.1": 1, "v5.1": 2})
+
+
+def test_of_two_rounds_with_equally_many_logs_it_is_the_newer(tree: Tree) -> None:
+    opened = _with_seeds_of(tree, {"Offline": "v5.1", "Server": "v6.0"})
+    assert (opened.book.name, opened.logs_by_round) == ("v6.0", {"v6.0": 1, "v5.1": 1})
+    assert open_submission(tree.root, BOOK).logs_by_round == {}
+
+
+def test_each_system_has_its_say(two: Tree) -> None:
+    """The first system alone has more results than are looked at."""
+    first = two.submitter / "results" / "1xH200"
+    for number in range(12):
+        shutil.copytree(two.base, first / f"bench-{number}")
+    seeds = {f"effective_{seed}": value for seed, value in load_rulebook("v6.0").seeds}
+    for log in two.root.glob("*/*/results/*xH200/llama*/*/performance/run_1/mlperf_log_detail.txt"):
+        two.set(log, **seeds)
+    votes = open_submission(two.root).logs_by_round
+    assert votes["v6.0"] == 12
+    assert sum(votes.values()) == 16
+
+
 def test_with_one_wrong_seed_no_round_is_recognized(tree: Tree) -> None:
     for scenario in ("Offline", "Server"):
         seeds = {f"effective_{k}": v for k, v in load_rulebook("v5.1").seeds}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
+from submitter.checker.registry import all_rules, in_round
 from submitter.layout import results_folder
 from submitter.model import Metric
+from submitter.rulebook import load_rulebook
 
 AROUND = "around the results"
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -53,6 +56,35 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
         else:
             around.append(finding)
     return list(groups.values()), around
+
+
+class Refusals:
+    """The errors above the results: each makes every result in its folder invalid, and is reported once, there."""
+
+    def __init__(self, report: Report, around: Iterable[Finding]) -> None:
+        errors = [finding for finding in around if finding.severity is Severity.ERROR]
+        spares = _sparing(report.round) if errors else frozenset()
+        self._by_folder: dict[str, list[Finding]] = {}
+        for finding in errors:
+            if finding.rule not in spares:
+                self._by_folder.setdefault(finding.scope or ".", []).append(finding)
+
+    def of(self, result: ResultVerdict) -> list[Finding]:
+        """The errors that refuse a result, from the outermost folder in."""
+        folders = (".", *accumulate(result.path.split("/"), "{}/{}".format))
+        return [finding for folder in folders for finding in self._by_folder.get(folder, ())] if self._by_folder else []
+
+
+def _sparing(round_name: str) -> frozenset[str]:
+    """The rules of a round whose violation leaves the results their verdict."""
+    book = load_rulebook(round_name)
+    rules = (in_round(rule, book) for rule in all_rules())
+    return frozenset(rule.id for rule in rules if rule is not None and rule.spares_results)
+
+
+def rules_of(findings: Iterable[Finding]) -> str:
+    """The ids of the rules that found something, each once."""
+    return ", ".join(dict.fromkeys(finding.rule for finding in findings))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,17 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
-from submitter.checker.reporters._shared import AROUND, RANK, Group, facts, figure, grouped, origin_and_source, place
+from submitter.checker.reporters._shared import (
+    AROUND,
+    RANK,
+    Group,
+    Refusals,
+    facts,
+    figure,
+    grouped,
+    origin_and_source,
+    place,
+)
 from submitter.quoting import printable
 
 _FOLDER = "(the folder)"  # no scenario is called so, so no result has this name
@@ -25,8 +35,9 @@ def render(report: Report, *, colour: bool) -> str:
     above: dict[str, list[Finding]] = {}
     for finding in around:
         above.setdefault(finding.scope, []).append(finding)
+    refusals = Refusals(report, around)
     for group in groups:
-        _group(_Suite(root, report, group.folder), group, above)
+        _group(_Suite(root, report, group.folder), group, refusals)
     if around:
         suite = _Suite(root, report, AROUND)
         for scope, findings in above.items():
@@ -41,10 +52,10 @@ def render(report: Report, *, colour: bool) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _group(suite: _Suite, group: Group, above: dict[str, list[Finding]]) -> None:
+def _group(suite: _Suite, group: Group, refusals: Refusals) -> None:
     for result in group.results:
         own = group.by_result.get(result.path, [])
-        invalid = "" if _errors(own) else _errors_elsewhere(result, group, above)
+        invalid = "" if _errors(own) else _errors_elsewhere(result, group, refusals)
         skipped = "a smoke run, not a result" if result.verdict == "preview" else ""
         output = [" ".join(figure(result.metric))]
         suite.case(result.key.scenario, own, output=output, invalid=invalid, skipped=skipped)
@@ -53,14 +64,11 @@ def _group(suite: _Suite, group: Group, above: dict[str, list[Finding]]) -> None
     suite.close()
 
 
-def _errors_elsewhere(result: ResultVerdict, group: Group, above: dict[str, list[Finding]]) -> str:
+def _errors_elsewhere(result: ResultVerdict, group: Group, refusals: Refusals) -> str:
     """Why a result without an error of its own is invalid: the errors of the folders that contain it."""
     if result.verdict != "invalid":
         return ""
-    parts = result.path.split("/")
-    found = [*group.folder_findings]
-    for scope in ("", *("/".join(parts[:end]) for end in range(1, len(parts)))):
-        found += above.get(scope, [])
+    found = [*group.folder_findings, *refusals.of(result)]
     return "invalid because of errors in the folders above it\n" + "\n".join(map(_line, _errors(found)))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from submitter.checker.finding import Finding, Report, ResultVerdict, Severity
 from submitter.checker.reporters._shared import (
     AROUND,
+    Refusals,
     count,
     counts,
     coverage,
@@ -21,6 +22,7 @@ from submitter.checker.reporters._shared import (
     merged,
     origin_and_source,
     place,
+    rules_of,
 )
 from submitter.quoting import printable
 from submitter.units import BYTES_PER_KIB
@@ -59,8 +61,9 @@ def _sections(report: Report) -> Iterator[str]:
         ):
             yield _folded(f"{len(entries):,} {name}", [f"- {_prose(entry)}\n" for entry in entries])
     invalid = [result for result in report.results if result.verdict != "valid"]
-    yield from _table(f"{len(invalid):,} not valid", invalid, is_open=True)
     groups, around = grouped(report)
+    refusals = Refusals(report, around)
+    yield from _table(f"{len(invalid):,} not valid", invalid, refusals, is_open=True)
     found = [(AROUND, around)] if around else []
     found += [(group.folder, group.findings) for group in groups if group.findings]
     # The folders with errors first.
@@ -71,14 +74,14 @@ def _sections(report: Report) -> Iterator[str]:
         title = f"waived: {waived.rule}, {count(len(waived.findings), 'finding')}"
         yield _folded(title, [f"{_prose(waived.title)}: {_prose(waived.why)}\n\n", *_findings(waived.findings, "")])
     valid = [result for result in report.results if result.verdict == "valid"]
-    yield from _table(f"{len(valid):,} valid", valid, is_open=len(report.results) <= 20)
+    yield from _table(f"{len(valid):,} valid", valid, refusals, is_open=len(report.results) <= 20)
 
 
 def _number(findings: Iterable[Finding], severity: Severity) -> int:
     return sum(finding.severity is severity for finding in findings)
 
 
-def _table(title: str, results: list[ResultVerdict], *, is_open: bool) -> Iterator[str]:
+def _table(title: str, results: list[ResultVerdict], refusals: Refusals, *, is_open: bool) -> Iterator[str]:
     if not results:
         return
     rows = ["| | system | benchmark | scenario | result | |\n", "|---|---|---|---|--:|---|\n"]
@@ -86,7 +89,8 @@ def _table(title: str, results: list[ResultVerdict], *, is_open: bool) -> Iterat
         key = result.key
         system = _code(f"{key.division}/{key.submitter}/{key.system}", in_table=True)
         names = f"{system} | {_code(key.benchmark, in_table=True)} | {_code(key.scenario, in_table=True)}"
-        notes = ["inferred"] if result.inferred else []
+        notes = [f"{rules_of(above)} {AROUND}"] if (above := refusals.of(result)) else []
+        notes += ["inferred"] if result.inferred else []
         notes += [" ".join(figure(result.power))] if result.power else []
         value = " ".join(figure(result.metric))
         rows.append(f"| {_SIGN[result.verdict]} | {names} | {value} | {', '.join(notes)} |\n")

@@ -13,6 +13,7 @@ from submitter.checker.finding import Finding, Partial, Report, ResultVerdict, S
 from submitter.checker.reporters._shared import (
     AROUND,
     Group,
+    Refusals,
     Same,
     count,
     counts,
@@ -23,6 +24,7 @@ from submitter.checker.reporters._shared import (
     merged,
     origin_and_source,
     place,
+    rules_of,
 )
 from submitter.quoting import printable
 from submitter.units import S_PER_H, S_PER_MIN
@@ -56,6 +58,7 @@ class _Text:
         self.whole = report
         self.colour = colour
         self.groups, self.around = grouped(report)
+        self.refusals = Refusals(report, self.around)
         self.common: set[_Kind] = set()
         self.brief = len(report.results) > _ALL_RESULTS_SHOWN
         if self.brief:
@@ -83,8 +86,7 @@ class _Text:
                 if group not in quiet:
                     lines += self.block(group)
             if quiet:
-                valid = count(sum(len(group.results) for group in quiet), "result")
-                lines += [f"{self.style('✓', 'green')} {printable(system)}  {valid} valid"]
+                lines.append(self.quiet_line(system, [result for group in quiet for result in group.results]))
                 lines += [""] if len(quiet) < len(groups) else []
         lines += [""] if lines and lines[-1] else []
         if self.around:
@@ -95,8 +97,25 @@ class _Text:
         return "\n".join([*lines, self.closing()]) + "\n"
 
     def is_quiet(self, group: Group) -> bool:
-        """Whether its system needs one line only: all is valid, and every finding is under `in many results`."""
-        return self.brief and all(r.verdict == "valid" for r in group.results) and self.are_common(group.findings)
+        """Whether its system needs one line only: nothing is wrong in it, and every finding is under `in many results`.
+
+        Its results are valid, or only errors in the folders above refuse them.
+        """
+        return self.brief and self.are_common(group.findings) and all(map(self.is_right, group.results))
+
+    def is_right(self, result: ResultVerdict) -> bool:
+        return result.verdict == "valid" or bool(self.refusals.of(result))
+
+    def quiet_line(self, system: str, results: list[ResultVerdict]) -> str:
+        """One line for results in which nothing is wrong."""
+        above = [finding for result in results for finding in self.refusals.of(result)]
+        verdict = f"invalid: {self.by(above)}" if above else "valid"
+        sign, style = _VERDICT["invalid" if above else "valid"]
+        return f"{self.style(sign, style)} {printable(system)}  {count(len(results), 'result')} {verdict}"
+
+    def by(self, above: list[Finding]) -> str:
+        """Which rules refuse results from above, and where they are reported."""
+        return f"{rules_of(above)}, see '{AROUND}'"
 
     def are_common(self, findings: Iterable[Finding]) -> bool:
         """Whether all these findings are shown under `in many results`, and none is an error."""
@@ -131,6 +150,7 @@ class _Text:
             inferred = "  inferred" if result.inferred else ""
             power = "  {} {}".format(*figure(result.power)) if result.power else ""
             verdict = self.style(result.verdict, style)
+            verdict += f": {self.by(above)}" if (above := self.refusals.of(result)) else ""
             lines.append(f"  {mark}  {value.rjust(values)} {unit.ljust(units)}  {verdict}{inferred}{power}")
         return lines
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules._shared import differences
+from submitter.checker.rules._shared import differences, logged_error
 from submitter.compliance import Reason, Verdict, not_in_force, test01, verify_text
 from submitter.layout import VERIFY_ACCURACY
 from submitter.quoting import shown
@@ -134,14 +135,14 @@ def only_listed_files(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     "CMP004",
     source="policies submission_rules.adoc, section Inference: <test_id>/performance/run_1",
     origin="policy",
-    severity="warning",
+    severity="note",
     hint="copy the logs of the compliance runs there: the verification scripts of some tests do not copy them",
 )
 def logs_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The LoadGen logs of the compliance tests are there.
 
     Without them nobody can see whether the audit settings were in effect. The official checker requires them only for
-    tests whose performance it judges, and most submissions have only those. So this is reported once per submitter.
+    tests whose performance it judges, and most submissions have only those. So it is a note, once per submitter.
     """
     runs = [
         run
@@ -197,18 +198,16 @@ def audit_in_effect(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
     hint="fix the cause and run the test again",
 )
 def no_errors(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
-    """LoadGen logged no error in the compliance run."""
+    """LoadGen logged no error in the compliance run.
+
+    A log with errors is one defect, however many lines have one: the first of them is shown.
+    """
     if run.files.kind(run.detail_path) is None:
         return
-    for error in run.log.errors:
-        text = shown(error.value)
-        if not any(expected in text for expected in (*_EXPECTED_ERRORS, *book.ignored_errors)):
-            severity = None if is_required(run) else Severity.WARNING
-            yield Problem(
-                "LoadGen logged an error",
-                found=text,
-                required="",
-                path=str(run.detail_path),
-                line=error.line,
-                severity=severity,
-            )
+    ignored = (*_EXPECTED_ERRORS, *book.ignored_errors)
+    errors = [error for error in run.log.errors if not any(text in shown(error.value) for text in ignored)]
+    if errors:
+        severity = None if is_required(run) else Severity.WARNING
+        problem = logged_error(run, errors[0], severity=severity)
+        count = len(errors)
+        yield problem if count == 1 else replace(problem, message=f"LoadGen logged errors in {count} lines")

@@ -13,6 +13,7 @@ from submitter.checker.rules._shared import bounded_content
 from submitter.model import Division
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
+from submitter.submission.files import Unavailable
 from submitter.submission.tree import Result, SubmitterDir, System
 
 _RULES = "policies submission_rules.adoc, section "
@@ -43,7 +44,7 @@ _SHOWN_CHARACTERS = 60
     "DOC010",
     requires=["MEA002"],
     origin="policy",
-    severity="warning",
+    severity="note",
     source=_RULES + "Inference: READMEs to enable users to replicate performance results",
     hint="write the commands that repeat the run, or where to find them",
     spares_results=True,
@@ -51,7 +52,8 @@ _SHOWN_CHARACTERS = 60
 def readme_says_how_to_repeat_the_run(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The README of a result says how to repeat it.
 
-    It must contain a command, a link or a path. A README that is only a placeholder is an error.
+    A README that is only a placeholder is an error. One without a command, a link or a path is a note: text alone may
+    say enough.
     """
     path = result.layout.measurements(result.key) / layout.README
     content = bounded_content(result.files, path)
@@ -149,25 +151,36 @@ def memory_has_ecc(system: System, book: Rulebook) -> Iterator[Problem]:
 
 @rule(
     "DOC014",
-    requires=["SYS001"],
     origin="policy",
     severity="warning",
     source=_INFERENCE + "Networking",
     hint="describe the network through which queries would arrive",
 )
-def network_described(system: System, book: Rulebook) -> Iterator[Problem]:
-    """A closed datacenter system describes its network and, if it has several nodes, its topology."""
-    if not _is_closed_datacenter(system):
-        return
-    fields = ["host_networking", "host_network_card_count"]
-    nodes = system.description.get("number_of_nodes")
-    if str(nodes).strip() not in ("", "1", "None"):
-        fields.append("host_networking_topology")
-    empty = [f for f in fields if _WAYS_TO_SAY_NONE.fullmatch(str(system.description.get(f, "1")))]
-    if empty:
+def network_described(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """A closed datacenter system describes its network and, if it has several nodes, its topology.
+
+    Descriptions of one submitter are usually alike, so each submitter gets one finding, with the first of them.
+    """
+    lacking = [(system, empty) for system in submitter.systems if (empty := _undescribed(system))]
+    if lacking:
+        system, empty = lacking[0]
         message = "the network of a datacenter system is not described"
+        if len(lacking) > 1:
+            message = f"the networks of {len(lacking)} datacenter systems are not described"
         found = ", ".join(f"{field} {shown(system.description[field])}" for field in empty)
         yield Problem(message, found=found, path=str(system.description_path))
+
+
+def _undescribed(system: System) -> list[str]:
+    """The fields about the network that say nothing; none where the description cannot be read."""
+    try:
+        description = system.description if _is_closed_datacenter(system) else {}
+    except Unavailable:
+        return []
+    fields = ["host_networking", "host_network_card_count"]
+    if str(description.get("number_of_nodes")).strip() not in ("", "1", "None"):
+        fields.append("host_networking_topology")
+    return [field for field in fields if _WAYS_TO_SAY_NONE.fullmatch(str(description.get(field, "1")))]
 
 
 @rule(

@@ -20,12 +20,15 @@ _SHOWN_NAMES = 6
 @rule(
     "HYG001",
     origin="policy",
-    severity="warning",
+    severity="note",
     source=SUBMISSION_RULES + ": content should not reside outside of the submitter's folders",
     hint="move code into the source folder and documents into documentation/, and remove the rest",
 )
 def content_in_its_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """A submitter's folder contains only the folders that the rules name."""
+    """A submitter's folder contains only the folders that the rules name.
+
+    Most published submissions have others, such as a Makefile at the top, so it is a note.
+    """
     if not submitter.systems:
         return
     grammar, owner = submitter.layout, (submitter.division, submitter.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from submitter import layout
@@ -14,9 +15,9 @@ from submitter.loadgen_conf import read_lines, settings
 from submitter.model import Scenario
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
-from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind, Unreadable
+from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind, Unavailable, Unreadable
 from submitter.submission.metric import log_scenario
-from submitter.submission.tree import Result
+from submitter.submission.tree import Result, System
 
 _CHECK = "official: checks/measurements_checks.py "
 _OLD_CHECK = "submission_checker.py check_measurement_dir"
@@ -101,18 +102,33 @@ _LOGGED = {
     "MEA004",
     origin="policy",
     severity="warning",
-    requires=["STR001", "STR002", "STR005"],
     source="policies submission_rules.adoc, section Inference: user.conf is mandatory, to replicate the run",
-    hint="copy the user.conf with which this run was made",
+    hint="copy the user.conf with which each run was made",
     smoke="a smoke run overrides the durations of user.conf",
 )
-def user_conf_of_the_run(result: Result, book: Rulebook) -> Iterator[Problem]:
+def user_conf_of_the_runs(system: System, book: Rulebook) -> Iterator[Problem]:
     """user.conf agrees with the performance run's log.
 
-    A user.conf that contradicts the log cannot be the one with which the run was made.
+    A user.conf that contradicts the log cannot be the one with which the run was made. One harness usually writes all
+    files of a system, so each system gets one finding, with the first difference.
     """
-    if result.is_endpoints:
-        return
+    results = [result for benchmark in system.benchmarks for result in benchmark.results if not result.is_endpoints]
+    differing = [differences[0] for result in results if (differences := _differences(result))]
+    if differing:
+        first = differing[0]
+        count = f" in {len(differing)} of {len(results)} results" if len(results) > 1 else ""
+        yield replace(first, message=f"user.conf differs from the run's log{count}: {first.message}")
+
+
+def _differences(result: Result) -> list[Problem]:
+    """The settings in which user.conf differs from the log; none where one of them cannot be read."""
+    try:
+        return list(_compared(result))
+    except Unavailable:
+        return []
+
+
+def _compared(result: Result) -> Iterator[Problem]:
     run = result.performance
     scenario = log_scenario(run)
     benchmark = result.benchmark
@@ -128,7 +144,7 @@ def user_conf_of_the_run(result: Result, book: Rulebook) -> Iterator[Problem]:
         logged, where = run.log[_LOGGED[key]], run.line(_LOGGED[key])
         if isinstance(logged, (int, float)) and abs(value - logged) > 1e-3 * max(abs(value), abs(logged)):
             yield Problem(
-                f"{key} differs from the run's log",
+                key,
                 found=line.values[-1],
                 required=f"{float(logged):.12g}, as in {run.detail_path.name}:{where}",
                 path=str(result.user_conf_path),

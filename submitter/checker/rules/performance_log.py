@@ -109,30 +109,35 @@ def mode_is_performance(run: PerformanceRun, book: Rulebook) -> Iterator[Problem
 
 
 @rule(
-    "PRF005", requires=LOG_READABLE, origin="policy", source="inference_policies inference_rules.adoc, section LoadGen"
+    "PRF005",
+    requires=[*LOG_READABLE, "PRF004"],
+    origin="policy",
+    source="inference_policies inference_rules.adoc, section LoadGen Operation",
 )
 def loadgen_version_of_the_round(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:
     """The LoadGen version is one of the round's.
 
-    Two cases get only a warning: a newer build than the rule book knows, and an older one that accepts the round's
-    seeds. PRF004 checks whether the run used those seeds.
+    Where the seeds are not the round's, PRF004 reports it, and nothing else is to be done. With the round's seeds, a
+    newer build than the rule book knows is a warning, and an older one that could be given the seeds is a note.
     """
     version = run.text("loadgen_version").partition(" ")[0]
     known = book.round.loadgen_versions
-    if version in known:
+    # Some packages add a third number to a version of two.
+    if version in known or version.rpartition(".")[0] in known:
         return
     message, severity = "the LoadGen version is not this round's", Severity.ERROR
     if version.startswith(book.round.loadgen_versions_tolerated):
-        message, severity = "LoadGen is an older round's version, run with this round's seeds", Severity.WARNING
-    same_series = version.rpartition(".")[0] in {other.rpartition(".")[0] for other in known}
-    if same_series and _patch(version) > max(map(_patch, known)):
+        message, severity = "LoadGen is of an older version, run with this round's seeds", Severity.NOTE
+    series = version.rpartition(".")[0]
+    patches = [_patch(other) for other in known if other.rpartition(".")[0] == series]
+    if patches and _patch(version) > max(patches):
         message, severity = "the LoadGen version is newer than those that the rule book knows", Severity.WARNING
     yield log_problem(
         run,
         "loadgen_version",
         message,
         found=version,
-        required=" or ".join(known),
+        required=f"{known[0]} to {known[-1]}",
         hint=f"run it again with mlcommons-loadgen {book.round.loadgen_package}",
         severity=severity,
     )

@@ -118,7 +118,7 @@ def token_latencies_recorded(run: PerformanceRun, book: Rulebook) -> Iterator[Pr
     "PRF016",
     step="performance",
     requires=LOG_READABLE,
-    source=PERFORMANCE_CHECK + "equal_issue_check; inference_rules.adoc, section Equal issue mode",
+    source=PERFORMANCE_CHECK + "equal_issue_check; LoadGen's mlperf.conf, sample_concatenate_permutation",
     hint="do not set sample_concatenate_permutation in user.conf, and remove any audit.config",
 )
 def equal_issue_on(run: PerformanceRun, book: Rulebook) -> Iterator[Problem]:

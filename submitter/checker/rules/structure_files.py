@@ -10,9 +10,13 @@ from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules._shared import CHECK_RESULTS_DIR, SUBMISSION_RULES, differences, unreadable
 from submitter.rulebook import Rulebook
+from submitter.submission.files import EntryKind
 from submitter.submission.node import Node
 from submitter.submission.runs import AccuracyRun, PerformanceRun
 from submitter.submission.tree import Result, SubmitterDir
+
+# Enough to find a file in a linked folder of code, and few enough to list in a moment.
+_WALK_LIMIT = 10_000
 
 
 @rule(
@@ -133,8 +137,13 @@ def source_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]
 def source_not_empty(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The source folder contains a file.
 
-    The code that talks to LoadGen is mandatory, but the official checker accepts an empty folder.
+    The code that talks to LoadGen is mandatory, but the official checker accepts an empty folder. The folder, or one in
+    it, may be a link to another folder of the tree, as in two submissions of v6.0 where `src` leads to `code`.
     """
     path = submitter.layout.code(submitter.division, submitter.name)
-    if submitter.systems and path.name not in submitter.survey.folders_with_files:
+    if not submitter.systems or path.name in submitter.survey.folders_with_files:
+        return
+    inside = submitter.files.walk(path, _WALK_LIMIT)
+    linked = (entry for folder, kind in inside if kind is EntryKind.FOLDER for entry in submitter.files.names(folder))
+    if not any(kind is EntryKind.FILE for _, kind in inside) and not any(linked):
         yield Problem("the source folder contains no file", path=str(path))

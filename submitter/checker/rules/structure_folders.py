@@ -16,6 +16,7 @@ from submitter.submission.survey import Survey
 from submitter.submission.tree import DivisionDir, Submission, SubmitterDir, System
 
 _SHOWN_NAMES = 3
+_SHOWN_OUTSIDE = 30
 
 
 @rule(
@@ -120,8 +121,13 @@ def no_audit_config_left(submitter: SubmitterDir, book: Rulebook) -> Iterator[Pr
 
 @rule("STR015", origin="policy", severity="warning", source="official: repository_checks.sh, FILE_SIZE_LIMIT_MB")
 def names_and_sizes_fit_the_repository(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """No name contains a space, and no file is too large for the results repository."""
+    """No name contains a space, and no file is too large for the results repository.
+
+    The submitter's own name may have one: it was published so, and every path would be reported.
+    """
     for path in submitter.survey.spaced:
+        if path == str(submitter.path):
+            continue
         yield Problem("the name contains a space", found=path.rpartition("/")[2], path=path, hint="rename it")
     for path, size in submitter.survey.large:
         required = f"at most {book.round.file_max_bytes} bytes"
@@ -130,8 +136,18 @@ def names_and_sizes_fit_the_repository(submitter: SubmitterDir, book: Rulebook) 
 
 @rule("STR016", origin="policy", severity="warning", source=SUBMISSION_RULES, hint="remove it, or add its results")
 def described_systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
-    """Every system description belongs to a system that has results."""
-    yield from _without_results(submitter)
+    """Every system description belongs to a system that has results.
+
+    A list of systems is usually copied as a whole, so each submitter gets one finding.
+    """
+    others = list(_without_results(submitter))
+    if others:
+        message = (
+            "a described system has no results"
+            if len(others) == 1
+            else f"{len(others)} described systems have no results"
+        )
+        yield Problem(message, found=first_names([path.name for path in others], _SHOWN_NAMES), path=str(others[0]))
 
 
 @rule("STR017", origin="policy", severity="warning", source=SUBMISSION_RULES)
@@ -165,27 +181,39 @@ def divisions_known(submission: Submission, book: Rulebook) -> Iterator[Problem]
             yield Problem(message, found=name, path=name, hint=hint)
 
 
-@rule("STR020", source=f"{CHECK_RESULTS_DIR}: files outside division folder", hint="move it into a submitter's folder")
+@rule(
+    "STR020",
+    source=f"{CHECK_RESULTS_DIR}: files outside division folder",
+    hint="move them into a submitter's folder, or remove them; --ignore STR020 judges the rest without them",
+)
 def no_files_outside_divisions(submission: Submission, book: Rulebook) -> Iterator[Problem]:
     """The tree's root contains no files except documents (.md, .pdf).
 
     The official checker otherwise judges nothing.
     """
     names = [name for name in submission.files.names(PurePosixPath()) if not name.endswith((".md", ".pdf"))]
-    yield from _several("a file is outside the divisions", "files are outside the divisions", names)
+    yield from _outside(names, PurePosixPath(), "the divisions")
 
 
 @rule(
-    "STR021", source=f"{CHECK_RESULTS_DIR}: files outside submitter folder", hint="move it into the submitter's folder"
+    "STR021",
+    source=f"{CHECK_RESULTS_DIR}: files outside submitter folder",
+    hint="move them into the submitter's folder, or remove them; --ignore STR021 judges the rest without them",
 )
 def no_files_outside_submitters(division: DivisionDir, book: Rulebook) -> Iterator[Problem]:
     """A division contains no files outside the submitters' folders.
 
     The official checker otherwise judges nothing in the division.
     """
-    names = division.files.names(division.path)
-    message = "outside the submitters' folders"
-    yield from _several(f"a file is {message}", f"files are {message}", names)
+    yield from _outside(division.files.names(division.path), division.path, "the submitters' folders")
+
+
+def _outside(names: Sequence[str], folder: PurePosixPath, where: str) -> Iterator[Problem]:
+    """One problem with all files of a folder that should have none: the official checker judges nothing in it."""
+    if names:
+        message = f"a file is outside {where}" if len(names) == 1 else f"{len(names)} files are outside {where}"
+        message += ", so no result counts"
+        yield Problem(message, found=first_names(names, _SHOWN_OUTSIDE), path=str(folder / names[0]))
 
 
 @rule("STR022", source=f"{CHECK_RESULTS_DIR}: broken symbolic links", hint="replace the link with a copy of its target")
@@ -237,7 +265,8 @@ def no_empty_folders(submitter: SubmitterDir, book: Rulebook) -> Iterator[Proble
 )
 def described_and_measured_systems_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """Every system description, and every system's folder of measurements, belongs to a system that has results."""
-    yield from _without_results(submitter)
+    for path in _without_results(submitter):
+        yield Problem("the described system has no results", found=path.name, path=str(path))
     folder = submitter.layout.top_folder(submitter.division, submitter.name, "measurements")
     if folder is None:
         return
@@ -274,8 +303,9 @@ def _with_results(submitter: SubmitterDir) -> set[str]:
     return {system.name for system in submitter.systems}
 
 
-def _without_results(submitter: SubmitterDir) -> Iterator[Problem]:
+def _without_results(submitter: SubmitterDir) -> Iterator[PurePosixPath]:
+    """The files of the described systems that have no results."""
     folder = submitter.layout.systems(submitter.division, submitter.name)
     for name in submitter.files.names(folder):
         if name.endswith(".json") and name.replace(".json", "") not in _with_results(submitter):
-            yield Problem("the described system has no results", found=name, path=str(folder / name))
+            yield folder / name

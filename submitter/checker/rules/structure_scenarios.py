@@ -35,6 +35,8 @@ def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
         return
     if name not in known and name not in (scenario.lower() for scenario in known):
         hint = plugins.did_you_mean(name, known)
+        if name.lower() == "online":  # what endpoints calls Server and Interactive; the nearest name is Offline
+            hint = "name the folder after the scenario that was run: Server or Interactive"
         message = "the folder's name is not a scenario"
         yield Problem(message, found=name, required="one of " + ", ".join(known), hint=hint)
 
@@ -42,15 +44,15 @@ def scenario_known(result: Result, book: Rulebook) -> Iterator[Problem]:
 @rule(
     "STR006",
     origin="policy",
-    severity="warning",
+    severity="note",
     source=SUBMISSION_RULES,
     hint="rename the folders as the rules write them",
 )
 def scenarios_capitalized(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The scenario folders are capitalized as the rules write them.
 
-    The official checker accepts lower case in some places and not in others, and results were lost to that. One tool
-    usually writes all folders of a submitter, so each submitter gets one finding.
+    Lower case was published in every round; ACC016 reports where the official checker refuses it. One tool usually
+    writes all folders of a submitter, so each submitter gets one finding.
     """
     official = {scenario.value.lower(): scenario.value for scenario in Scenario}
     others = [

@@ -74,8 +74,15 @@ def required_fields_present(system: System, book: Rulebook) -> Iterator[Problem]
                 "a required field is missing",
                 required=field,
                 path=str(system.description_path),
-                hint=f'add "{field}"; where nothing applies, write "N/A"',
+                hint=f'add "{field}"; {_what_to_write(field, book)}',
             )
+
+
+def _what_to_write(field: str, book: Rulebook) -> str:
+    """What a required field may hold where there is nothing to say; SYS010 refuses text for a number."""
+    if field in book.system.whole_number_fields:
+        return "write a whole number, such as 1"
+    return 'where nothing applies, write "N/A"'
 
 
 @rule(

@@ -66,7 +66,7 @@ def test_a_row_tells_system_figure_and_accuracy(tree: Tree) -> None:
         "has_power": "False",
         "Units": "Tokens/s",
         "weight_data_types": "fp8",
-        "design_power_watts": "",
+        "design_power_watts": "None",
         "PrivateID": "",
     }
     assert {column: offline[column] for column in expected} == expected

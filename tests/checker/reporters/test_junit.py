@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from read_reports import STRICT, WIDE, suite_output, suites
-from reports import HOSTILE, failing, hostile, report_of, verdict_of, waived
+from reports import HOSTILE, failing, finding, hostile, report_of, verdict_of, waived
 from submission_tree import SYSTEM, Tree
 from xsd import Schema
 
@@ -90,3 +90,11 @@ def test_a_full_validator_agrees(tree: Tree, file: Path) -> None:
     xmlschema = pytest.importorskip("xmlschema")
     for report in (failing(tree), hostile(), waived(report_of([verdict_of(verdict="preview")], []))):
         xmlschema.XMLSchema(str(file)).validate(junit.render(report, colour=False))
+
+
+def test_junit_names_an_error_at_the_root_at_each_result() -> None:
+    stray = finding("STR020", path="summary.csv", line=None, scope=".")
+    rendered = junit.render(report_of([verdict_of(verdict="invalid")] * 3, [stray]), colour=False)
+    refused = [failure for failure in rendered.split("</failure>") if "errors in the folders above it" in failure]
+    assert len(refused) == 3
+    assert all("STR020" in failure for failure in refused)

@@ -6,7 +6,7 @@ import dataclasses
 import html
 import re
 
-from reports import failing, hostile, round_report
+from reports import failing, finding, hostile, report_of, round_report, verdict_of
 from submission_tree import SYSTEM, Tree
 
 from submitter.checker.reporters import markdown
@@ -54,3 +54,9 @@ def test_strangers_text_is_no_markup_in_the_job_summary() -> None:
         assert not re.search(r"[<>`*_\[\]|$]", ours), line
         assert "@all" not in ours
     assert "&lt;script&gt;" in rendered
+
+
+def test_an_error_above_the_results_is_named_at_each() -> None:
+    stray = finding("STR020", path="summary.csv", line=None, scope=".")
+    rendered = markdown.render(report_of([verdict_of(verdict="invalid")] * 3, [stray]), colour=False)
+    assert rendered.count("| STR020 around the results |") == 3

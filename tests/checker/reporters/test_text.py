@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from manifest_tree import COMMAND, write_manifest
-from reports import report_of, round_report, verdict_of
+from reports import finding, report_of, round_report, verdict_of
 from submission_tree import Tree, write_tree
 
 from submitter.checker.finding import Partial
@@ -112,3 +112,28 @@ def test_names_from_strangers_are_printed_safely(tree: Tree) -> None:
     rendered.encode("utf-8")
     assert "\x1b" not in rendered
     assert max(map(len, rendered.splitlines())) < 400
+
+
+def _above(verdicts: int, scope: str = ".", rule: str = "STR020") -> str:
+    results = [verdict_of(f"s{number}", verdict="invalid") for number in range(verdicts)]
+    stray = finding(rule, path="summary.csv", line=None, scope=scope, message="a file is outside the divisions")
+    return text.render(report_of(results, [stray]), colour=False)
+
+
+def test_an_error_above_the_results_is_shown_once_and_named_at_each() -> None:
+    rendered = _above(3)
+    assert rendered.count("  invalid: STR020, see 'around the results'\n") == 3
+    assert rendered.count("a file is outside the divisions") == 1
+    assert _above(3, scope="closed/Acme").count("invalid: STR020") == 3
+    assert _above(3, scope="closed/Bolt").count("invalid: STR020") == 0
+    assert _above(3, scope="closed/Ac").count("invalid: STR020") == 0
+
+
+def test_an_error_that_spares_the_results_is_not_named_at_them() -> None:
+    assert _above(3, scope="closed/Acme", rule="STR011").count("invalid: STR011") == 0
+
+
+def test_a_system_that_only_an_error_above_refuses_takes_one_line() -> None:
+    rendered = _above(30)
+    assert rendered.count("\n") < 45
+    assert "✗ closed/Acme/results/s7  1 result invalid: STR020, see 'around the results'" in rendered.splitlines()

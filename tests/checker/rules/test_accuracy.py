@@ -160,6 +160,18 @@ def test_an_open_result_without_any_score_is_an_error_in_full(tmp_path: Path, ro
     assert "ACC014" in tree.errors()
 
 
+@pytest.mark.parametrize("round_name", ["v4.1", "v5.0"])
+def test_an_open_result_may_state_its_score_in_quotes(tmp_path: Path, round_name: str) -> None:
+    """The reference implementation of stable-diffusion-xl writes its scores so; before v5.1 no pattern matches them."""
+    tree = ResultTree(tmp_path, round_name, division="open", benchmark="stable-diffusion-xl")
+    tree.score.write_text("Accuracy Results: {'FID_SCORE': '237.8', 'CLIP_SCORE': '16.3'}\n" + HASH)
+    assert "ACC014" not in tree.errors()
+    hints = [finding.hint for finding in tree.findings() if finding.rule == "ACC001"]
+    assert [hint.partition(":")[0] for hint in hints] == ["write 16.3 without quotes", "write 237.8 without quotes"]
+    tree.score.write_text("Accuracy Results: {'FID_SCORE': 'none', 'CLIP_SCORE': ''}\n" + HASH)
+    assert "ACC014" in tree.errors()
+
+
 @pytest.mark.parametrize("round_name", ROUNDS)
 def test_the_folder_holds_just_the_listed_files_until_v5_1(tmp_path: Path, round_name: str) -> None:
     tree = ResultTree(tmp_path, round_name)

@@ -15,6 +15,7 @@ from submission_tree import ANSWERS, EOS, Tree, answer, tokens, write_tree
 from submitter.checker.finding import Severity
 from submitter.model import Scenario
 
+BOS = 1
 AUDIT_RUN = ("TEST06", "performance", "run_1")
 AUDIT_LOG = (*AUDIT_RUN, "mlperf_log_detail.txt")
 
@@ -31,6 +32,7 @@ def _failed_end_of_sequence(tree: Tree) -> None:
 LONG_ANSWERS: list[tuple[str, Damage]] = [
     ("CMP013", audit_answers_of_lengths([30, 1026])),
     ("CMP013", audit_answers_of_lengths([*range(20, 65), *[100] * 5])),
+    ("CMP013", audit_answers_of_lengths([30, 1024 + 34], first=BOS)),
 ]
 TEST06: list[tuple[str, Damage]] = [
     ("CMP001", lambda tree: (tree.result() / "TEST06").rename(tree.result() / "old")),
@@ -71,6 +73,7 @@ CASES = [
 ]
 CONTENT: list[Damage] = [
     audit_answers_of_lengths([30, 1025]),
+    audit_answers_of_lengths([30, 1024 + 33], first=BOS),
     audit_answers_of_lengths([*range(20, 65), *[100] * 4]),
     audit_answers_of_lengths([*range(20, 65), *[100] * 5], last=EOS),
 ]
@@ -107,4 +110,13 @@ def test_missing_compliance_logs_are_reported_once_for_a_submitter(tree: Tree) -
     for scenario in ("Offline", "Server"):
         tree.result(scenario).joinpath(*AUDIT_LOG).unlink()
     (finding,) = tree.found("CMP004")
-    assert (finding.found, finding.severity) == ("2 of 2", Severity.WARNING)
+    assert (finding.found, finding.severity) == ("2 of 2", Severity.NOTE)
+
+
+def test_a_log_with_an_error_in_every_line_is_one_finding(tree: Tree) -> None:
+    log = tree.result().joinpath(*AUDIT_LOG)
+    lines = log.read_text()
+    log.write_text(lines.replace('"is_error": false', '"is_error": true'))
+    (finding,) = tree.found("CMP006")
+    assert finding.message == f"LoadGen logged errors in {lines.count(':::MLLOG')} lines"
+    assert (finding.line, finding.severity) == (1, Severity.ERROR)

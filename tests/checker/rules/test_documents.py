@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,3 +130,11 @@ def test_unfilled_parts_by_line_and_what_they_ask_for() -> None:
     )
     assert list(documents.unfilled(table)) == [(1, "its bandwidth"), (2, "why"), (3, "a part that a person must write")]
     assert list(documents.unfilled("TODO: not a person's\n")) == []
+
+
+def test_networks_that_are_not_described_are_one_finding_of_the_submitter(tree: Tree) -> None:
+    tree.edit_json(tree.system_json(), host_networking="N/A")
+    shutil.copytree(tree.base.parent, tree.base.parent.with_name("other"))
+    shutil.copy(tree.system_json(), tree.system_json().with_name("other.json"))
+    (finding,) = tree.found("DOC014")
+    assert finding.message == "the networks of 2 datacenter systems are not described"

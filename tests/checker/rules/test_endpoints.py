@@ -57,16 +57,12 @@ def test_before_v6_nobody_reads_their_files(tmp_path: Path) -> None:
     assert "STR001" in tree.rules()
 
 
-def test_figures_are_the_official_checkers(tmp_path: Path) -> None:
-    """Offline counts samples even of language models; Server counts tokens; Interactive requests."""
+def test_figures_are_the_published_ones(tmp_path: Path) -> None:
+    """All scenarios of a language model count tokens."""
     tree = EndpointsTree(tmp_path, **REASONING)
     values = {result.key.scenario: result.metric and result.metric.value for result in tree.check().results}
     measured = summary("gpt-oss-120b", "Server")
-    assert values == {
-        "Offline": measured["n_samples_issued"] / (measured["duration_ns"] / 1e9),
-        "Server": measured["tps"],
-        "Interactive": measured["qps"],
-    }
+    assert values == dict.fromkeys(("Offline", "Server", "Interactive"), measured["tps"])
 
 
 def test_latencies_are_reported_in_the_results_unit(tmp_path: Path) -> None:
@@ -148,3 +144,24 @@ def test_a_value_of_a_wrong_type_is_no_better_than_none(tmp_path: Path, kind: st
             assert valid_still <= valid, (place, value)
         tree.write(path, content)
     assert demanded == DEMANDED[kind]
+
+
+@pytest.mark.parametrize(
+    ("score", "normalized", "missed"),
+    [
+        (0.8365, 85.33, []),
+        (0.8363, 85.33, ["overall_accuracy"]),
+        (0.8365, 85.31, ["normalized_single_turn_score"]),
+        (0.8363, 0.85, ["overall_accuracy", "normalized_single_turn_score"]),
+    ],
+)
+def test_the_written_targets_apply_where_the_official_checker_compares_none(
+    tmp_path: Path, score: float, normalized: float, missed: list[str]
+) -> None:
+    """qwen3.6-27b: 0.97 of 86.23 and of 87.96; the official checker has 0.99 of the former, for LoadGen's results."""
+    tree = EndpointsTree(tmp_path, benchmark="qwen3.6-27b", scenarios=("SingleStream",), system_type="edge")
+    tree.set("accuracy", "accuracy_scores/0/score", score)
+    tree.set("accuracy", "accuracy_scores/0/breakdown", {"normalized_single_turn_score": normalized})
+    found = [finding for finding in tree.check().findings if finding.rule == "EPT022"]
+    assert [finding.message for finding in found] == [f"{name} misses the target" for name in missed]
+    assert {finding.severity for finding in found} <= {"error"}

@@ -167,3 +167,14 @@ def test_a_line_that_is_not_a_setting_costs_the_result(tmp_path: Path) -> None:
 def test_user_conf_is_read_as_loadgen_reads_it(lines: list[str], contradicts: bool, tree: Tree) -> None:
     (tree.result("Server") / "user.conf").write_text("\n".join(lines) + "\n")
     assert bool(tree.found("MEA004")) == contradicts
+
+
+def test_files_that_contradict_their_logs_are_one_finding_of_the_system(tree: Tree) -> None:
+    for scenario in ("Offline", "Server"):
+        (tree.result(scenario) / "user.conf").write_text("*.*.target_qps = 300\n*.*.min_duration = 5\n")
+    (finding,) = tree.found("MEA004")
+    assert finding.message == "user.conf differs from the run's log in 2 of 2 results: target_qps"
+    assert (finding.line, finding.path.endswith("Offline/user.conf")) == (1, True)
+    tree.performance_log("Offline").unlink()
+    (finding,) = tree.found("MEA004")
+    assert finding.path.endswith("Server/user.conf")

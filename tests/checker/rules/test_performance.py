@@ -139,3 +139,41 @@ def test_an_edge_system_may_infer_offline_from_single_stream(tmp_path: Path) -> 
 def test_fields_of_another_type_crash_no_rule(tree: Tree) -> None:
     _server(effective_target_latency_percentile="x", effective_samples_per_query=[1])(tree)
     assert tree.check().crashed == ()
+
+
+@pytest.mark.parametrize(("samples", "is_enough"), [(50, True), (49, False)])
+def test_the_table_counts_where_it_requires_fewer_samples(tmp_path: Path, samples: int, is_enough: bool) -> None:
+    """Offline results of wan-2.2 were published with 50 to 100 samples; its data set has 248."""
+    tree = write_tree(tmp_path, benchmark="wan-2.2-t2v-a14b", scenarios=(Scenario.OFFLINE,))
+    _offline(generated_samples_per_query=samples)(tree)
+    assert (tree.found("PRF028") == []) is is_enough
+
+
+@pytest.mark.parametrize(
+    ("round_name", "version", "severities"),
+    [
+        ("v4.1", "4.1.23", []),
+        ("v4.1", "3.1", ["note"]),
+        ("v5.1", "5.0.15", ["note"]),
+        ("v5.1", "4.0", ["note"]),
+        ("v5.1", "6.0.5", ["warning"]),
+        ("v5.1", "7.0.0", ["error"]),
+        ("v6.1", "6.0.15", ["error"]),
+    ],
+)
+def test_an_older_or_newer_loadgen_with_the_rounds_seeds(
+    tmp_path: Path, round_name: str, version: str, severities: list[str]
+) -> None:
+    tree = ResultTree(tmp_path, round_name, select=("PRF004", "PRF005"))
+    log = tree.root / tree.grammar.performance(tree.key) / "mlperf_log_detail.txt"
+    tree.set(log, "loadgen_version", f"{version} @ abc")
+    found = tree.findings()
+    assert [finding.severity for finding in found] == severities
+    versions = tree.book.round.loadgen_versions
+    assert all(finding.required == f"{versions[0]} to {versions[-1]}" for finding in found)
+
+
+def test_with_wrong_seeds_the_seeds_are_what_is_wrong(tree: Tree) -> None:
+    _server(loadgen_version="4.0 @ abc", effective_schedule_rng_seed=1)(tree)
+    assert tree.found("PRF005") == []
+    assert len(tree.found("PRF004")) == 1

@@ -26,7 +26,7 @@ from structure_tree import (
     unlink,
     write,
 )
-from submission_tree import write_tree
+from submission_tree import Tree, write_tree
 
 # Rule, edit, the rounds that ask it, the results that it costs there.
 BY_ROUND: list[tuple[str, Edit, tuple[str, ...], set[str]]] = [
@@ -153,3 +153,15 @@ def test_an_unreadable_file_that_the_official_checker_does_not_read_is_ours_to_r
     unreadable_user_conf(tree)
     assert tree.rules("full") == {"STR035"}
     assert tree.rules("official") == set()
+
+
+@pytest.mark.parametrize("link", ["src", "src/llama2"])
+def test_the_source_may_be_a_link_to_a_folder_of_the_tree(tree: Tree, link: str) -> None:
+    """In two submissions of v6.0 `src` leads to `code` beside it."""
+    code = tree.submitter / "code"
+    (tree.submitter / "src").rename(code)
+    (tree.submitter / link).parent.mkdir(exist_ok=True)
+    (tree.submitter / link).symlink_to(code)
+    assert tree.found("STR010") == []
+    (code / "README.md").unlink()
+    assert len(tree.found("STR010")) == 1

@@ -74,3 +74,26 @@ def test_an_audit_file_is_reported_where_loadgen_would_find_it(tree: Tree) -> No
     assert tree.found("STR014") == []
     write("audit.config")(tree)
     assert len(tree.found("STR014")) == 1
+
+
+def test_a_submitters_own_name_may_have_a_space(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path)
+    tree.submitter.rename(tree.submitter.with_name("Ada Lovelace"))
+    assert tree.found("STR015") == []
+
+
+def test_described_systems_without_results_are_one_finding(tree: Tree) -> None:
+    for name in ("b", "c"):
+        (tree.submitter / "systems" / f"{name}.json").write_text("{}")
+    (finding,) = tree.found("STR016")
+    assert (finding.message, finding.found) == ("2 described systems have no results", "b.json, c.json")
+
+
+def test_all_files_outside_the_divisions_are_named_in_one_finding(tmp_path: Path) -> None:
+    tree = StructureTree(tmp_path, "v5.1")
+    for number in range(5):
+        (tmp_path / f"summary{number}.csv").write_text("x")
+    (finding,) = [finding for finding in tree.check().findings if finding.rule == "STR020"]
+    assert finding.path == "summary0.csv"
+    assert finding.found == ", ".join(f"summary{number}.csv" for number in range(5))
+    assert "--ignore STR020" in finding.hint

@@ -108,3 +108,10 @@ def test_a_number_of_samples_is_looked_up_by_the_folders_name(
     tree.result("Server").rename(tree.base / "server")
     found = tree.check(select=["ACC016"], profile="official").findings
     assert [finding.required for finding in found] == refused
+
+
+def test_online_is_not_taken_for_a_misspelt_offline(tree: Tree) -> None:
+    tree.result("Server").rename(tree.result("Server").with_name("Online"))
+    (finding,) = tree.found("STR005")
+    assert "Server or Interactive" in finding.hint
+    assert "Offline" not in finding.hint

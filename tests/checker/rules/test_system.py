@@ -12,7 +12,7 @@ from damage import system
 from described_tree import DescribedTree
 from rounds import NEW, OLD, ROUNDS
 from rule_cases import Case, cases
-from submission_tree import write_tree
+from submission_tree import Tree, write_tree
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"status": "soon"}, "SYS002"),
@@ -120,3 +120,12 @@ def test_closed_is_no_network_and_open_may_be_one(tmp_path: Path) -> None:
 def test_a_missing_description(any_round: DescribedTree) -> None:
     any_round.description.unlink()
     assert any_round.rules() == {"SYS001"}
+
+
+@pytest.mark.parametrize("field", ["number_of_nodes", "accelerators_per_node"])
+def test_where_a_number_is_required_the_hint_names_one(tree: Tree, field: str) -> None:
+    """SYS010 refuses "N/A" there."""
+    tree.edit_json(tree.system_json(), **{field: None, "cooling": None})
+    hints = {finding.required: finding.hint for finding in tree.found("SYS004")}
+    assert hints[field] == f'add "{field}"; write a whole number, such as 1'
+    assert hints["cooling"].endswith('write "N/A"')
