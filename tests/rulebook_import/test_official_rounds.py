@@ -41,6 +41,7 @@ KEPT = {
     "benchmarks.*.model",
     "benchmarks.*.max_new_tokens",
     "benchmarks.*.eos_token_id",
+    "benchmarks.*.bos_token_id",
 }
 # The same, where only some rounds have it.
 KEPT_FROM_V5_0 = {
@@ -87,10 +88,18 @@ def in_order(value: Any) -> Any:
 
 
 def test_v6_1_is_found(tmp_path: Path) -> None:
-    """One value is not: the first LoadGen with the round's seeds is in the history only."""
+    """What is not: the first LoadGen with the round's seeds, which only the history has, and what is from elsewhere."""
     drafted = draft(write_checkout(tmp_path, "b66003e1"), "v6.1")
     assert drafted.last == "v6.0"
-    assert differences(drafted, "v6.1") == {"round/loadgen_versions"}
+    display_names = load_rulebook("v6.1").summary.display_names
+    assert differences(drafted, "v6.1") == {
+        *("round/loadgen_versions", "round/source"),
+        *(f"summary/display_names/{name}" for name in display_names),
+        *(
+            f"benchmarks/qwen3.6-27b/written_accuracy/{metric}"
+            for metric in ("overall_accuracy", "normalized_single_turn_score")
+        ),
+    }
     assert kept(drafted) == KEPT | KEPT_FROM_V6_0
     assert (
         set(drafted.to_confirm) - {".".join(slot.path) for slot in drafted.slots if not slot.is_said} == OF_THE_COMMIT
@@ -111,8 +120,8 @@ def test_a_round_that_repeats_the_newest_changes_only_its_name(tmp_path: Path) -
     constants.write_text(constants.read_text("utf-8").replace('"v6.1"', '"v7.0"'), "utf-8")
     drafted = draft(tmp_path, "v7.0")
     assert drafted.last == "v6.1"
-    assert drafted.changed == ["round.name", "round.loadgen_versions"]
-    assert differences(drafted, "v6.1") == {"round/name", "round/loadgen_versions"}
+    assert drafted.changed == ["round.name", "round.source", "round.loadgen_versions"]
+    assert differences(drafted, "v6.1") == {"round/name", "round/source", "round/loadgen_versions"}
     assert not [line for line in drafted.text.splitlines() if "# new" in line or "# removed" in line]
 
 
@@ -133,7 +142,7 @@ def test_v5_1_is_found_in_the_checker_of_one_file(tmp_path: Path) -> None:
         *(
             f"benchmarks/{name}/{key}"
             for name in ("llama3.1-8b", "llama3.1-8b-edge")
-            for key in ("model", "max_new_tokens", "min_new_tokens", "eos_token_id")
+            for key in ("model", "max_new_tokens", "min_new_tokens", "eos_token_id", "bos_token_id")
         ),
         "benchmarks/deepseek-r1/model",
     }
