@@ -7,7 +7,7 @@ a round does not keep one process busy while the others wait, and what was read 
 from __future__ import annotations
 
 import gc
-import multiprocessing
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,8 +127,9 @@ def judge_submitters(task: Task, submitters: list[SubmitterDir], jobs: int) -> l
     sizes = {submitter.path: submitter.result_count for submitter in submitters}
     jobs = min(jobs, 1 + sum(sizes.values()) // _RESULTS_WORTH_A_PROCESS)
     # A forked process already has the tree, the rules and what is inherited; another would have to be sent them.
-    if jobs < 2 or "fork" not in multiprocessing.get_all_start_methods():
+    if jobs < 2 or not hasattr(os, "fork"):
         return [part for path in sizes for part in task.all_of(path)]
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
