@@ -33,6 +33,8 @@ ENDPOINTS_ACCURACY = "accuracy_results.json"
 # The only performance run that counts.
 RUN_1 = "run_1"
 _IMPLEMENTATION = "submitter"
+# Paths are slow to join, and many rules ask for the same ones.
+_remembered = lru_cache(maxsize=1024)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Layout:
     """Whether measurements and compliance are inside the scenario's folder, as from v6.0 on. Before, each was a folder
     of the submitter, with the same folders in it as in `results`."""
 
+    @_remembered
     def submitter_root(self, division: str, submitter: str) -> PurePosixPath:
         return PurePosixPath(division, submitter)
 
@@ -77,6 +80,7 @@ class Layout:
     def results(self, division: str, submitter: str) -> PurePosixPath:
         return self.submitter_root(division, submitter) / "results"
 
+    @_remembered
     def scenario(self, key: ResultKey) -> PurePosixPath:
         """The folder of a result; the text of its key is this path."""
         return PurePosixPath(str(key))
@@ -85,7 +89,7 @@ class Layout:
         """The submitter's folder of measurements or compliance; None if the round has no such folder."""
         return None if self.nested else self.submitter_root(division, submitter) / name
 
-    @lru_cache(maxsize=1024)  # noqa: B019  called by many rules; the two layouts live as long as the program
+    @_remembered
     def _beside_results(self, key: ResultKey, name: str) -> PurePosixPath:
         top = self.top_folder(key.division, key.submitter, name)
         return self.scenario(key) if top is None else top.joinpath(key.system, key.benchmark, key.scenario)
@@ -112,13 +116,16 @@ class Layout:
         """The folder that holds one folder for each compliance test."""
         return self._beside_results(key, "compliance")
 
+    @_remembered
     def performance_runs(self, key: ResultKey) -> PurePosixPath:
         """The folder that holds the performance run's folder."""
         return self.scenario(key) / "performance"
 
+    @_remembered
     def performance(self, key: ResultKey) -> PurePosixPath:
         return self.performance_runs(key) / RUN_1
 
+    @_remembered
     def power(self, key: ResultKey) -> PurePosixPath:
         """The folder of the power analyzer's logs."""
         return self.performance_runs(key) / "power"
@@ -127,9 +134,11 @@ class Layout:
         """The run that finds the power analyzer's ranges, before the performance run of a power measurement."""
         return self.performance_runs(key) / "ranging"
 
+    @_remembered
     def accuracy(self, key: ResultKey) -> PurePosixPath:
         return self.scenario(key) / "accuracy"
 
+    @_remembered
     def compliance(self, key: ResultKey, test: str) -> PurePosixPath:
         return self.compliance_root(key) / test
 

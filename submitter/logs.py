@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import repeat, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_events = msgspec.json.Decoder(_Event).decode_lines
 _UNEVENTFUL = b'"is_error": false, "is_warning": false'
 _HEAD = MARKER + b' {"key": "'
+_VALUE = b'", "value": '
 _LONG_BYTES = 100_000
 # A value of at most this length cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
@@ -135,15 +136,36 @@ def _parse_long(data: bytes) -> DetailLog:
     """
     lines = data.removesuffix(b"\n").split(b"\n")
     uneventful = data.count(_UNEVENTFUL) == len(lines) and all(map(bytes.endswith, lines, repeat(b"}}")))
-    heads = [line.partition(b'", "value": ')[0] for line in lines]
-    numbers = sorted(dict(zip(reversed(heads), range(len(heads), 0, -1), strict=True)).values())
-    if not uneventful or not all(heads[number - 1].startswith(_HEAD) for number in numbers):
+    batches = _repeated(lines)
+    others = [*range(batches.start), *range(batches.stop, len(lines))]
+    first_at: dict[bytes, int] = {}
+    for index in others:
+        first_at.setdefault(lines[index].partition(_VALUE)[0], index)
+    if not uneventful or not all(head.startswith(_HEAD) for head in first_at):
         return _parse_at_once(data)
-    firsts = _decode_lines(b"\n".join(lines[number - 1][len(MARKER) :] for number in numbers))
+    firsts = _decode_lines(b"\n".join(lines[index][len(MARKER) :] for index in first_at.values()))
     first: dict[str, tuple[int, bytes]] = {}
-    for number, line in zip(numbers, firsts, strict=True):
-        first.setdefault(line.key, (number, _shallow(bytes(line.value))))
+    for index, line in zip(first_at.values(), firsts, strict=True):
+        first.setdefault(line.key, (index + 1, _shallow(bytes(line.value))))
     return DetailLog(first, (), ())
+
+
+def _repeated(lines: list[bytes]) -> range:
+    """The lines, by index, that only repeat the keys of the lines before them, batch for batch in the same order."""
+    seen: dict[bytes, int] = {}
+    for index, line in enumerate(lines):
+        head = line.partition(_VALUE)[0]
+        if head in seen:
+            break
+        seen[head] = index
+    else:
+        return range(0)
+    begin, size = index, index - seen[head]
+    batch = [line.partition(_VALUE)[0] + _VALUE for line in lines[begin - size : begin]]
+    repeats = map(bytes.startswith, lines[begin::size], repeat(batch[0]))
+    end = begin + size * sum(takewhile(bool, repeats))
+    whole = all(all(map(bytes.startswith, lines[begin + i : end : size], repeat(head))) for i, head in enumerate(batch))
+    return range(begin, end) if whole else range(0)
 
 
 def _shallow(value: bytes) -> bytes:
@@ -158,16 +180,17 @@ def _parse_at_once(data: bytes) -> DetailLog:
 
     Decoding all lines at once is several times faster, and faster still if none is an error or a warning.
     """
-    text = data.replace(MARKER, b"")
+    text = data.replace(b"\n" + MARKER, b"\n")
     events = data.count(_UNEVENTFUL) != (count := data.count(b"\n", 0, -1) + 1)
-    lines: list[Any] = (_decode_events if events else _decode_lines)(text)
-    begun = data.startswith(MARKER) + data.count(b"\n:")  # no line of JSON begins with a colon
-    if not len(lines) == count == begun or len(data) - len(text) != count * len(MARKER):
+    marked = data.startswith(MARKER) + (len(data) - len(text)) // len(MARKER)
+    lines: list[Any] = (_decode_events if events else _decode_lines)(memoryview(text)[len(MARKER) :])
+    if not len(lines) == count == marked:
         raise ValueError("some lines are not LoadGen's")
     first: dict[str, tuple[int, bytes]] = {}
     for number, line in enumerate(lines, start=1):
-        if line.key not in first:
-            first[line.key] = (number, _shallow(bytes(line.value)))
+        if (key := line.key) not in first:
+            value = bytes(line.value)
+            first[key] = (number, value if len(value) <= _SHALLOW_BYTES else _shallow(value))
     flagged = []
     for number, line in enumerate(lines if events else (), start=1):
         is_error, is_warning = line.metadata.is_error, line.metadata.is_warning

@@ -50,6 +50,54 @@ def test_errors_and_warnings_are_kept_with_their_lines() -> None:
     assert [(entry.value, entry.line) for entry in log.warnings] == [("odd", 3)]
 
 
+# Long logs, in which LoadGen repeats the same keys for each batch
+
+
+def _long(change: dict[int, str]) -> tuple[bytes, list[str]]:
+    """A log of 1,203 lines: a head, 400 batches of three keys, and a tail. `change` replaces lines, by index."""
+    pad = "x" * 200
+    lines = [_line("head", pad)]
+    lines += [_line(key, f"{batch} {pad}") for batch in range(400) for key in ("loaded", "power_begin", "power_end")]
+    lines += [_line("tail", 1), _line("power_end", 2)]
+    for index, line in change.items():
+        lines[index] = line
+    return "".join(lines).encode(), lines
+
+
+@pytest.mark.parametrize(
+    ("index", "line"),
+    [
+        (701, _line("between", 5)),
+        (700, _line("loaded", 5)),
+        (4, _line("between", 5)),
+        (1200, _line("between", 5)),
+        (700, _line("loaded_too", 5)),
+        (1, _line("head", 5)),
+    ],
+)
+def test_a_key_among_the_batches_is_found_where_it_is_first(index: int, line: str) -> None:
+    data, lines = _long({index: line})
+    log = parse_detail(data)
+    keys = [json.loads(text.removeprefix(":::MLLOG "))["key"] for text in lines]
+    assert list(log) == list(dict.fromkeys(keys))
+    assert {key: log.line(key) for key in log} == {key: keys.index(key) + 1 for key in log}
+    first = json.loads(lines[keys.index("power_end")].removeprefix(":::MLLOG "))
+    assert log["power_end"] == first["value"]
+
+
+@pytest.mark.parametrize("index", [0, 2, 5, 700, 1200, 1202])
+def test_an_error_among_the_batches_is_kept(index: int) -> None:
+    data, _ = _long({index: _line("power_begin", "bad", error=True)})
+    assert [(entry.line, entry.value) for entry in parse_detail(data).errors] == [(index + 1, "bad")]
+
+
+@pytest.mark.parametrize("index", [0, 2, 5, 700, 1200, 1202])
+def test_a_cut_line_among_the_batches_is_refused(index: int) -> None:
+    data, _ = _long({index: _line("power_begin", "cut")[:-5] + "\n"})
+    with pytest.raises(LogFormatError, match=f"line {index + 1} "):
+        parse_detail(data)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import graphlib
-import typing
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
 
 from submitter import plugins
 from submitter.checker.finding import Origin, Problem, Severity
@@ -57,22 +55,18 @@ class Rule:
         """The problem's own severity, or else the rule's."""
         return problem.severity or self.severity
 
-    @property
+    @cached_property
     def takes_waived(self) -> bool:
         """Whether its function has a third parameter `waived`: the ids of the waived rules."""
-        return "waived" in _annotations(self.body)
+        return "waived" in self.body.__annotations__
 
-    @property
+    @cached_property
     def scope(self) -> type:
         """The class of tree objects that it judges: the annotation of its function's first parameter."""
-        scope = next(kind for name, kind in _annotations(self.body).items() if name != "return")
+        name = next(iter(self.body.__annotations__.values()))
+        scope = self.body.__globals__[name]  # `typing.get_type_hints` takes a hundred times as long
         assert isinstance(scope, type)
         return scope
-
-
-@cache
-def _annotations(body: RuleBody) -> dict[str, Any]:
-    return typing.get_type_hints(body)
 
 
 _RULES: dict[str, Rule] = {}

@@ -94,6 +94,10 @@ class Files:
 
     def _kind_of(self, entry: os.DirEntry[str]) -> EntryKind:
         try:
+            if entry.is_file(follow_symlinks=False):
+                return EntryKind.FILE
+            if entry.is_dir(follow_symlinks=False):
+                return EntryKind.FOLDER
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)
                 if not real.startswith(self._real_root + os.sep) or not os.path.exists(real):

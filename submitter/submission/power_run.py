@@ -64,11 +64,11 @@ class PowerRun(Node):
     def samples(self, run: Run) -> PowerSamples:
         """The power samples of a run."""
         path = run.path / self.SPL
-        return self._parsed(path, lambda: read_samples(self._lines(path)))
+        return self._parsed(path, lambda: read_samples(self._text(path)))
 
     def window(self, run: Run) -> Window:
         """The begin and end of a run, as the official power checker reads them."""
-        return self._parsed(run.detail_path, lambda: window_of_log(self._lines(run.detail_path)))
+        return self._parsed(run.detail_path, lambda: window_of_log(self._text(run.detail_path)))
 
     @property
     def ptd_log(self) -> PtdLog:
@@ -78,7 +78,7 @@ class PowerRun(Node):
             session = str(self.server.get("session_name"))
         except (Malformed, Unreadable) as error:
             raise Unavailable(self.path / self.SERVER, str(error)) from None
-        return self._parsed(path, lambda: read_ptd_log(self._lines(path), session))
+        return self._parsed(path, lambda: read_ptd_log(self._text(path), session))
 
     def _parsed(self, path: PurePosixPath, parse: Callable[[], T]) -> T:
         def read() -> T:
@@ -89,14 +89,14 @@ class PowerRun(Node):
 
         return self.load(f"parsed {path}", read)
 
-    def _lines(self, path: PurePosixPath) -> list[str]:
+    def _text(self, path: PurePosixPath) -> str:
         data = self.files.read(path, LOG_LIMIT_BYTES)
         self._sha1[path] = hashlib.sha1(data, usedforsecurity=False).hexdigest()
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise Unreadable(path, f"is not UTF-8 text (byte {error.start})") from None
-        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def sha1(self, path: PurePosixPath) -> str:
         """The SHA-1 of a file, which is the checksum that the workflow records."""

@@ -7,7 +7,6 @@ Official: tools/submission/power/power_checker.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -21,7 +20,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP_LENGTH = len("01-31-2026 00:00:00.000")
 _MINUTE_LENGTH = len("01-31-2026 00:00:")
 _TEN_SECONDS_LENGTH = _MINUTE_LENGTH + 1
+_USUAL_SECONDS = re.compile(r"[0-5]\d\.\d\d\d", re.ASCII)
 _STAMP_SHAPE = re.compile(r"\d\d-\d\d-\d\d\d\d \d\d:\d\d:\d\d.\d\d\d")
+_FILLED_LINE = re.compile(r"[^\n]+")
 _LOADGEN_STAMP = re.compile(r"\d*-\d*-\d* \d*:\d*:\d*\.\d*")
 
 
@@ -38,23 +39,12 @@ def moment_us(stamp: str) -> int:
     """The time of a stamp such as `07-25-2025 15:27:44.482`; Malformed if it is not a time."""
     try:
         # strptime is slow. Logs have thousands of stamps but few different minutes, so it parses only those.
-        milliseconds = stamp[_MINUTE_LENGTH : _MINUTE_LENGTH + 2] + stamp[_MINUTE_LENGTH + 3 :]
-        if _is_usual(stamp, milliseconds):
+        if _USUAL_SECONDS.fullmatch(stamp, _MINUTE_LENGTH):
+            milliseconds = stamp[_MINUTE_LENGTH : _MINUTE_LENGTH + 2] + stamp[_MINUTE_LENGTH + 3 :]
             return _minute_us(stamp[:_MINUTE_LENGTH]) + int(milliseconds) * US_PER_MS
         return (datetime.strptime(stamp, _FORMAT).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
     except ValueError:
         raise Malformed(f"'{stamp[:40]}' is not a time") from None
-
-
-def _is_usual(stamp: str, milliseconds: str) -> bool:
-    """Whether a stamp is as PTDaemon writes it; `milliseconds` are its seconds and milliseconds without the point."""
-    return (
-        len(stamp) == _STAMP_LENGTH
-        and stamp[_MINUTE_LENGTH + 2] == "."
-        and milliseconds.isascii()
-        and milliseconds.isdecimal()
-        and milliseconds < "60"
-    )
 
 
 def shown_moment(moment_us: int) -> str:
@@ -77,17 +67,15 @@ class Window:
         return f"{shown_moment(self.begin_us)} to {shown_moment(self.end_us)}"
 
 
-def window_of_log(lines: Iterable[str]) -> Window:
+def window_of_log(text: str) -> Window:
     """The time of the run in a detail log, searched line by line and not by key, as the official power checker does.
 
     Until both begin and end are found, a later line overrides an earlier one. Malformed if one is missing or is not a
     time.
     """
     found: dict[str, int] = {}
-    for line in lines:
-        lowered = line.lower()
-        if "power_" not in lowered:
-            continue
+    for match in _FILLED_LINE.finditer(text):
+        lowered = (line := match[0]).lower()
         name = next((name for name in ("power_begin", "power_end") if name in lowered), None)
         if name is None:
             continue
@@ -120,9 +108,10 @@ class PowerSamples:
         Malformed if a sample inside the window has no power or, with `with_power_factor`, no power factor.
         """
         total, count = 0.0, 0
+        last = _POWER_FACTOR_AT if with_power_factor else _WATTS_AT
         for moment, row in zip(self.moments_us, self.rows, strict=True):
             if window.begin_us < moment < window.end_us:
-                columns = row.split(",", _POWER_FACTOR_AT + 1)
+                columns = row.split(",", last + 1)
                 watts = _number(columns, _WATTS_AT)
                 if with_power_factor:
                     _number(columns, _POWER_FACTOR_AT)
@@ -139,19 +128,17 @@ def _number(columns: list[str], index: int) -> float:
         raise Malformed(f"a sample has no number in column {index + 1}: '{','.join(columns)[:60]}'") from None
 
 
-def read_samples(lines: Iterable[str]) -> PowerSamples:
+def read_samples(text: str) -> PowerSamples:
     """The samples in spl.txt; Malformed if the time of one cannot be read."""
-    samples = PowerSamples()
-    for number, line in enumerate(lines, start=1):
-        if not line.startswith(_SAMPLE):
-            continue
-        _, _, rest = line.partition(",")
+    lines = text.split("\n")
+    rows = [line for line in lines if line.startswith(_SAMPLE)]
+    moments_us = []
+    for row in rows:
         try:
-            samples.moments_us.append(moment_us(rest.partition(",")[0]))
+            moments_us.append(moment_us(row.split(",", _TIME_AT + 1)[_TIME_AT] if "," in row else ""))
         except Malformed as error:
-            raise Malformed(f"line {number}: {error}") from None
-        samples.rows.append(line)
-    return samples
+            raise Malformed(f"line {lines.index(row) + 1}: {error}") from None
+    return PowerSamples(moments_us, rows)
 
 
 class PtdEntry(NamedTuple):
@@ -178,44 +165,70 @@ class PtdLog:
 
 _UNCERTAINTY = re.compile(r"Uncertainty checking for Yokogawa\S+ is activated")
 _RANGING_ENDS = ": Completed test"
+_WARNS, _FAILS = "WARNING:", "ERROR:"
+# All lines in a row that begin with the same ten seconds.
+_TEN_SECONDS = re.compile(rf"^(.{{{_TEN_SECONDS_LENGTH}}}).*+(?:\n\1.*+)*+", re.MULTILINE)
 
 
-def read_ptd_log(lines: Iterable[str], session_name: str) -> PtdLog:
+def read_ptd_log(text: str, session_name: str) -> PtdLog:
     """Read the log of a session; Malformed if a line before the end of ranging has an impossible time."""
-    ranging_begins = f": Go with mark {f'{session_name}_ranging'!r}"
-    begin_us: int | None = None
-    end_us: int | None = None
-    checked: PtdEntry | None = None
-    entries: list[PtdEntry] = []
-    # PTDaemon repeats lines for each channel; a repeated line adds nothing.
-    seen: set[str] = set()
-    ten_seconds = ""
-    for number, line in enumerate(lines, start=1):
-        # The official check parses every time up to the end of ranging; one time per ten seconds finds the same.
-        if end_us is None and line[:_TEN_SECONDS_LENGTH] != ten_seconds:
-            ten_seconds = line[:_TEN_SECONDS_LENGTH]
-            if _STAMP_SHAPE.match(line):
-                moment_us(line[:_STAMP_LENGTH])
-        if ("WARNING:" in line or "ERROR:" in line) and line not in seen:
-            seen.add(line)
-            moment = _moment(line[:_STAMP_LENGTH])
-            if message := line.partition("WARNING:")[2]:
-                entries.append(PtdEntry(line=number, is_error=False, message=message.strip(), moment_us=moment))
-            if message := line.partition("ERROR:")[2]:
-                entries.append(PtdEntry(line=number, is_error=True, message=message.strip(), moment_us=moment))
-        if end_us is None:
-            mark = ranging_begins if begin_us is None else _RANGING_ENDS
-            if mark in line and line[_STAMP_LENGTH:].strip() == mark:
-                moment = _moment(line[:_STAMP_LENGTH])
-                begin_us, end_us = (moment, None) if begin_us is None else (begin_us, moment)
-        if checked is None and "Uncertainty" in line and (match := _UNCERTAINTY.search(line)):
-            moment = _moment(line[:_STAMP_LENGTH])
-            checked = PtdEntry(line=number, is_error=False, message=match[0], moment_us=moment)
+    begin_us, at = _marked(text, f": Go with mark {f'{session_name}_ranging'!r}", 0)
+    end_us, at = (None, len(text)) if begin_us is None else _marked(text, _RANGING_ENDS, at)
+    # The official check parses every time up to the end of ranging; one time per ten seconds finds the same.
+    for lines in _TEN_SECONDS.finditer(text, 0, at):
+        if _STAMP_SHAPE.match(text, lines.start(), at):
+            moment_us(text[lines.start() : lines.start() + _STAMP_LENGTH])
+    checked = None
+    if match := _UNCERTAINTY.search(text):
+        line_starts = text.rfind("\n", 0, match.start()) + 1
+        moment = _moment(text[line_starts : match.start()][:_STAMP_LENGTH])
+        number = text.count("\n", 0, line_starts) + 1
+        checked = PtdEntry(line=number, is_error=False, message=match[0], moment_us=moment)
     ranging = None if begin_us is None or end_us is None else Window(begin_us, end_us)
-    return PtdLog(ranging=ranging, uncertainty_checked=checked, entries=tuple(entries))
+    return PtdLog(ranging=ranging, uncertainty_checked=checked, entries=_entries(text))
 
 
-@lru_cache(maxsize=16)
+def _marked(text: str, mark: str, begin: int) -> tuple[int | None, int]:
+    """The time of the first line from `begin` on that is a time and a mark, and where the next line begins.
+
+    None and the length of the text if there is no such line.
+    """
+    while (at := text.find(mark, begin)) >= 0:
+        line_starts, line_ends = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+        begin = line_ends + 1 if line_ends >= 0 else len(text)
+        line = text[line_starts:begin]
+        moment = _moment(line[:_STAMP_LENGTH])
+        if moment is not None and line[_STAMP_LENGTH:].strip() == mark:
+            return moment, begin
+    return None, len(text)
+
+
+def _entries(text: str) -> tuple[PtdEntry, ...]:
+    numbered = enumerate(text.split("\n"), start=1)
+    # PTDaemon repeats lines for each channel; a repeated line adds nothing.
+    first: dict[str, int] = {}
+    for number, line in [(number, line) for number, line in numbered if _WARNS in line or _FAILS in line]:
+        first.setdefault(line, number)
+    # A log has ten thousand such lines, with few times and fewer texts.
+    moments = {stamp: _moment(stamp) for stamp in {line[:_STAMP_LENGTH] for line in first}}
+    messages: dict[str, list[tuple[bool, str]]] = {}
+    entries = []
+    for line, number in first.items():
+        moment = moments[line[:_STAMP_LENGTH]]
+        text = line if moment is None else line[_STAMP_LENGTH:]
+        if text not in messages:
+            messages[text] = _messages(text)
+        for is_error, message in messages[text]:
+            entries.append(PtdEntry(number, is_error, message, moment))
+    return tuple(entries)
+
+
+def _messages(line: str) -> list[tuple[bool, str]]:
+    """The warning and the error on a line, each as whether it is an error, and its message."""
+    parts = [(is_error, line.partition(mark)[2]) for is_error, mark in ((False, _WARNS), (True, _FAILS))]
+    return [(is_error, message.strip()) for is_error, message in parts if message]
+
+
 def _moment(stamp: str) -> int | None:
     """The time at the beginning of a line; None if there is none, or if it is impossible."""
     try:

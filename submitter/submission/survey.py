@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from submitter import layout
@@ -89,11 +90,17 @@ def _name(found: Survey, path: str, name: str) -> None:
         found.dotted.append(path)
     if " " in name:
         found.spaced.append(path)
-    match = _STRAY.fullmatch(name)
-    if match and match.lastgroup:
-        found.strays.append((path, next(kind for kind, text in match.groupdict().items() if text)))
+    if kind := _stray_kind(name):
+        found.strays.append((path, kind))
     if name in _AUDIT_CONFIGS:
         found.audit_configs.append(path)
+
+
+@lru_cache(maxsize=1024)
+def _stray_kind(name: str) -> str:
+    """`secret`, `stray_file` or `stray_folder`; empty for any other name. A tree repeats a few dozen names."""
+    match = _STRAY.fullmatch(name)
+    return next(kind for kind, text in match.groupdict().items() if text) if match else ""
 
 
 def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: EntryKind, large_bytes: int) -> None:

@@ -98,6 +98,20 @@ def test_large_submitters_are_shared_out_by_systems(many: Tree, monkeypatch: pyt
     assert parts == [("2xH200", "a"), ("b", "c")]
 
 
+def test_a_small_submitter_is_judged_in_one_go_as_in_parts(many: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(many.submitter / "results" / "2xH200", many.submitter / "results" / "copy")
+    (many.submitter / "src" / "README.md").unlink()
+    monkeypatch.setattr(workers, "_RESULTS_TOGETHER", 1)
+    task, path = task_of(many), PurePosixPath("closed/Acme")
+    head, groups = task.head(path)
+    in_parts = [head, *(task.systems(path, names, head.passed_on) for names in groups)]
+    in_one_go = task.all_of(path)
+    assert len(in_one_go) == 3
+    for one, other in zip(in_one_go, in_parts, strict=True):
+        assert (one.findings, one.verdicts, one.skips) == (other.findings, other.verdicts, other.skips)
+    assert set().union(*(part.opened for part in in_one_go)) == set().union(*(part.opened for part in in_parts))
+
+
 def test_the_garbage_collector_is_left_as_it_was(tree: Tree) -> None:
     assert gc.isenabled()
     tree.check(jobs=1)

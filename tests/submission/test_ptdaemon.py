@@ -83,13 +83,13 @@ def entry(name: str, stamp: str) -> str:
 
 def test_the_window_of_a_log() -> None:
     lines = ["", entry("sut_name", NOON), entry("power_begin", NOON), "x", entry("power_end", AFTER)]
-    assert window_of_log(lines) == Window(moment_us(NOON), moment_us(AFTER))
-    assert window_of_log(reversed(lines)) == Window(moment_us(NOON), moment_us(AFTER))
+    assert window_of_log("\n".join(lines)) == Window(moment_us(NOON), moment_us(AFTER))
+    assert window_of_log("\n".join(reversed(lines))) == Window(moment_us(NOON), moment_us(AFTER))
 
 
 def test_until_both_are_known_a_later_line_counts_whatever_it_is() -> None:
     lines = [f"# POWER_BEGIN {AFTER}", entry("power_begin", NOON), entry("power_end", AFTER), "power_begin none"]
-    assert window_of_log(lines).begin_us == moment_us(NOON)
+    assert window_of_log("\n".join(lines)).begin_us == moment_us(NOON)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_until_both_are_known_a_later_line_counts_whatever_it_is() -> None:
 )
 def test_a_log_without_a_window(lines: list[str], reason: str) -> None:
     with pytest.raises(Malformed, match=reason):
-        window_of_log(lines)
+        window_of_log("\n".join(lines))
 
 
 # Samples
@@ -115,14 +115,14 @@ def sample(second: int, watts: object, factor: object = 0.9) -> str:
 
 
 def test_only_lines_of_samples_are_read() -> None:
-    samples = read_samples(["# a comment", sample(1, 5), "", "Other,1,2", sample(2, 6)])
+    samples = read_samples("\n".join(["# a comment", sample(1, 5), "", "Other,1,2", sample(2, 6)]))
     assert samples.moments_us == [moment_us(NOON) + 1 * S, moment_us(NOON) + 2 * S]
     assert len(samples.rows) == 2
 
 
 def test_a_sample_without_a_time_is_named_by_its_line() -> None:
     with pytest.raises(Malformed, match="line 2: 'noon'"):
-        read_samples([sample(1, 5), "Time,noon,Watts,5"])
+        read_samples("\n".join([sample(1, 5), "Time,noon,Watts,5"]))
 
 
 def window(begin_s: float, end_s: float) -> Window:
@@ -130,7 +130,9 @@ def window(begin_s: float, end_s: float) -> Window:
 
 
 def test_the_mean_is_of_the_samples_inside_that_draw_power() -> None:
-    samples = read_samples([sample(1, 1000), sample(2, 4), sample(3, 0), sample(4, -1), sample(5, 8), sample(6, 1000)])
+    samples = read_samples(
+        "\n".join([sample(1, 1000), sample(2, 4), sample(3, 0), sample(4, -1), sample(5, 8), sample(6, 1000)])
+    )
     assert samples.mean_watts(window(1, 6)) == 6
     assert samples.mean_watts(window(0.9, 1.1)) == 1000
     assert samples.mean_watts(window(2.5, 4.5)) is None
@@ -141,14 +143,14 @@ def test_the_mean_is_of_the_samples_inside_that_draw_power() -> None:
     "row", [sample(2, "much"), sample(2, ""), "Time,07-25-2025 12:00:02.000", "Time,07-25-2025 12:00:02.000,Watts"]
 )
 def test_a_sample_inside_without_power_is_malformed(row: str) -> None:
-    samples = read_samples([sample(1, 5), row])
+    samples = read_samples("\n".join([sample(1, 5), row]))
     assert samples.mean_watts(window(0, 2)) == 5
     with pytest.raises(Malformed, match="column 4"):
         samples.mean_watts(window(0, 3))
 
 
 def test_the_power_factor_is_read_only_on_request() -> None:
-    samples = read_samples([sample(1, 5, "none")])
+    samples = read_samples("\n".join([sample(1, 5, "none")]))
     assert samples.mean_watts(window(0, 2)) == 5
     with pytest.raises(Malformed, match="column 10"):
         samples.mean_watts(window(0, 2), with_power_factor=True)
@@ -166,19 +168,19 @@ RANGING = [ptd(NOON, "Go with mark 'session_ranging'"), ptd(AFTER, "Completed te
 
 def test_ranging_is_from_its_mark_to_the_next_end() -> None:
     before = [ptd("07-25-2025 11:00:00.000", "Completed test"), "no time here"]
-    log = read_ptd_log([*before, *RANGING, ptd("07-25-2025 13:00:00.000", "Completed test")], "session")
+    log = read_ptd_log("\n".join([*before, *RANGING, ptd("07-25-2025 13:00:00.000", "Completed test")]), "session")
     assert log.ranging == Window(moment_us(NOON), moment_us(AFTER))
     assert (log.uncertainty_checked, log.entries) == (None, ())
 
 
 @pytest.mark.parametrize("lines", [[], RANGING[:1], RANGING[1:], [RANGING[0].replace("session", "other"), RANGING[1]]])
 def test_without_a_beginning_and_an_end_there_is_no_ranging(lines: list[str]) -> None:
-    assert read_ptd_log(lines, "session").ranging is None
+    assert read_ptd_log("\n".join(lines), "session").ranging is None
 
 
 def test_errors_and_warnings_come_once_with_their_line_and_time() -> None:
     error, warning = ptd(NOON, "ERROR: USB."), "WARNING: something "
-    log = read_ptd_log([error, warning, error, ptd(AFTER, "ERROR: USB.")], "session")
+    log = read_ptd_log("\n".join([error, warning, error, ptd(AFTER, "ERROR: USB.")]), "session")
     assert log.entries == (
         PtdEntry(1, True, "USB.", moment_us(NOON)),
         PtdEntry(2, False, "something", None),
@@ -188,18 +190,20 @@ def test_errors_and_warnings_come_once_with_their_line_and_time() -> None:
 
 def test_the_first_line_that_says_that_uncertainty_is_checked() -> None:
     said = "Uncertainty checking for YokogawaWT330E is activated"
-    log = read_ptd_log([f"x {said}", ptd(NOON, said)], "session")
+    log = read_ptd_log("\n".join([f"x {said}", ptd(NOON, said)]), "session")
     assert log.uncertainty_checked == PtdEntry(1, False, said, None)
-    assert read_ptd_log(["Uncertainty checking for Clamp is activated"], "session").uncertainty_checked is None
+    assert (
+        read_ptd_log("\n".join(["Uncertainty checking for Clamp is activated"]), "session").uncertainty_checked is None
+    )
 
 
 def test_a_time_that_does_not_exist_counts_until_ranging_has_ended() -> None:
     nowhen = ptd("13-01-2025 10:00:00.000", "x")
     with pytest.raises(Malformed, match="13-01-2025"):
-        read_ptd_log([nowhen, *RANGING], "session")
-    assert read_ptd_log([*RANGING, nowhen], "session").ranging is not None
+        read_ptd_log("\n".join([nowhen, *RANGING]), "session")
+    assert read_ptd_log("\n".join([*RANGING, nowhen]), "session").ranging is not None
 
 
 def test_a_session_name_with_a_quote_is_marked_as_python_spells_it() -> None:
     lines = [ptd(NOON, """Go with mark "it's_ranging\""""), RANGING[1]]
-    assert read_ptd_log(lines, "it's").ranging is not None
+    assert read_ptd_log("\n".join(lines), "it's").ranging is not None
