@@ -106,6 +106,9 @@ _decode_events = msgspec.json.Decoder(_Event).decode_lines
 _UNEVENTFUL = b'"is_error": false, "is_warning": false'
 _HEAD = MARKER + b' {"key": "'
 _LONG_BYTES = 100_000
+# The most errors and warnings of a log together: eight times what published logs have (1,258). A log of gigabytes with
+# an error in every line is not worth the memory.
+_MOST_FLAGGED = 10_000
 # A value of at most this length cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
 
@@ -123,6 +126,8 @@ def parse_detail(data: bytes) -> DetailLog:
         raise LogFormatError(f"line {number} is not a LoadGen entry: it is not UTF-8 text") from None
     try:
         return _parse_long(data) if len(data) > _LONG_BYTES else _parse_at_once(data)
+    except LogFormatError:
+        raise
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _parse_lines(data)
 
@@ -168,14 +173,20 @@ def _parse_at_once(data: bytes) -> DetailLog:
     for number, line in enumerate(lines, start=1):
         if line.key not in first:
             first[line.key] = (number, _shallow(bytes(line.value)))
-    flagged = []
+    flagged: list[LogEntry] = []
     for number, line in enumerate(lines if events else (), start=1):
         is_error, is_warning = line.metadata.is_error, line.metadata.is_warning
         if is_error or is_warning:
+            _require_few(len(flagged), number)
             value = json.loads(bytes(line.value))
             flagged.append(LogEntry(key=line.key, value=value, line=number, is_error=is_error, is_warning=is_warning))
     errors = tuple(entry for entry in flagged if entry.is_error)
     return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error))
+
+
+def _require_few(flagged_count: int, line: int) -> None:
+    if flagged_count >= _MOST_FLAGGED:
+        raise LogFormatError(f"line {line} is one of more than {_MOST_FLAGGED} errors and warnings")
 
 
 def _parse_lines(data: bytes) -> DetailLog:
@@ -197,6 +208,7 @@ def _parse_lines(data: bytes) -> DetailLog:
         if key not in first:
             first[key] = (number, json.dumps(value).encode())
         if is_error or is_warning:
+            _require_few(len(errors) + len(warnings), number)
             entry = LogEntry(key=key, value=value, line=number, is_error=is_error, is_warning=is_warning)
             (errors if is_error else warnings).append(entry)
     if not first:

@@ -6,7 +6,7 @@ import graphlib
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from submitter import plugins
@@ -62,7 +62,7 @@ class Rule:
         """Whether its function has a third parameter `waived`: the ids of the waived rules."""
         return "waived" in _annotations(self.body)
 
-    @property
+    @cached_property
     def scope(self) -> type:
         """The class of tree objects that it judges: the annotation of its function's first parameter."""
         scope = next(kind for name, kind in _annotations(self.body).items() if name != "return")

@@ -50,15 +50,15 @@ class Task:
     def systems(self, submitter: PurePosixPath, names: tuple[str, ...], inherited: Inherited) -> Judged:
         """The outcome for some of a submitter's systems."""
         own, whole = self._opened(submitter)
-        nodes = [node for system in whole.systems if system.name in names for node in own.nodes_of(system)]
+        nodes = [node for name in names for node in own.nodes_of(System(whole, name))]
         return self._judged(own, nodes, inherited, nodes)
 
     def _opened(self, submitter: PurePosixPath) -> tuple[OpenSubmission, SubmitterDir]:
         """The submitter, in a submission of its own of which no file has been read."""
         if self.latest is None or self.latest[0] != submitter:
-            self.latest = submitter, self.opened.reopened()
+            self.latest = submitter, self.opened.reopened(submitter)
         own = self.latest[1].unread()
-        return own, next(node for node in own.submitters if node.path == submitter)
+        return own, own.submitter_at(submitter)
 
     def _judged(self, own: OpenSubmission, nodes: list[Node], inherited: Inherited, places: list[Node]) -> Judged:
         # The objects of a tree refer to each other, so only the garbage collector would free them, and it is slow.
@@ -76,7 +76,7 @@ class Task:
                 places=places,
             ).run()
         finally:
-            for node in [*own.top_nodes, *own.submitters, *places]:
+            for node in {above for place in places for above in place.lineage}:
                 vars(node).clear()
             vars(own).clear()
             if was_enabled:
