@@ -56,16 +56,29 @@ class _Event(_Line, gc=False):
 
 
 class DetailLog:
-    """A parsed detail log: the first entry of each key, and all errors and warnings."""
+    """A parsed detail log: the first entry of each key, and all errors and warnings.
+
+    `foreign_line` is the number of the first line that is neither LoadGen's nor empty; 0 if there is none. `repeated`
+    is the key and line of a setting or a result that has an earlier entry, None if there is none: LoadGen writes each
+    once.
+    """
 
     def __init__(
-        self, first: dict[str, tuple[int, bytes]], errors: tuple[LogEntry, ...], warnings: tuple[LogEntry, ...]
+        self,
+        first: dict[str, tuple[int, bytes]],
+        errors: tuple[LogEntry, ...],
+        warnings: tuple[LogEntry, ...],
+        *,
+        foreign_line: int = 0,
+        repeated: tuple[str, int] | None = None,
     ) -> None:
         # By key: the line number of its first entry, and the value of that entry as JSON.
         self._first = first
         self._values: dict[str, Any] = {}
         self.errors = errors
         self.warnings = warnings
+        self.foreign_line = foreign_line
+        self.repeated = repeated
 
     def __getitem__(self, key: str) -> Any:
         """The value of the first entry of `key`; None if the log has no such key."""
@@ -109,6 +122,7 @@ _LONG_BYTES = 100_000
 # The most errors and warnings of a log together: eight times what published logs have (1,258). A log of gigabytes with
 # an error in every line is not worth the memory.
 _MOST_FLAGGED = 10_000
+_ONCE = ("requested_", "effective_", "result_")
 # A value of at most this length cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
 
@@ -145,10 +159,14 @@ def _parse_long(data: bytes) -> DetailLog:
     if not uneventful or not all(heads[number - 1].startswith(_HEAD) for number in numbers):
         return _parse_at_once(data)
     firsts = _decode_lines(b"\n".join(lines[number - 1][len(MARKER) :] for number in numbers))
+    last = dict(zip(heads, range(1, len(heads) + 1), strict=True))
     first: dict[str, tuple[int, bytes]] = {}
+    repeated = None
     for number, line in zip(numbers, firsts, strict=True):
-        first.setdefault(line.key, (number, _shallow(bytes(line.value))))
-    return DetailLog(first, (), ())
+        again = number if line.key in first else last[heads[number - 1]]
+        if again != first.setdefault(line.key, (number, _shallow(bytes(line.value))))[0] and line.key.startswith(_ONCE):
+            repeated = line.key, again
+    return DetailLog(first, (), (), repeated=repeated)
 
 
 def _shallow(value: bytes) -> bytes:
@@ -170,9 +188,12 @@ def _parse_at_once(data: bytes) -> DetailLog:
     if not len(lines) == count == begun or len(data) - len(text) != count * len(MARKER):
         raise ValueError("some lines are not LoadGen's")
     first: dict[str, tuple[int, bytes]] = {}
+    repeated = None
     for number, line in enumerate(lines, start=1):
         if line.key not in first:
             first[line.key] = (number, _shallow(bytes(line.value)))
+        elif line.key.startswith(_ONCE):
+            repeated = line.key, number
     flagged: list[LogEntry] = []
     for number, line in enumerate(lines if events else (), start=1):
         is_error, is_warning = line.metadata.is_error, line.metadata.is_warning
@@ -181,7 +202,7 @@ def _parse_at_once(data: bytes) -> DetailLog:
             value = json.loads(bytes(line.value))
             flagged.append(LogEntry(key=line.key, value=value, line=number, is_error=is_error, is_warning=is_warning))
     errors = tuple(entry for entry in flagged if entry.is_error)
-    return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error))
+    return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error), repeated=repeated)
 
 
 def _require_few(flagged_count: int, line: int) -> None:
@@ -194,8 +215,10 @@ def _parse_lines(data: bytes) -> DetailLog:
     first: dict[str, tuple[int, bytes]] = {}
     errors: list[LogEntry] = []
     warnings: list[LogEntry] = []
+    foreign_line, repeated = 0, None
     for number, text in enumerate(data.split(b"\n"), start=1):
         if not text.startswith(MARKER):
+            foreign_line = foreign_line or (number if text.strip() else 0)
             continue
         try:
             line = json.loads(text[len(MARKER) :])
@@ -207,13 +230,15 @@ def _parse_lines(data: bytes) -> DetailLog:
             raise LogFormatError(f"line {number} is not a LoadGen entry: its key is not text")
         if key not in first:
             first[key] = (number, json.dumps(value).encode())
+        elif key.startswith(_ONCE):
+            repeated = key, number
         if is_error or is_warning:
             _require_few(len(errors) + len(warnings), number)
             entry = LogEntry(key=key, value=value, line=number, is_error=is_error, is_warning=is_warning)
             (errors if is_error else warnings).append(entry)
     if not first:
         raise NoEntries("no line begins with ':::MLLOG'")
-    return DetailLog(first, tuple(errors), tuple(warnings))
+    return DetailLog(first, tuple(errors), tuple(warnings), foreign_line=foreign_line, repeated=repeated)
 
 
 def read_detail(path: Path) -> DetailLog:
