@@ -99,6 +99,10 @@ class DetailLog:
         """The keys, in the order of the log."""
         return iter(self._first)
 
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Each key and the value of its first entry, as JSON."""
+        return ((key, value) for key, (_, value) in self._first.items())
+
     def line(self, key: str) -> int | None:
         """The line number of the first entry of `key`; None if the log has no such key."""
         entry = self._first.get(key)

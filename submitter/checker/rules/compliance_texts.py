@@ -8,6 +8,8 @@ from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
 from submitter.checker.rules.compliance import is_required
 from submitter.compliance import verify_text
+from submitter.layout import VERIFY_ACCURACY
+from submitter.model import Scenario
 from submitter.rulebook import Rulebook
 from submitter.submission.accuracy_text import lines_of
 from submitter.submission.runs import ComplianceRun
@@ -45,3 +47,33 @@ def verification_does_not_contradict_itself(run: ComplianceRun, book: Rulebook) 
                 passed = " or ".join(alternatives or ("TEST PASS",))
                 message = "the verification says that the test failed, too"
                 yield Problem(message, found=line, required=passed, path=str(path), line=number, severity=severity)
+
+
+_SKIPPED = "First token check pass: Skipped"
+
+
+@rule(
+    "CMP016",
+    requires=["STR005", "STR007", "CMP003", "CMP011"],
+    origin="policy",
+    source="compliance/TEST06/run_verification.py: the first token is not checked in Offline",
+    hint="run the verification again with the scenario of the result",
+)
+def first_token_checked(run: ComplianceRun, book: Rulebook) -> Iterator[Problem]:
+    """TEST06 checked the first token, except in Offline.
+
+    The official checker accepts a verification without this check in every scenario.
+    """
+    if run.test != "TEST06" or run.result.scenario is Scenario.OFFLINE:
+        return
+    path = run.folder / VERIFY_ACCURACY
+    if run.files.kind(path) is None:
+        return
+    severity = None if is_required(run) else Severity.WARNING
+    for number, line in enumerate(lines_of(run.text_of(VERIFY_ACCURACY)), start=1):
+        if line.strip() == _SKIPPED:
+            message = "the verification left out the first token"
+            required = "First token check pass: True"
+            yield Problem(
+                message, found=line.strip(), required=required, path=str(path), line=number, severity=severity
+            )

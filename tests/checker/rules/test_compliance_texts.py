@@ -23,8 +23,13 @@ def _failed_too(tree: ResultTree) -> None:
     (tree.test("TEST04") / "verify_performance.txt").write_text("TEST PASS\nTEST FAIL\n")
 
 
+def _skipped(tree: Tree) -> None:
+    path = tree.result("Server") / "TEST06" / "verify_accuracy.txt"
+    tree.replace(path, "First token check pass: True", "First token check pass: Skipped")
+
+
 CASES = [
-    *cases(write_tree, [("CMP014", _false_before_true), ("CMP014", _false_at_the_end)]),
+    *cases(write_tree, [("CMP016", _skipped), ("CMP014", _false_before_true), ("CMP014", _false_at_the_end)]),
     *cases(partial(ResultTree, round_name="v6.1"), [("CMP014", _failed_too)]),
 ]
 

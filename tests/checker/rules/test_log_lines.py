@@ -37,6 +37,16 @@ def audited(**changed: object) -> Damage:
     return lambda tree: tree.set(log_of(tree, RUNS[2]), **changed)
 
 
+def cut(run: str) -> Damage:
+    """The first lines alone, as of a run that was stopped."""
+
+    def keep(tree: Tree) -> None:
+        log = log_of(tree, run)
+        log.write_text("".join(log.read_text().splitlines(keepends=True)[:5]))
+
+    return keep
+
+
 CASES = cases(
     write_tree,
     [
@@ -45,9 +55,19 @@ CASES = cases(
         *(("PRF033", doubled(run)) for run in RUNS),
         *(("PRF033", appended(run, line("effective_min_duration_ms", 5) + "\n")) for run in RUNS),
         ("PRF034", audited(num_errors=3)),
-        ("PRF034", audited(num_errors="none")),
-        ("PRF034", audited(num_errors=-1)),
-        ("PRF034", audited(num_errors=True)),
+        ("PRF037", audited(num_errors="none")),
+        ("PRF037", audited(num_errors=-1)),
+        ("PRF037", audited(num_errors=True)),
+        ("PRF037", audited(sut_name=7)),
+        ("PRF037", audited(result_query_count=[1])),
+        ("PRF037", audited(early_stopping_met="true")),
+        ("PRF037", accuracy(effective_schedule_rng_seed=float("nan"))),
+        ("PRF037", accuracy(effective_target_qps=-1)),
+        ("PRF037", performance("Server", generated_query_count=False)),
+        ("PRF038", audited(result_validity=None)),
+        ("PRF038", accuracy(effective_qsl_rng_seed=None)),
+        ("PRF038", cut("accuracy")),
+        ("CMP015", audited(effective_scenario="Offline")),
         ("PRF035", performance("Server", result_first_token_99__00_percentile_latency_ns=-1)),
         ("PRF035", performance("Server", result_time_per_output_token_99__00_percentile_ns=0)),
         ("PRF035", performance("Offline", result_mean_latency_ns=-5)),
