@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from submitter.checker.judge import Inherited, Judge, Judged
@@ -51,7 +51,10 @@ class Task:
         """The outcome for some of a submitter's systems."""
         own, whole = self._opened(submitter)
         nodes = [node for name in names for node in own.nodes_of(System(whole, name))]
-        return self._judged(own, nodes, inherited, nodes)
+        judged = self._judged(own, nodes, inherited, nodes)
+        # Nothing is below these parts, and what they would pass on is most of their memory.
+        judged.passed_on = replace(judged.passed_on, failed={}, invalid=set())
+        return judged
 
     def _opened(self, submitter: PurePosixPath) -> tuple[OpenSubmission, SubmitterDir]:
         """The submitter, in a submission of its own of which no file has been read."""

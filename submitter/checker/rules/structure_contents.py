@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from submitter import layout
+from submitter import layout, plugins
 from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules._shared import SUBMISSION_RULES, first_names
 from submitter.model import Division
 from submitter.quoting import printable, shown
 from submitter.rulebook import Rulebook
-from submitter.submission.files import TEXT_LIMIT_BYTES, EntryKind, Unavailable
+from submitter.submission.files import JSON_LIMIT_BYTES, TEXT_LIMIT_BYTES, EntryKind, Unavailable
 from submitter.submission.runs import PerformanceRun
 from submitter.submission.tree import Result, Submission, SubmitterDir
 
 _VERDICT = "Result is : "
 _WARNED = "encountered"  # "No warnings encountered during test.", or their number
 _SHOWN_NAMES = 3
+_MOST_OPENED = 1000
 
 
 @rule(
@@ -84,9 +85,11 @@ def no_results_beside_the_divisions(submission: Submission, book: Rulebook) -> I
     The official checker does not look into those, so results in them are lost. STR018 is about names alone.
     """
     files, divisions = submission.files, {division.value for division in Division}
-    for name in files.folders(PurePosixPath()):
-        if name in divisions:
-            continue
+    others = [name for name in files.folders(PurePosixPath()) if name not in divisions]
+    if len(others) > _MOST_OPENED:
+        message = "there are too many folders beside the divisions to look into all"
+        yield Problem(message, found=str(len(others)), required=f"at most {_MOST_OPENED}")
+    for name in others[:_MOST_OPENED]:
         inside = [other for other in files.folders(PurePosixPath(name)) if _has_results(submission, name, other)]
         if inside:
             message = "the folder is not a division, so its results were not judged"
@@ -112,3 +115,30 @@ def submitters_have_results(submitter: SubmitterDir, book: Rulebook) -> Iterator
     path = submitter.layout.results(submitter.division, submitter.name)
     if submitter.files.kind(path) is not EntryKind.FOLDER:
         yield Problem("the submitter has no folder of results", required=f"{path.name}/", path=str(path))
+
+
+@rule(
+    "STR042",
+    requires=["STR002"],
+    origin="policy",
+    source=SUBMISSION_RULES + ": model_mapping.json for models of the open division",
+    hint='write {"<folder name>": "<benchmark of the round>"}',
+    spares_results=True,
+)
+def model_mapping_maps_names_to_benchmarks(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """model_mapping.json is an object that maps the names of folders to benchmarks of the round.
+
+    The official checker opens it, and fails later, or not at all where no folder needs it.
+    """
+    path = submitter.model_mapping_path
+    if submitter.division != Division.OPEN or submitter.files.kind(path) is not EntryKind.FILE:
+        return
+    mapping = submitter.files.json(path, JSON_LIMIT_BYTES)
+    if not isinstance(mapping, dict):
+        yield Problem("the mapping is not an object", found=shown(mapping), required="an object", path=str(path))
+        return
+    for name, target in mapping.items():
+        if not isinstance(target, str) or target not in book.benchmarks:
+            message = f"'{name}' is mapped to no benchmark of the round"
+            hint = plugins.did_you_mean(target, book.benchmarks) if isinstance(target, str) else ""
+            yield Problem(message, found=shown(target), required="a benchmark", path=str(path), hint=hint)

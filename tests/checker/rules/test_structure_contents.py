@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,10 @@ def _without_results(tree: Tree) -> None:
     shutil.copytree(tree.submitter / "src", tree.submitter.parent / "Other" / "src")
 
 
+def mapped(mapping: object) -> Damage:
+    return lambda tree: (tree.submitter / "model_mapping.json").write_text(json.dumps(mapping))
+
+
 CASES = cases(
     write_tree,
     [
@@ -44,7 +50,16 @@ CASES = cases(
         ("STR039", _newline),
         ("STR039", _not_utf8),
         ("STR040", _misspelled_division),
+        ("STR040", lambda tree: [(tree.root / f"d{number}").mkdir() for number in range(1001)]),
         ("STR041", _without_results),
+    ],
+)
+CASES += cases(
+    partial(write_tree, division="open"),
+    [
+        ("STR042", mapped([])),
+        ("STR042", mapped({"mine": 5})),
+        ("STR042", mapped({"mine": "lama2-70b-99.9"})),
     ],
 )
 HARMLESS: list[Damage] = [
@@ -66,3 +81,9 @@ def test_results_beside_the_divisions_fail_the_submission_and_no_other_result(tr
     report = tree.check()
     assert report.exit_code == 1
     assert [result.verdict for result in report.results] == ["valid", "valid"]
+
+
+def test_a_mapping_of_ones_own_model_passes(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path, division="open")
+    mapped({"mine": "llama2-70b-99.9"})(tree)
+    assert tree.found("STR042") == []
