@@ -34,7 +34,7 @@ def summary_logs_are_of_their_runs(result: Result, book: Rulebook) -> Iterator[P
 
     The official checkers look only whether the files are there, and from v6.0 on not even that.
     """
-    for run in (result.performance, result.accuracy):
+    for run in (result.performance, result.accuracy, *result.compliance.values()):
         path = run.path / layout.SUMMARY_LOG
         if run.files.kind(run.detail_path) is None or run.files.kind(path) is None:
             continue

@@ -23,3 +23,12 @@ CASES = cases(
 def test_the_best_possible_score_and_a_quoted_count_pass(old: str, new: str, tree: Tree) -> None:
     score(old, new)(tree)
     assert tree.rules() & {"ACC017", "ACC018"} == set()
+
+
+def test_a_folder_in_place_of_the_accuracy_log_is_refused_by_us_alone(tree: Tree) -> None:
+    """The official checker of v6.0 takes the size of whatever is there."""
+    log = tree.accuracy() / "mlperf_log_accuracy.json"
+    log.unlink()
+    log.mkdir()
+    assert tree.check().exit_code == 1
+    assert tree.check(profile="official").exit_code == 0

@@ -139,3 +139,10 @@ def test_an_edge_system_may_infer_offline_from_single_stream(tmp_path: Path) -> 
 def test_fields_of_another_type_crash_no_rule(tree: Tree) -> None:
     _server(effective_target_latency_percentile="x", effective_samples_per_query=[1])(tree)
     assert tree.check().crashed == ()
+
+
+def test_a_target_latency_of_true_is_refused_by_us_alone(tree: Tree) -> None:
+    """Python compares true like 1, so the official checker of v5.1 passes it."""
+    _server(effective_target_latency_ns=True)(tree)
+    assert "PRF001" in tree.rules()
+    assert {finding.rule for finding in tree.check(profile="official").findings} == set()

@@ -43,6 +43,7 @@ CASES = cases(
     [
         ("STR038", summary("performance/run_1", b"")),
         ("STR038", summary("accuracy", b" \n")),
+        ("STR038", summary("TEST06/performance/run_1", b"")),
         ("STR038", summary("performance/run_1", b"\xff\xfe")),
         ("STR038", summary("performance/run_1", b"all is well\n")),
         ("STR038", summary("performance/run_1", b"Result is : INVALID\n")),
