@@ -137,7 +137,8 @@ class Judge:
                     failed_here |= self._judge(rule, rule.severity_of(problem), self._scope(node, problem))
         except Unavailable as absence:
             self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
-            self.absences.append((rule, node, absence))
+            # The traceback refers to this judge, and no garbage collector would find the circle (workers.py).
+            self.absences.append((rule, node, absence.with_traceback(None)))
             failed_here = True
         except Exception as error:  # a defect of one rule must not stop the other rules
             self.judged.crashed[rule.id] = None

@@ -19,7 +19,9 @@ _NONE = frozenset({"n/a", "na", "-"})
 _STRUCTURED = "other_software_stack"
 
 
-@rule("SYS011", requires=["SYS001", "SYS004"], origin="policy", source=_RULES, hint="write the number of them")
+@rule(
+    "SYS011", requires=["SYS001", "SYS004", "SYS010"], origin="policy", source=_RULES, hint="write the number of them"
+)
 def counts_are_whole_numbers(system: System, book: Rulebook) -> Iterator[Problem]:
     """The numbers of nodes, processors and accelerators are whole numbers that a system can have."""
     for field, (least, may_be_none) in _COUNTS.items():
