@@ -56,16 +56,29 @@ class _Event(_Line, gc=False):
 
 
 class DetailLog:
-    """A parsed detail log: the first entry of each key, and all errors and warnings."""
+    """A parsed detail log: the first entry of each key, and all errors and warnings.
+
+    `foreign_line` is the number of the first line that is neither LoadGen's nor empty; 0 if there is none. `repeated`
+    is the key and line of a setting or a result that has an earlier entry, None if there is none: LoadGen writes each
+    once.
+    """
 
     def __init__(
-        self, first: dict[str, tuple[int, bytes]], errors: tuple[LogEntry, ...], warnings: tuple[LogEntry, ...]
+        self,
+        first: dict[str, tuple[int, bytes]],
+        errors: tuple[LogEntry, ...],
+        warnings: tuple[LogEntry, ...],
+        *,
+        foreign_line: int = 0,
+        repeated: tuple[str, int] | None = None,
     ) -> None:
         # By key: the line number of its first entry, and the value of that entry as JSON.
         self._first = first
         self._values: dict[str, Any] = {}
         self.errors = errors
         self.warnings = warnings
+        self.foreign_line = foreign_line
+        self.repeated = repeated
 
     def __getitem__(self, key: str) -> Any:
         """The value of the first entry of `key`; None if the log has no such key."""
@@ -85,6 +98,10 @@ class DetailLog:
     def __iter__(self) -> Iterator[str]:
         """The keys, in the order of the log."""
         return iter(self._first)
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Each key and the value of its first entry, as JSON."""
+        return ((key, value) for key, (_, value) in self._first.items())
 
     def line(self, key: str) -> int | None:
         """The line number of the first entry of `key`; None if the log has no such key."""
@@ -107,6 +124,11 @@ _UNEVENTFUL = b'"is_error": false, "is_warning": false'
 _HEAD = MARKER + b' {"key": "'
 _VALUE = b'", "value": '
 _LONG_BYTES = 100_000
+# The most errors and warnings of a log together: eight times what published logs have (1,258). A log of gigabytes with
+# an error in every line is not worth the memory.
+_MOST_FLAGGED = 10_000
+_ONCE = ("requested_", "effective_", "result_")
+_ONCE_HEADS = tuple(_HEAD + prefix.encode() for prefix in _ONCE)
 # A value of at most this length cannot be nested too deeply for Python's parser.
 _SHALLOW_BYTES = 500
 
@@ -124,6 +146,8 @@ def parse_detail(data: bytes) -> DetailLog:
         raise LogFormatError(f"line {number} is not a LoadGen entry: it is not UTF-8 text") from None
     try:
         return _parse_long(data) if len(data) > _LONG_BYTES else _parse_at_once(data)
+    except LogFormatError:
+        raise
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _parse_lines(data)
 
@@ -136,22 +160,31 @@ def _parse_long(data: bytes) -> DetailLog:
     """
     lines = data.removesuffix(b"\n").split(b"\n")
     uneventful = data.count(_UNEVENTFUL) == len(lines) and all(map(bytes.endswith, lines, repeat(b"}}")))
-    batches = _repeated(lines)
+    batches, batch = _repeated(lines)
     others = [*range(batches.start), *range(batches.stop, len(lines))]
     first_at: dict[bytes, int] = {}
+    repeated = None
     for index in others:
-        first_at.setdefault(lines[index].partition(_VALUE)[0], index)
+        head = lines[index].partition(_VALUE)[0]
+        if first_at.setdefault(head, index) != index and head.startswith(_ONCE_HEADS):
+            repeated = head.removeprefix(_HEAD).decode(), index + 1
+    for number, head in enumerate(batch, start=batches.start + 1):
+        if head.startswith(_ONCE_HEADS):
+            repeated = head.removeprefix(_HEAD).decode(), number
     if not uneventful or not all(head.startswith(_HEAD) for head in first_at):
         return _parse_at_once(data)
     firsts = _decode_lines(b"\n".join(lines[index][len(MARKER) :] for index in first_at.values()))
     first: dict[str, tuple[int, bytes]] = {}
     for index, line in zip(first_at.values(), firsts, strict=True):
         first.setdefault(line.key, (index + 1, _shallow(bytes(line.value))))
-    return DetailLog(first, (), ())
+    return DetailLog(first, (), (), repeated=repeated)
 
 
-def _repeated(lines: list[bytes]) -> range:
-    """The lines, by index, that only repeat the keys of the lines before them, batch for batch in the same order."""
+def _repeated(lines: list[bytes]) -> tuple[range, list[bytes]]:
+    """The lines, by index, that only repeat the keys of the lines before them, batch for batch in the same order.
+
+    And the beginnings of the lines of one batch, as far as their keys.
+    """
     seen: dict[bytes, int] = {}
     for index, line in enumerate(lines):
         head = line.partition(_VALUE)[0]
@@ -159,13 +192,13 @@ def _repeated(lines: list[bytes]) -> range:
             break
         seen[head] = index
     else:
-        return range(0)
+        return range(0), []
     begin, size = index, index - seen[head]
     batch = [line.partition(_VALUE)[0] + _VALUE for line in lines[begin - size : begin]]
     repeats = map(bytes.startswith, lines[begin::size], repeat(batch[0]))
     end = begin + size * sum(takewhile(bool, repeats))
     whole = all(all(map(bytes.startswith, lines[begin + i : end : size], repeat(head))) for i, head in enumerate(batch))
-    return range(begin, end) if whole else range(0)
+    return (range(begin, end), [head.removesuffix(_VALUE) for head in batch]) if whole else (range(0), [])
 
 
 def _shallow(value: bytes) -> bytes:
@@ -187,18 +220,27 @@ def _parse_at_once(data: bytes) -> DetailLog:
     if not len(lines) == count == marked:
         raise ValueError("some lines are not LoadGen's")
     first: dict[str, tuple[int, bytes]] = {}
+    repeated = None
     for number, line in enumerate(lines, start=1):
         if (key := line.key) not in first:
             value = bytes(line.value)
             first[key] = (number, value if len(value) <= _SHALLOW_BYTES else _shallow(value))
-    flagged = []
+        elif key.startswith(_ONCE):
+            repeated = key, number
+    flagged: list[LogEntry] = []
     for number, line in enumerate(lines if events else (), start=1):
         is_error, is_warning = line.metadata.is_error, line.metadata.is_warning
         if is_error or is_warning:
+            _require_few(len(flagged), number)
             value = json.loads(bytes(line.value))
             flagged.append(LogEntry(key=line.key, value=value, line=number, is_error=is_error, is_warning=is_warning))
     errors = tuple(entry for entry in flagged if entry.is_error)
-    return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error))
+    return DetailLog(first, errors, tuple(entry for entry in flagged if not entry.is_error), repeated=repeated)
+
+
+def _require_few(flagged_count: int, line: int) -> None:
+    if flagged_count >= _MOST_FLAGGED:
+        raise LogFormatError(f"line {line} is one of more than {_MOST_FLAGGED} errors and warnings")
 
 
 def _parse_lines(data: bytes) -> DetailLog:
@@ -206,8 +248,10 @@ def _parse_lines(data: bytes) -> DetailLog:
     first: dict[str, tuple[int, bytes]] = {}
     errors: list[LogEntry] = []
     warnings: list[LogEntry] = []
+    foreign_line, repeated = 0, None
     for number, text in enumerate(data.split(b"\n"), start=1):
         if not text.startswith(MARKER):
+            foreign_line = foreign_line or (number if text.strip() else 0)
             continue
         try:
             line = json.loads(text[len(MARKER) :])
@@ -219,12 +263,15 @@ def _parse_lines(data: bytes) -> DetailLog:
             raise LogFormatError(f"line {number} is not a LoadGen entry: its key is not text")
         if key not in first:
             first[key] = (number, json.dumps(value).encode())
+        elif key.startswith(_ONCE):
+            repeated = key, number
         if is_error or is_warning:
+            _require_few(len(errors) + len(warnings), number)
             entry = LogEntry(key=key, value=value, line=number, is_error=is_error, is_warning=is_warning)
             (errors if is_error else warnings).append(entry)
     if not first:
         raise NoEntries("no line begins with ':::MLLOG'")
-    return DetailLog(first, tuple(errors), tuple(warnings))
+    return DetailLog(first, tuple(errors), tuple(warnings), foreign_line=foreign_line, repeated=repeated)
 
 
 def read_detail(path: Path) -> DetailLog:

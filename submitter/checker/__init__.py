@@ -20,6 +20,10 @@ from submitter.submission.opened import UNLISTED_HINT, OpenSubmission, open_subm
 from submitter.submission.root import relative_to_working_directory
 from submitter.submission.tree import SubmitterDir
 
+# Ten times the results of the largest published round, and of its largest system.
+_MOST_RESULTS = 20_000
+_MOST_RESULTS_OF_A_SYSTEM = 2_000
+
 __all__ = ["Finding", "Report", "Severity", "check"]
 
 
@@ -54,6 +58,7 @@ def check(
     for rule_id in waive:
         require_rule(rule_id)
     chosen = _chosen(opened, tuple(submitters))
+    _require_bounded(opened, chosen)
     if not any(next(opened.results_of(submitter), None) for submitter in chosen):
         opened.require_listed()
         raise InputError(
@@ -74,6 +79,26 @@ def _chosen(opened: OpenSubmission, names: tuple[str, ...]) -> list[SubmitterDir
     for name in names:
         plugins.require(name, known, "submitter")
     return [submitter for submitter in opened.submitters if not names or submitter.name in names]
+
+
+def _require_bounded(opened: OpenSubmission, submitters: list[SubmitterDir]) -> None:
+    """InputError if there are more results to judge than memory and patience suffice for.
+
+    Links and empty folders make a small tree look like one of millions of results.
+    """
+    total = 0
+    for system in (system for submitter in submitters for system in filter(opened.is_selected, submitter.systems)):
+        count = 0
+        for benchmark in filter(opened.is_selected, system.benchmarks):
+            count += len(benchmark.files.folders(benchmark.path))
+            if count > _MOST_RESULTS_OF_A_SYSTEM:
+                raise InputError(
+                    f"{printable(str(system.path))} holds more than {_MOST_RESULTS_OF_A_SYSTEM} folders of results",
+                    "a system has <benchmark>/<scenario>/: remove the folders and links that are no results",
+                )
+        total += count
+        if total > _MOST_RESULTS:
+            raise InputError(f"there are more than {_MOST_RESULTS} results", "check a part: a submitter or a system")
 
 
 def _process_count(jobs: int | None) -> int:

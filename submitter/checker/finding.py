@@ -62,7 +62,7 @@ class Finding:
     """The innermost folder of the tree's objects that the finding is about: it concerns every result in it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Skip:
     """A rule that was not applied to an object, because something that it needs failed or is absent."""
 

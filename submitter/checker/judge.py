@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ from submitter.submission.tree import BenchmarkDir, Result, SubmitterDir
 
 CRASHED = "INT001"
 NOT_JUDGED = "INT002"
+# A rule's findings at one object: many times what published rounds have, and few enough to be kept and printed.
+_MOST_FINDINGS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,17 +127,26 @@ class Judge:
                 self._mark(rule, node)
                 return
         failed_here = False
+        left_out: Counter[Severity] = Counter()
         try:
-            for problem in violations(rule, node, self.book, self.waived):
-                failed_here |= self._add(rule, node, problem)
+            for number, problem in enumerate(violations(rule, node, self.book, self.waived)):
+                if number < _MOST_FINDINGS:
+                    failed_here |= self._add(rule, node, problem)
+                else:
+                    left_out[rule.severity_of(problem)] += 1
+                    failed_here |= self._judge(rule, rule.severity_of(problem), self._scope(node, problem))
         except Unavailable as absence:
             self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))
-            self.absences.append((rule, node, absence))
+            # The traceback refers to this judge, and no garbage collector would find the circle (workers.py).
+            self.absences.append((rule, node, absence.with_traceback(None)))
             failed_here = True
         except Exception as error:  # a defect of one rule must not stop the other rules
             self.judged.crashed[rule.id] = None
             failed_here = True
             self._crash(rule, node, error)
+        for severity, count in left_out.items():
+            message = f"{count} more of {rule.id} are not listed"
+            self._record(rule, node, Problem(message, severity=severity), str(node.path))
         if failed_here:
             self._mark(rule, node)
 
@@ -144,7 +156,18 @@ class Judge:
 
     def _add(self, rule: Rule, node: Node, problem: Problem) -> bool:
         """Record what a rule found. True if it is an error that is not waived."""
-        scope = str(self._place(node, problem.path).path)
+        scope = self._scope(node, problem)
+        self._record(rule, node, problem, scope)
+        return self._judge(rule, rule.severity_of(problem), scope)
+
+    def _judge(self, rule: Rule, severity: Severity, scope: str) -> bool:
+        """Make the results in `scope` invalid, if the rule says so. True if it is an error that is not waived."""
+        is_error = severity is Severity.ERROR and rule.id not in self.waived
+        if is_error and not rule.spares_results:
+            self.invalid.add(scope)
+        return is_error
+
+    def _record(self, rule: Rule, node: Node, problem: Problem, scope: str) -> None:
         finding = Finding(
             rule=rule.id,
             severity=rule.severity_of(problem),
@@ -160,20 +183,16 @@ class Judge:
         )
         if rule.id in self.waived:
             self.judged.waived.setdefault(rule.id, []).append(finding)
-            return False
-        self.judged.findings.append(finding)
-        is_error = finding.severity is Severity.ERROR
-        if is_error and not rule.spares_results:
-            self.invalid.add(scope)
-        return is_error
+        else:
+            self.judged.findings.append(finding)
 
-    def _place(self, node: Node, path: str) -> Node:
-        """The innermost object that a finding about `path` concerns: `node` or an object in it."""
-        for folder in PurePosixPath(path).parents if path else ():
+    def _scope(self, node: Node, problem: Problem) -> str:
+        """The path of the innermost object that a problem concerns: `node` or an object in it."""
+        for folder in PurePosixPath(problem.path).parents if problem.path else ():
             place = self.places.get(str(folder))
             if place is not None and node in place.lineage:
-                return place
-        return node
+                return str(place.path)
+        return str(node.path)
 
     def _crash(self, rule: Rule, node: Node, error: Exception) -> None:
         where = error.__traceback__

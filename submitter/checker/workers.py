@@ -10,7 +10,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,12 @@ class Task:
     def systems(self, submitter: PurePosixPath, names: tuple[str, ...], inherited: Inherited) -> Judged:
         """The outcome for some of a submitter's systems."""
         own, whole = self._opened(submitter)
-        nodes = _nodes(own, whole, names)
+        nodes = [node for name in names for node in own.nodes_of(System(whole, name))]
         with _emptied(own, nodes):
-            return self._judged(own, nodes, inherited, nodes)
+            judged = self._judged(own, nodes, inherited, nodes)
+        # Nothing is below these parts, and what they would pass on is most of their memory.
+        judged.passed_on = replace(judged.passed_on, failed={}, invalid=set())
+        return judged
 
     def all_of(self, submitter: PurePosixPath) -> list[Judged]:
         """The outcome for a submitter as a whole, and for each group of its systems."""
@@ -73,9 +76,9 @@ class Task:
     def _opened(self, submitter: PurePosixPath) -> tuple[OpenSubmission, SubmitterDir]:
         """The submitter, in a submission of its own of which no file has been read."""
         if self.latest is None or self.latest[0] != submitter:
-            self.latest = submitter, self.opened.reopened()
+            self.latest = submitter, self.opened.reopened(submitter)
         own = self.latest[1].unread()
-        return own, next(node for node in own.submitters if node.path == submitter)
+        return own, own.submitter_at(submitter)
 
     def _judged(self, own: OpenSubmission, nodes: list[Node], inherited: Inherited, places: list[Node]) -> Judged:
         rules, waive, profile = self.rules, self.waive, self.profile
@@ -94,8 +97,8 @@ def _emptied(own: OpenSubmission, nodes: list[Node]) -> Iterator[None]:
     try:
         yield
     finally:
-        for node in [*own.top_nodes, *own.submitters, *nodes]:
-            vars(node).clear()
+        for emptied in {above for node in nodes for above in node.lineage}:
+            vars(emptied).clear()
         vars(own).clear()
         if was_enabled:
             gc.enable()

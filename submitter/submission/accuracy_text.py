@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from submitter.rulebook_tables import Target
@@ -14,6 +14,20 @@ _HASH_LINE = re.compile(r"hash=(\w+)$")
 def lines_of(text: str) -> list[str]:
     """The lines as Python's text files give them; `str.splitlines` also breaks at form feeds and others."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+# Published lines with a score have up to 1,157 characters. Some rounds' expressions take quadratic time on a long line.
+_LONGEST_SCORE_CHARS = 4096
+_LONG_LINE_CHARS = 256
+_LONG_BLANKS = re.compile(r"(\s{64})\s+")
+
+
+def _score_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that may state a score, each with its number: runs of blanks are shortened, overlong lines left out."""
+    for number, line in enumerate(lines_of(text), start=1):
+        short = line if len(line) < _LONG_LINE_CHARS else _LONG_BLANKS.sub(r"\1", line)
+        if len(short) <= _LONGEST_SCORE_CHARS:
+            yield number, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ def read_score(text: str, targets: Mapping[str, Target], patterns: Mapping[str, 
     missing = {name for name, target in targets.items() if not target.optional}
     readings = []
     stated = None
-    for number, line in enumerate(lines_of(text), start=1):
+    for number, line in _score_lines(text):
         for name, target, match in matchers:
             if found := match(line):
                 value = _number(found[1])
@@ -65,7 +79,7 @@ def read_score(text: str, targets: Mapping[str, Target], patterns: Mapping[str, 
 def last_value(text: str, pattern: str) -> float | None:
     """The last number that a metric's pattern matches; None if nothing matches, or if any match is not a number."""
     match = re.compile(pattern).match
-    values = [_number(found[1]) for line in lines_of(text) if (found := match(line))]
+    values = [_number(found[1]) for _, line in _score_lines(text) if (found := match(line))]
     return None if None in values or not values else values[-1]
 
 
@@ -80,7 +94,7 @@ def values(text: str, name: str, patterns: Mapping[str, str]) -> list[tuple[floa
     A metric that the round does not know is expected as `'name': number`.
     """
     match = re.compile(patterns.get(name) or rf".*'{re.escape(name)}':\s+'?([\d.]+)").match
-    readings = [(_number(found[1]), line) for line, text in enumerate(lines_of(text), 1) if (found := match(text))]
+    readings = [(_number(found[1]), number) for number, line in _score_lines(text) if (found := match(line))]
     return [(value, line) for value, line in readings if value is not None]
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import operator
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,7 @@ class EntryKind(Enum):
     FILE = "file"
     FOLDER = "folder"
     OUTSIDE = "a symbolic link that leaves the tree or leads nowhere"
+    LOOP = "a symbolic link to a folder that contains it"
     SPECIAL = "neither a file nor a folder"
 
 
@@ -62,6 +64,14 @@ class Files:
         self.opened: set[str] = set()
         self.unlisted: dict[str, str] = {}
         """The folders that were to be listed and cannot be, by path, each with the reason in words."""
+
+    def afresh(self, kept: Iterable[PurePosixPath]) -> Files:
+        """The same files with nothing read, and with the listings of these folders alone."""
+        files = Files(self.root)
+        for folder in map(str, kept):
+            if folder in self._listings:
+                files._listings[folder] = self._listings[folder]
+        return files
 
     def listing(self, folder: PurePosixPath) -> dict[str, EntryKind]:
         """The names and kinds of a folder's entries, sorted by name; empty if the tree has no such folder."""
@@ -102,6 +112,8 @@ class Files:
                 real = os.path.realpath(entry.path)
                 if not real.startswith(self._real_root + os.sep) or not os.path.exists(real):
                     return EntryKind.OUTSIDE
+                if (os.path.realpath(os.path.dirname(entry.path)) + os.sep).startswith(real + os.sep):
+                    return EntryKind.LOOP
             if entry.is_file():
                 return EntryKind.FILE
             return EntryKind.FOLDER if entry.is_dir() else EntryKind.SPECIAL
@@ -209,9 +221,9 @@ class Files:
         pending = [folder]
         while pending and len(found) < limit:
             here = pending.pop()
-            for name, kind in self.listing(here).items():
-                path = here / name
+            for entry, kind in self.scan(str(here)):
+                path = here / entry.name
                 found.append((path, kind))
-                if kind is EntryKind.FOLDER and not (self.root / path).is_symlink():
+                if kind is EntryKind.FOLDER and not entry.is_symlink():
                     pending.append(path)
         return found[:limit]

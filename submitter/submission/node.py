@@ -47,6 +47,8 @@ class Node:
                 value = read()
             except Unavailable as reason:
                 value = reason
+                # The frames of what failed would keep a log of tens of megabytes in memory, decoded.
+                value.__traceback__ = value.__context__ = None
             self.cache[name] = value
         if isinstance(value, Unavailable):
             raise value.with_traceback(None)

@@ -14,7 +14,7 @@ from submitter.rulebook import Rulebook, load_rulebook, round_names
 from submitter.submission.files import Files, Unavailable
 from submitter.submission.node import Context, Node
 from submitter.submission.root import find_root
-from submitter.submission.tree import Result, Submission, SubmitterDir, System
+from submitter.submission.tree import DivisionDir, Result, Submission, SubmitterDir, System
 
 # Logs of one tree may have the seeds of different rounds, or of none. So many of them are enough for a majority, and
 # they are read in a moment.
@@ -97,10 +97,18 @@ class OpenSubmission:
             ]
         )
 
-    def reopened(self) -> OpenSubmission:
-        """The same submission with nothing read or listed yet."""
-        context = replace(self.context, files=Files(self.files.root))
+    def reopened(self, submitter: PurePosixPath) -> OpenSubmission:
+        """The same submission with nothing read or listed yet but the folders above a submitter.
+
+        Those are listed once: a tree may have thousands of submitters.
+        """
+        context = replace(self.context, files=self.files.afresh(submitter.parents))
         return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
+
+    def submitter_at(self, path: PurePosixPath) -> SubmitterDir:
+        """The submitter whose folder is `path`."""
+        division, name = path.parts
+        return SubmitterDir(DivisionDir(self.submission, division), name)
 
     def with_rulebook(self, book: Rulebook) -> OpenSubmission:
         """The same submission with the rule book of another round: no file is read yet, folder listings are kept."""

@@ -35,6 +35,8 @@ class Survey:
     """Paths whose name begins with a dot."""
     spaced: list[str] = field(default_factory=list)
     """Paths whose name contains a space."""
+    unprintable: list[str] = field(default_factory=list)
+    """Paths whose name is not UTF-8 text, or has a control character such as a line break."""
     caches: list[str] = field(default_factory=list)
     """Folders whose name ends in `__pycache__`."""
     empty: list[str] = field(default_factory=list)
@@ -90,6 +92,8 @@ def _name(found: Survey, path: str, name: str) -> None:
         found.dotted.append(path)
     if " " in name:
         found.spaced.append(path)
+    if not name.isprintable():
+        found.unprintable.append(path)
     if kind := _stray_kind(name):
         found.strays.append((path, kind))
     if name in _AUDIT_CONFIGS:
@@ -115,7 +119,9 @@ def _file(found: Survey, path: str, entry: os.DirEntry[str], kind: EntryKind, la
 
 def _link(found: Survey, files: Files, path: str) -> None:
     kind = files.kind(PurePosixPath(path))
-    if kind is EntryKind.FOLDER:
+    if kind is EntryKind.LOOP:
+        found.not_files.append((path, kind))
+    if kind in (EntryKind.FOLDER, EntryKind.LOOP):
         return
     _name(found, path, path.rpartition("/")[2])
     if kind is not EntryKind.FILE:

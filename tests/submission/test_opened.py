@@ -188,7 +188,7 @@ def test_afresh_nothing_is_known(tree: Tree) -> None:
     before = paths(opened)
     shutil.copytree(tree.result("Server"), tree.result("Interactive"))
     assert paths(opened.unread()) == before
-    again = opened.reopened()
+    again = opened.reopened(opened.submitters[0].path)
     assert len(paths(again)) == 3
     assert (again.path, again.selected, again.book) == (opened.path, opened.selected, opened.book)
     assert again.files is not opened.files

@@ -22,7 +22,7 @@ from submitter.model import Scenario
 from submitter.quoting import shown
 from submitter.rulebook import Rulebook
 from submitter.submission.accuracy_text import hashes
-from submitter.submission.files import Unavailable
+from submitter.submission.files import EntryKind, Unavailable
 from submitter.submission.runs import AccuracyRun
 
 _CHECK = "official: checks/accuracy_check.py, submission_checker.py, check_accuracy_dir; "
@@ -111,6 +111,8 @@ def hash_is_sha256(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
 def log_truncated(run: AccuracyRun, book: Rulebook) -> Iterator[Problem]:
     """The accuracy log is truncated."""
     limit = book.round.accuracy_log_max_bytes
+    if run.files.kind(run.answers_path) is EntryKind.FOLDER:
+        return  # the official checker takes its size; ACC008 cannot read it
     size = run.files.size(run.answers_path)
     if size > limit:
         severity, path = severity_in_open(run, book, "ACC007"), str(run.answers_path)

@@ -21,19 +21,19 @@ _INFERENCE = "inference_policies inference_rules.adoc, section "
 
 # Instructions for a run contain a command, a block or word of code, a link, or the name of a file or folder.
 _INSTRUCTIONS = re.compile(
-    r"```|~~~|`[^`]+`|\]\(|https?://|^\s*\$ |^(?: {4}|\t)\S|\[source|^----$"
+    r"```|~~~|`[^`]+`|\]\(|https?://|^[ \t]*\$ |^(?: {4}|\t)\S|\[source|^----$"
     r"|\b(?:python3?|make|docker|bash|mlcr?|cm|pip3?|submitter) +\S"
-    r"|(?<!\w)\.{0,2}/?[\w.-]+/[\w./-]+|\w\.(?:md|adoc|sh|py)\b",
+    r"|[\w.-]/[\w./-]|\w\.(?:md|adoc|sh|py)\b",
     re.MULTILINE,
 )
 _PLACEHOLDER = re.compile(
     r"\W*(?:todo|tbd|tba|fixme|to be (?:filled|done|added|written|determined)\b.*|placeholder)\W*", re.I
 )
-_WAYS_TO_SAY_NONE = re.compile(r"\W*(?:n/?a|none|no|unknown|-*|0)\W*", re.I)
+_WAYS_TO_SAY_NONE = re.compile(r"\W*(?:(?:n/?a|none|no|unknown|0)\W*)?", re.I)
 _BANDWIDTH = re.compile(r"\d\s*(?:[kKMGT]i?[bB](?:ytes?|its?)?(?:/s|ps|\b)|[kKMGT]bE\b|gbe\b)")
 _RETRAINED = re.compile(r"\W*(?:y|yes|true|retrained|fine-?tuned)\b.*", re.I | re.S)
 _WITHOUT_ECC = re.compile(
-    r"\b(?:non|no|without)[\s-]*ECC\b(?!\s+\w*\s*errors?)"
+    r"\b(?:non|no|without)[\s-]*ECC\b(?!\s+(?:\w+\s+)?errors?)"
     r"|\bECC\b\W{0,3}(?:is |are |was |were )?(?:off|disabled|not (?:enabled|used)|none|no)\b",
     re.I,
 )

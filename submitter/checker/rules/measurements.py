@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from submitter import layout
-from submitter.checker.finding import Problem, Severity
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.loadgen_conf import read_lines, settings
 from submitter.model import Scenario
@@ -78,9 +78,6 @@ def fields_meaningful(result: Result, book: Rulebook) -> Iterator[Problem]:
         value = result.measurements[field]
         if not value:
             yield Problem(f"{field} needs a meaningful value", found=shown(value), path=path)
-        elif isinstance(value, str) and not value.strip():
-            # The official check accepts blanks, but reviewers do not.
-            yield Problem(f"{field} needs a meaningful value", found="blanks", path=path, severity=Severity.WARNING)
     for field in book.measurements.text_fields:
         if not isinstance(result.measurements.get(field, ""), str):
             # The official checker ends in a traceback when it writes the row of the summary.

@@ -13,7 +13,7 @@ from submitter.checker.rules._shared import log_problem
 from submitter.model import Mode
 from submitter.rulebook import Rulebook
 from submitter.submission.accuracy_text import hashes, values
-from submitter.submission.files import EntryKind
+from submitter.submission.files import LOG_LIMIT_BYTES, EntryKind
 from submitter.submission.manifest import manifest_of, manifest_problem, manifest_result
 from submitter.submission.tree import Result, SubmitterDir
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _SOURCE = "submitter: manifest.py"
 _WALK_LIMIT = 200_000
-_HASH_LIMIT_BYTES = 1 << 30
+# A submitter's logs have tens of megabytes, and a file of more than 50 MiB does not fit the results repository.
+_HASH_LIMIT_BYTES = LOG_LIMIT_BYTES
+_HASH_ALL_LIMIT_BYTES = 2 << 30
 _SHOWN_CHARACTERS = 12
 _REASSEMBLE = "assemble the tree again from its runs: submitter assemble"
 
@@ -62,14 +64,24 @@ def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
         return
     entries = submitter.files.walk(submitter.path, _WALK_LIMIT)
     present = {str(path): path for path, kind in entries if kind is EntryKind.FILE}
+    hashed_bytes = 0
     for name, sha256 in manifest.files.items():
         path = present.get(name)
         if path is None:
             yield Problem("a file of the manifest is missing", required=name, path=name)
             continue
-        if submitter.files.size(path) > _HASH_LIMIT_BYTES:
-            yield Problem("the file is too large for an assembled one", path=name)
+        size = submitter.files.size(path)
+        if size > _HASH_LIMIT_BYTES:
+            required = f"at most {_HASH_LIMIT_BYTES} bytes"
+            yield Problem(
+                "the file is too large for an assembled one", found=f"{size} bytes", required=required, path=name
+            )
             continue
+        hashed_bytes += size
+        if hashed_bytes > _HASH_ALL_LIMIT_BYTES:
+            message, required = "the files are too large to be compared", f"at most {_HASH_ALL_LIMIT_BYTES} bytes"
+            yield Problem(message, required=required, path=str(submitter.manifest_path))
+            break
         actual = submitter.files.sha256(path)
         if actual != sha256.lower():
             message, found = "the file was changed after it was assembled", f"sha256 {actual[:_SHOWN_CHARACTERS]}"

@@ -11,7 +11,7 @@ from submitter.checker.registry import rule
 from submitter.checker.rules._shared import CHECK_RESULTS_DIR, SUBMISSION_RULES, first_names
 from submitter.model import Division
 from submitter.rulebook import Rulebook
-from submitter.submission.files import Unavailable
+from submitter.submission.files import EntryKind, Unavailable
 from submitter.submission.survey import Survey
 from submitter.submission.tree import DivisionDir, Submission, SubmitterDir, System
 
@@ -69,11 +69,14 @@ def no_link_leaves_the_tree(submitter: SubmitterDir, book: Rulebook) -> Iterator
     """Every symbolic link leads to something inside the tree.
 
     The target of any other link is not part of the upload, so the link is not followed. In the source folder it is only
-    a warning.
+    a warning. A link to a folder that contains the link is not followed either: it has no end.
     """
     source = submitter.layout.code(submitter.division, submitter.name)
     for path, kind in submitter.survey.not_files:
-        severity = Severity.WARNING if PurePosixPath(path).is_relative_to(source) else None
+        in_source = PurePosixPath(path).is_relative_to(source)
+        if in_source and kind is EntryKind.LOOP:
+            continue
+        severity = Severity.WARNING if in_source else None
         yield Problem(f"this is {kind.value}", path=path, severity=severity)
 
 
@@ -270,8 +273,9 @@ def described_and_measured_systems_have_results(submitter: SubmitterDir, book: R
     folder = submitter.layout.top_folder(submitter.division, submitter.name, "measurements")
     if folder is None:
         return
+    with_results = _with_results(submitter)
     for name in submitter.files.folders(folder):
-        if name not in _with_results(submitter):
+        if name not in with_results:
             yield Problem("the measured system has no results", found=name, path=str(folder / name))
 
 
@@ -306,6 +310,7 @@ def _with_results(submitter: SubmitterDir) -> set[str]:
 def _without_results(submitter: SubmitterDir) -> Iterator[PurePosixPath]:
     """The files of the described systems that have no results."""
     folder = submitter.layout.systems(submitter.division, submitter.name)
+    with_results = _with_results(submitter)
     for name in submitter.files.names(folder):
-        if name.endswith(".json") and name.replace(".json", "") not in _with_results(submitter):
+        if name.endswith(".json") and name.replace(".json", "") not in with_results:
             yield folder / name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from submitter import plugins
-from submitter.checker.finding import Problem, Severity
+from submitter.checker.finding import Problem
 from submitter.checker.registry import rule
 from submitter.checker.rules._shared import is_networked
 from submitter.model import Division
@@ -104,14 +104,6 @@ def fields_meaningful(system: System, book: Rulebook) -> Iterator[Problem]:
                 hint=f'write "{value}" in quotes: the official checker takes this number for an empty answer'
                 if is_number
                 else "",
-            )
-        elif isinstance(value, str) and not value.strip():
-            # The official check accepts blanks, but reviewers do not.
-            yield Problem(
-                f"{field} needs a meaningful answer",
-                found="blanks",
-                path=str(system.description_path),
-                severity=Severity.WARNING,
             )
 
 

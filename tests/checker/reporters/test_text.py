@@ -34,7 +34,7 @@ around the results
              → submitter assemble writes one
              integrity: submitter: manifest.py
 
-FAIL  2 errors, 0 warnings, 1 note in 2 results (2 invalid); {rules} rules of round v6.1 on 25 files
+FAIL  2 errors, 0 warnings, 1 note in 2 results (2 invalid); {rules} rules of round v6.1 on 29 files
 """
 
 

@@ -103,7 +103,7 @@ DEMANDED = {
     "config": {"type", "settings", "settings/runtime"}
     | {f"settings/runtime/{key}" for key in ("min_duration_ms", "dataloader_random_seed", "scheduler_random_seed")},
     "summary": {"latency", "latency/early_stopping_percentiles", "latency/early_stopping_percentiles/99"},
-    "accuracy": {"accuracy_scores", "accuracy_scores/0", "accuracy_scores/0/total_samples"},
+    "accuracy": {"accuracy_scores", "accuracy_scores/0", "accuracy_scores/0/score", "accuracy_scores/0/total_samples"},
 }
 
 

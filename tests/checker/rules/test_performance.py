@@ -177,3 +177,10 @@ def test_with_wrong_seeds_the_seeds_are_what_is_wrong(tree: Tree) -> None:
     _server(loadgen_version="4.0 @ abc", effective_schedule_rng_seed=1)(tree)
     assert tree.found("PRF005") == []
     assert len(tree.found("PRF004")) == 1
+
+
+def test_a_target_latency_of_true_is_refused_by_us_alone(tree: Tree) -> None:
+    """Python compares true like 1, so the official checker of v5.1 passes it."""
+    _server(effective_target_latency_ns=True)(tree)
+    assert "PRF001" in tree.rules()
+    assert {finding.rule for finding in tree.check(profile="official").findings} == set()
