@@ -31,7 +31,7 @@ def _draw_table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], conso
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for cell in heading:
         table.add_column(Text(cell), overflow="fold")  # a narrow terminal breaks words, and loses none
     for row in rows:

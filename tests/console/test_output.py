@@ -91,8 +91,8 @@ def test_other_text_is_written_above_the_live_line(make_terminal: MakeTerminal) 
     assert [row for row in terminal.screen.rows if "─" not in row] == [
         "said meanwhile",
         "said in red",
-        "a   b",
-        "1   2",
+        "a  b",
+        "1  2",
         "x" * 20,
     ]
     live.close()
