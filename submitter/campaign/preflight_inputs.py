@@ -12,6 +12,7 @@ from submitter.campaign.identity import mismatches, model_problems
 from submitter.campaign.inputs import open_dataset, verify_model
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.datasets.official import by_sha256, published_for
+from submitter.embedded.benchmark import model_folder
 from submitter.errors import InputError, SubmitterError
 from submitter.harness import engines
 from submitter.model import Division
@@ -102,10 +103,10 @@ def check_models(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
 def check_scoring(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     """Scores made-up answers with each model's tokenizer, so that no run is made whose answers cannot be scored."""
     for benchmark in outline.benchmarks:
-        if not benchmark.model_folder.exists():
-            continue
+        # Without a model the embedded one's tokenizer shows whether the packages are there.
+        folder = benchmark.model_folder if benchmark.model_folder.exists() else model_folder()
         try:
-            yield scoring.try_out(benchmark.model_folder)
+            yield scoring.try_out(folder)
         except InputError as error:
             if not _serves_a_model(benchmark):  # else the check of the models reports the tokenizer
                 yield error

@@ -158,3 +158,9 @@ def test_a_submission_needs_the_name_of_its_submitter(made: Made) -> None:
     assert any(
         isinstance(problem, PaperworkError) and "YourOrganisation" in problem.message for problem in problems(made)
     )
+
+
+def test_the_packages_of_scoring_are_tried_without_a_model(made: Made) -> None:
+    CASES["no model"][0](made)
+    outcomes = preflight(c.outline_campaign(c.load_campaign(made.file)))
+    assert "scoring" in [outcome.name for outcome in outcomes if isinstance(outcome, c.PassedCheck)]
