@@ -65,10 +65,10 @@ class Provenance(StrictRecord):
 class RunRecord(StrictRecord):
     """One finished LoadGen run.
 
-    Version 2 added `environment` and `provenance`. Records of version 1 are still read.
+    Version 2 added `environment` and `provenance`, version 3 `engine_facts` and `answers`. Older records are read, too.
     """
 
-    version: int = 2
+    version: int = 3
     smoke: bool
     """Whether the run was part of a short rehearsal, which cannot be submitted."""
     round: str
@@ -102,6 +102,10 @@ class RunRecord(StrictRecord):
     """How many samples were answered."""
     token_count: int
     """How many tokens all answers have, end tokens included."""
+    engine_facts: dict[str, str] = Field(default_factory=dict)
+    """What the engine said of itself once it was loaded, such as a server's version, model and settings."""
+    answers: dict[str, int] = Field(default_factory=dict)
+    """How many samples each rank or server answered, by its name; empty if there was only one."""
     valid: bool | None = None
     """Whether LoadGen reported the run as VALID; None for an accuracy run, which LoadGen does not judge."""
     metric: RecordedMetric | None = None

@@ -149,6 +149,8 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         duration_s=round(done.duration_s, 3),
         sample_count=done.sample_count,
         token_count=done.token_count,
+        engine_facts=done.engine_facts,
+        answers=done.answers,
         valid=None if run.mode is Mode.ACCURACY else done.log["result_validity"] == "VALID",
         metric=metric,
         files={file.name: sha256_of(file) for file in sorted(done.folder.iterdir()) if file.is_file()},

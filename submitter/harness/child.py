@@ -57,13 +57,13 @@ class EngineSession:
             # These objects live to the end of the process: the garbage collector need not walk them.
             gc.collect()
             gc.freeze()
-            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1))
+            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1), engine_facts=engine.facts())
             sut = self._sut(engine, dataset)
             number = 0
             for number, run in enumerate(plan.runs, start=1):
-                await self._one_run(number - 1, run, sut, len(dataset))
+                await self._one_run(number - 1, run, engine, sut, len(dataset))
             while plan.goes_on and (next_run := await self._next_runs.get()) is not None:
-                await self._one_run(number, next_run, sut, len(dataset))
+                await self._one_run(number, next_run, engine, sut, len(dataset))
                 number += 1
         finally:
             await engine.stop()
@@ -92,8 +92,9 @@ class EngineSession:
         prompts = warm_up.prompts(dataset, count)
         await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
-    async def _one_run(self, number: int, run: RunPlan, sut: Sut, sample_count: int) -> None:
+    async def _one_run(self, number: int, run: RunPlan, engine: engines.Engine, sut: Sut, sample_count: int) -> None:
         self._emit("run", number=number)
+        answers_before = engine.answers()
         sut.begin(stream=run.scenario is not Scenario.OFFLINE)
         began_s = time.perf_counter()
         reporter = asyncio.create_task(self._report(number, sut, began_s))
@@ -120,7 +121,14 @@ class EngineSession:
         await sut.end()
         if run.keep_latencies:
             _write_latencies(run.folder / LATENCIES, sut.progress)
-        self._emit("finished", number=number, seconds=seconds, done=sut.progress.done, tokens=sut.progress.tokens)
+        self._emit(
+            "finished",
+            number=number,
+            seconds=seconds,
+            done=sut.progress.done,
+            tokens=sut.progress.tokens,
+            answers={name: count - answers_before.get(name, 0) for name, count in engine.answers().items()},
+        )
 
     async def _report(self, number: int, sut: Sut, began_s: float) -> None:
         while True:

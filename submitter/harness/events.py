@@ -25,7 +25,8 @@ class Watcher(Protocol):
 
     Then those of each run: `run` when it begins, `progress` each second (`seconds`: since then; `done` and `issued`:
     samples; `tokens`; `ttft_p99_ms` and `tpot_p99_ms`: of the run so far, or None), `finished` (`done`, `tokens`,
-    `seconds`), and `judged` once it is recorded (`valid`: LoadGen's verdict; None for an accuracy run).
+    `seconds`, `answers`: by rank or server), and `judged` once it is recorded (`valid`: LoadGen's verdict; None for an
+    accuracy run).
 
     Last, while the engine ends, `stopping` every second, with `seconds` and `log`.
     """

@@ -45,6 +45,7 @@ class Finished:
     """A run that has ended: its folder, which still has its `.partial` name, and what the child counted.
 
     `duration_s` is the time from LoadGen's start to its return; `token_count` counts the answers' tokens only.
+    `engine_facts` is what the loaded engine says of itself; `answers` counts the samples of each rank or server.
     """
 
     run: RunPlan
@@ -54,6 +55,8 @@ class Finished:
     duration_s: float
     sample_count: int
     token_count: int
+    engine_facts: dict[str, str]
+    answers: dict[str, int]
 
 
 def run_session(
@@ -164,6 +167,7 @@ def _follow(
     waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
     done_before = -1
     started_utc = ""
+    engine_facts: dict[str, str] = {}
     done = 0
     engine.tell(watcher)
     for facts in read_events(events, deadline):
@@ -180,6 +184,8 @@ def _follow(
             engine.begin(kind, **facts)
             engine.tell(watcher)
             continue
+        if kind == "ready":
+            engine_facts = facts.pop("engine_facts")
         if kind == "run":
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         if kind != "progress" or facts["done"] > done_before:
@@ -190,7 +196,7 @@ def _follow(
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
             done += 1
-            finished = _checked(run, facts, started_utc)
+            finished = _checked(run, facts, started_utc, engine_facts)
             on_finished(finished)
             valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
             watcher.event("judged", run, {"valid": valid})
@@ -234,7 +240,7 @@ def _is_complete(accuracy_log: Path) -> bool:
         return False
 
 
-def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
+def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str, engine_facts: dict[str, str]) -> Finished:
     """Accept a run only if its own log shows that it is the requested run and that it ended; else RunError."""
     folder = partial_folder(run.folder)
     path = folder / layout.DETAIL_LOG
@@ -266,6 +272,8 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str) -> Finished:
         duration_s=facts["seconds"],
         sample_count=facts["done"],
         token_count=facts["tokens"],
+        engine_facts=engine_facts,
+        answers=facts["answers"],
     )
 
 

@@ -56,6 +56,12 @@ class Engine(Protocol):
     def process_ids(self) -> list[int]:
         """After `start`: the engine's own processes, one for each data-parallel rank, in order; may be empty."""
 
+    def facts(self) -> dict[str, str]:
+        """After `start`: what is known only now, such as a server's version, model and settings; for the record."""
+
+    def answers(self) -> dict[str, int]:
+        """How many requests each rank or server has answered since `start`, by its name; empty if there is only one."""
+
     async def stop(self) -> None:
         """Release everything; safe to call after a failure."""
 

@@ -174,6 +174,12 @@ class EchoEngine:
     def process_ids(self) -> list[int]:
         return []
 
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def answers(self) -> dict[str, int]:
+        return {}
+
     async def stop(self) -> None:
         return None
 

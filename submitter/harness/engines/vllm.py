@@ -231,6 +231,12 @@ class VllmEngine:
     def process_ids(self) -> list[int]:
         return [process.pid for process in self._processes]
 
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def answers(self) -> dict[str, int]:
+        return {}
+
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         parameters = self._streaming if stream else self._whole
         # `type` says that the prompt is tokenised: vLLM would otherwise pass it to a thread that looks for text.
