@@ -59,18 +59,18 @@ def grouped(report: Report) -> tuple[list[Group], list[Finding]]:
 
 
 class Refusals:
-    """The errors above the results: each makes every result in its folder invalid, and is reported once, there."""
+    """The errors among the findings that are passed: each makes every result at or below its folder invalid."""
 
-    def __init__(self, report: Report, around: Iterable[Finding]) -> None:
-        errors = [finding for finding in around if finding.severity is Severity.ERROR]
+    def __init__(self, report: Report, findings: Iterable[Finding]) -> None:
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         spares = _sparing(report.round) if errors else frozenset()
         self._by_folder: dict[str, list[Finding]] = {}
         for finding in errors:
             if finding.rule not in spares:
-                self._by_folder.setdefault(finding.scope or ".", []).append(finding)
+                self._by_folder.setdefault(results_folder(finding.scope) or ".", []).append(finding)
 
     def of(self, result: ResultVerdict) -> list[Finding]:
-        """The errors that refuse a result, from the outermost folder in."""
+        """The errors among them that refuse a result, from the outermost folder in."""
         folders = (".", *accumulate(result.path.split("/"), "{}/{}".format))
         return [finding for folder in folders for finding in self._by_folder.get(folder, ())] if self._by_folder else []
 

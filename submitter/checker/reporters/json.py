@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from submitter.checker.finding import Finding, Report, ResultVerdict, Waived
+from submitter.checker.reporters._shared import Refusals
 
 VERSION = 1
 
@@ -29,13 +30,14 @@ def _value(value: Any) -> str:
 def document(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     partial = report.partial
+    refusals = Refusals(report, report.findings)
     return {
         "version": VERSION,
         "round": report.round,
         "profile": report.profile,
         "verdict": report.verdict,
         "smoke": report.smoke,
-        "results": [_result(result) for result in report.results],
+        "results": [_result(result, refusals) for result in report.results],
         "findings": [_finding(finding) for finding in report.findings],
         "waived": [_waived(waived) for waived in report.waived],
         "partial": partial
@@ -46,7 +48,7 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _result(result: ResultVerdict) -> dict[str, Any]:
+def _result(result: ResultVerdict, refusals: Refusals) -> dict[str, Any]:
     metric = result.metric
     return {
         "path": result.path,
@@ -58,6 +60,7 @@ def _result(result: ResultVerdict) -> dict[str, Any]:
         "verdict": result.verdict,
         "metric": {"value": metric.value, "unit": metric.unit} if metric and math.isfinite(metric.value) else None,
         "inferred": result.inferred,
+        "refused_by": list(dict.fromkeys(finding.rule for finding in refusals.of(result))),
     }
 
 

@@ -82,9 +82,15 @@ def other_scores_on_target(run: EndpointsAccuracy, book: Rulebook) -> Iterator[P
     targets = {metric: target for metric, target in all_targets.items() if not target.optional}
     for number, (metric, target) in enumerate(targets.items()):
         found = _stated(run, metric, is_main=number == 0)
-        if found is not None and found <= 1 < target.lower:
+        if found is None:
+            # A score that is one number leaves out a second metric, such as the tokens per sample, unless it is in the
+            # breakdown (published in v6.1: NVIDIA's deepseek-r1). A score with names has to have them all.
+            if number == 0 or isinstance(run.score, dict):
+                yield endpoints_problem(run, f"the score has no {metric}", found=shown(run.score), required="a number")
+            continue
+        if found <= 1 < target.lower:
             found *= 100
-        if found is not None and found < target.lower:
+        if not found >= target.lower:
             yield _off_target(run, metric, found, target.lower)
 
 

@@ -40,6 +40,19 @@ def test_the_json_report_of_a_smoke_run_follows_its_schema(tmp_path: Path) -> No
     assert [waived["rule"] for waived in document["waived"]] == ["MEA004", "PRF006"]
 
 
+def test_a_result_names_the_rules_that_refuse_it_wherever_they_are_reported(tree: Tree) -> None:
+    def refused() -> list[tuple[str, list[str]]]:
+        document = json.loads(json_report.render(tree.check(), colour=False))
+        jsonschema.validate(document, SCHEMA)
+        return [(result["verdict"], result["refused_by"]) for result in document["results"]]
+
+    assert refused() == [("valid", []), ("valid", [])]
+    tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
+    assert refused() == [("invalid", ["PRF004"]), ("valid", [])]
+    tree.system_json().write_text("{")
+    assert refused() == [("invalid", ["STR002"]), ("invalid", ["STR002"])]
+
+
 @pytest.mark.parametrize("profile", ["full", "official"])
 def test_the_json_report_tells_the_profile_the_waivers_and_what_is_missing(tree: Tree, profile: str) -> None:
     tree.set(tree.performance_log(), effective_qsl_rng_seed=1)
