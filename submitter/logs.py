@@ -129,8 +129,10 @@ _LONG_BYTES = 100_000
 _MOST_FLAGGED = 10_000
 _ONCE = ("requested_", "effective_", "result_")
 _ONCE_HEADS = tuple(_HEAD + prefix.encode() for prefix in _ONCE)
-# A value of at most this length cannot be nested too deeply for Python's parser.
-_SHALLOW_BYTES = 500
+# Python's parser refuses numbers of more than 4,300 digits, and what is nested about 1,000 deep. A value of at most this many
+# bytes, or with at most this many brackets, is not nested too deeply.
+_SHALLOW = 500
+_DIGITS_STEP = 4000
 
 
 def parse_detail(data: bytes) -> DetailLog:
@@ -176,7 +178,7 @@ def _parse_long(data: bytes) -> DetailLog:
     firsts = _decode_lines(b"\n".join(lines[index][len(MARKER) :] for index in first_at.values()))
     first: dict[str, tuple[int, bytes]] = {}
     for index, line in zip(first_at.values(), firsts, strict=True):
-        first.setdefault(line.key, (index + 1, _shallow(bytes(line.value))))
+        first.setdefault(line.key, (index + 1, _parsable(bytes(line.value))))
     return DetailLog(first, (), (), repeated=repeated)
 
 
@@ -201,11 +203,17 @@ def _repeated(lines: list[bytes]) -> tuple[range, list[bytes]]:
     return (range(begin, end), [head.removesuffix(_VALUE) for head in batch]) if whole else (range(0), [])
 
 
-def _shallow(value: bytes) -> bytes:
-    """The value, if it is not nested too deeply for Python's parser; else RecursionError."""
-    if len(value) > _SHALLOW_BYTES:
+def _parsable(value: bytes) -> bytes:
+    """The value, if Python's parser accepts it whenever it is asked for; else ValueError or RecursionError."""
+    is_text = value.startswith(b'"')
+    if not is_text and (value.count(b"[") + value.count(b"{") > _SHALLOW or _has_long_number(value)):
         json.loads(value)
     return value
+
+
+def _has_long_number(value: bytes) -> bool:
+    """Whether the value may have a number that Python's parser refuses: its digits then fill one of these windows."""
+    return any(value[begin : begin + 64].isdigit() for begin in range(0, len(value), _DIGITS_STEP))
 
 
 def _parse_at_once(data: bytes) -> DetailLog:
@@ -224,7 +232,7 @@ def _parse_at_once(data: bytes) -> DetailLog:
     for number, line in enumerate(lines, start=1):
         if (key := line.key) not in first:
             value = bytes(line.value)
-            first[key] = (number, value if len(value) <= _SHALLOW_BYTES else _shallow(value))
+            first[key] = (number, value if len(value) <= _SHALLOW else _parsable(value))
         elif key.startswith(_ONCE):
             repeated = key, number
     flagged: list[LogEntry] = []

@@ -116,6 +116,28 @@ def test_what_is_no_detail_log_is_refused_with_the_line(data: bytes, said: str) 
         parse_detail(data)
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("[" * 5000 + "]" * 5000, "recursion"),
+        ("[1, " + "9" * 5000 + "]", "digits"),
+        ("{" * 100 + "[" * 2000 + "0", ""),
+    ],
+)
+def test_a_value_that_no_rule_could_read_refuses_the_log(value: str, why: str) -> None:
+    """Values are decoded when a rule needs them, so what Python's parser cannot decode is found before."""
+    line = _line("a", 1).replace('"value": 1', f'"value": {value}')
+    assert value in line
+    with pytest.raises(LogFormatError, match=f"line 2 .*{why}"):
+        parse_detail((_line("b", 2) + line + _line("c", 3)).encode())
+
+
+def test_a_long_value_is_read_when_it_is_asked_for() -> None:
+    numbers, words = list(range(100_000)), "digits 0123456789 " * 1000
+    log = parse_detail((_line("numbers", numbers) + _line("words", words)).encode())
+    assert (log["numbers"], log["words"]) == (numbers, words)
+
+
 def test_a_detail_log_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mlperf_log_detail.txt"
     path.write_text(_line("a", 1))
