@@ -129,8 +129,8 @@ _LONG_BYTES = 100_000
 _MOST_FLAGGED = 10_000
 _ONCE = ("requested_", "effective_", "result_")
 _ONCE_HEADS = tuple(_HEAD + prefix.encode() for prefix in _ONCE)
-# Python's parser refuses numbers of more than 4,300 digits, and what is nested about 1,000 deep. A value of at most this
-# many bytes, or with at most this many brackets, is not nested too deeply.
+# Python's parser refuses numbers of more than 4,300 digits, and what is nested about 1,000 deep. A value of at most
+# this many bytes, or with at most this many brackets, is not nested too deeply.
 _SHALLOW = 500
 _DIGITS_STEP = 4000
 
