@@ -1,4 +1,7 @@
-"""The record of a finished run, `record.json`. It is written last and atomically: without a record there is no run."""
+"""The record of a finished run, `record.json`. It is written last and atomically: without a record there is no run.
+
+`scored.json` beside it ties the run's score to what it was made from, so that an edited score is found.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ from submitter.strict_record import StrictRecord
 from submitter.validation import in_words
 
 RECORD = "record.json"
+SCORED = "scored.json"
+SCORE_AGAIN = "run submitter score on the campaign: it scores the run again"
 
 
 class DatasetFacts(StrictRecord):
@@ -114,6 +120,16 @@ class RunRecord(StrictRecord):
     """The SHA-256 of each file in the run's folder at the end of the run, by file name."""
 
 
+class ScoredRecord(StrictRecord):
+    """What a run's score or verification was made from, `scored.json`. It is written after the files that it lists."""
+
+    version: int = 1
+    inputs: dict[str, str]
+    """By name, everything that the outcome depends on: hashes of the log, the data set and the model, and versions."""
+    files: dict[str, str]
+    """The SHA-256 of each file that the scoring wrote into the run's folder."""
+
+
 class DamagedRecordError(InputError):
     """A `record.json` is not a run's record; `path` is its path and `why` says in words what is wrong with it."""
 
@@ -143,6 +159,28 @@ def read_record(run_folder: Path, again: str = "run it again") -> RunRecord:
     except ValidationError as error:
         why = in_words(error.errors()[0]) if content.strip() else "it is empty"
         raise DamagedRecordError(path, why, again) from None
+
+
+def write_scored(run_folder: Path, inputs: dict[str, str], names: Iterable[str]) -> None:
+    """Write `scored.json` for the files `names`, which were made from `inputs`."""
+    written = ScoredRecord(inputs=inputs, files={name: sha256_of(run_folder / name) for name in names})
+    write_json_atomically(run_folder / SCORED, written.model_dump(mode="json"))
+
+
+def read_scored(run_folder: Path) -> ScoredRecord:
+    """The record of a run's score. InputError if there is none, or if one of its files was changed or removed since."""
+    path = run_folder / SCORED
+    try:
+        scored = ScoredRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise InputError(f"{run_folder} is not scored: it has no {SCORED} that can be read", SCORE_AGAIN) from None
+    for name, sha256 in scored.files.items():
+        file = run_folder / name
+        if not file.is_file():
+            raise InputError(f"{file} is missing", SCORE_AGAIN)
+        if sha256_of(file) != sha256:
+            raise InputError(f"{file} was changed after the run was scored", SCORE_AGAIN)
+    return scored
 
 
 def write_json_atomically(path: Path, content: dict[str, Any]) -> None:

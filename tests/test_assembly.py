@@ -62,12 +62,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for mode in MODES:
             folder = root / "runs" / SYSTEM / NAME / scenario / mode
             real_loadgen.run(folder, scenario, accuracy=mode is Mode.ACCURACY, audit=mode.is_compliance, samples=200)
+            finish(folder, scenario, mode)
             if mode is Mode.ACCURACY:
                 accuracy = Accuracy({"rouge1": 44.5, "gen_len": 3}, record.sha256_of(folder / layout.ACCURACY_LOG))
                 write_accuracy_text(accuracy, folder / layout.ACCURACY_TEXT)
             if mode.is_compliance:
                 (folder / layout.VERIFY_ACCURACY).write_text("EOS check pass: True\n")
-            finish(folder, scenario, mode)
+            if mode is not Mode.PERFORMANCE:
+                text = layout.ACCURACY_TEXT if mode is Mode.ACCURACY else layout.VERIFY_ACCURACY
+                record.write_scored(folder, {"log_sha256": "3" * 64}, [text])
             (folder / layout.AUDIT_CONFIG).write_text("*.*.mode = 2\n")
             (folder / "engine.log").write_text("chatter\n")
             (folder / ".hidden").write_text("x")
@@ -257,6 +260,9 @@ RUN = f"runs/{SYSTEM}/{NAME}/Offline"
         (f"{RUN}/accuracy/accuracy.txt", None, r"is not scored yet: it has no accuracy\.txt"),
         (f"{RUN}/accuracy/accuracy.txt", b"{'rouge1': 44.0}\n", r"states the SHA-256 \(none\)"),
         (f"{RUN}/accuracy/accuracy.txt", b"\xff\xfe\0", r"states the SHA-256 \(none\)"),
+        (f"{RUN}/accuracy/scored.json", None, r"is not scored: it has no scored\.json"),
+        (f"{RUN}/TEST06/scored.json", b"{}", r"is not scored: it has no scored\.json"),
+        (f"{RUN}/TEST06/verify_accuracy.txt", b"pass", r"verify_accuracy\.txt was changed after the run was scored"),
         ("measurements/Offline/user.conf", None, r"user\.conf is missing"),
         ("measurements/Offline/README.md", b" \n", r"README\.md is empty"),
         ("measurements/Offline/measurements.json", b"[", r"measurements\.json is not a JSON file"),
@@ -272,6 +278,15 @@ def test_what_is_missing_or_changed_is_named_and_leaves_no_tree(name, content, m
         assemble(work)
     assert not (work / "tree").exists()
     assert not [path for path in work.iterdir() if path.name.startswith(".")]
+
+
+def test_an_edited_score_is_refused(work):
+    text = work / f"{RUN}/accuracy/accuracy.txt"
+    assert "44.5" in text.read_text()
+    text.write_text(text.read_text().replace("44.5", "99.9"))
+    with pytest.raises(InputError, match=r"accuracy\.txt was changed after the run was scored") as caught:
+        assemble(work)
+    assert "submitter score" in caught.value.hint
 
 
 def other_benchmark(work: Path, **changes: object) -> tuple[assembly.TreeBenchmark, ...]:

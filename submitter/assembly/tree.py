@@ -16,7 +16,7 @@ from submitter.layout import Layout
 from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
 from submitter.manifest import Manifest, ManifestResult
 from submitter.model import Mode, ResultKey, Scenario
-from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
+from submitter.record import RunRecord, read_record, read_scored, sha256_of, write_json_atomically
 from submitter.rulebook import Rulebook, load_rulebook
 from submitter.units import BYTES_PER_MIB
 from submitter.version import VERSION
@@ -155,6 +155,8 @@ class TreeBuilder:
                 else:
                     self._copy(source, destination)
             _check_unchanged(run, record)
+            if mode is not Mode.PERFORMANCE:
+                read_scored(run)  # refuses a score or a verification that was edited
         return ManifestResult(
             path=str(key),
             runs=records,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from submitter import compliance, scoring
+from submitter import compliance, packages, scoring
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.outline import run_folder
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
@@ -14,7 +15,8 @@ from submitter.errors import InputError, os_reason, os_remedy
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.model import Mode, Scenario
-from submitter.record import read_record, write_atomically
+from submitter.record import read_record, read_scored, write_atomically, write_scored
+from submitter.version import VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +102,10 @@ def _scenario_score(
 def _metrics(
     plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, on_progress: ScoringProgress
 ) -> dict[str, float]:
-    """The metrics in accuracy.txt if they were made from this log; else the log is scored and accuracy.txt written."""
+    """The metrics in accuracy.txt if it is as it was written, and nothing that they depend on has changed since.
+
+    Else the log is scored, and accuracy.txt written.
+    """
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, Mode.ACCURACY)
     record = read_record(folder, plan.campaign.makes_runs)
     for what, of_run, of_campaign in (
@@ -114,10 +119,15 @@ def _metrics(
                 f"name the {what} of the run, or {plan.campaign.repeats(scenario, Mode.ACCURACY)}",
             )
     text = folder / ACCURACY_TEXT
-    if text.is_file():
-        earlier = parse_accuracy_text(text.read_text("utf-8"))
-        if earlier.metrics and earlier.sha256 == record.files.get(ACCURACY_LOG):
-            return earlier.metrics
+    inputs = {
+        "log_sha256": record.files.get(ACCURACY_LOG, ""),
+        "dataset_sha256": record.dataset.sha256,
+        "model_sha256": record.model.sha256,
+        "submitter": VERSION,
+        **{name: packages.version_of(name) for name in packages.PARTS[packages.SCORING].packages},
+    }
+    if _is_scored(folder, inputs):
+        return parse_accuracy_text(text.read_text("utf-8")).metrics
     accuracy = scoring.score(
         folder / ACCURACY_LOG,
         benchmark.dataset.references(),
@@ -128,13 +138,21 @@ def _metrics(
         repeat = plan.campaign.repeats(scenario, Mode.ACCURACY)
         raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", repeat)
     scoring.write_accuracy_text(accuracy, text)
+    write_scored(folder, inputs, [ACCURACY_TEXT])
     return {name: float(value) for name, value in accuracy.metrics.items()}
+
+
+def _is_scored(folder: Path, inputs: dict[str, str]) -> bool:
+    try:
+        return read_scored(folder).inputs == inputs
+    except InputError:
+        return False
 
 
 def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, test: Mode) -> bool:
     """Verify one compliance run, write the verification's files, and tell whether the test was passed."""
     folder = run_folder(plan.campaign, benchmark.table.name, scenario, test)
-    read_record(folder, plan.campaign.makes_runs)
+    record = read_record(folder, plan.campaign.makes_runs)
     try:
         answers = read_accuracy(folder / ACCURACY_LOG)
         verdict = compliance.verify(test, answers, scenario, benchmark.engine_plan.eos_token_id)
@@ -142,6 +160,8 @@ def _verify(plan: CampaignPlan, benchmark: BenchmarkPlan, scenario: Scenario, te
         raise InputError(f"{folder / ACCURACY_LOG} cannot be read: {os_reason(error)}", os_remedy(error)) from None
     except LogFormatError as error:
         raise InputError(f"{test} of {scenario}: {error}", plan.campaign.repeats(scenario, test)) from None
-    for name in plan.book.compliance[test].verify:
+    names = plan.book.compliance[test].verify
+    for name in names:
         write_atomically(folder / name, verdict.text.encode())
+    write_scored(folder, {"log_sha256": record.files.get(ACCURACY_LOG, ""), "submitter": VERSION}, names)
     return verdict.passed

@@ -3,6 +3,7 @@ nothing itself."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,24 @@ def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.Cap
     with pytest.raises(InputError, match=r"cannot be used for round v6\.0: .*seed"):
         c.assemble(campaign.file, "v6.0")
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_edited_score_is_neither_shown_nor_assembled(made, tmp_path: Path) -> None:
+    """What was made from other inputs, such as another version of the scorer, is scored again, too."""
+    campaign = copied(made, tmp_path)
+    folder = campaign.output / "runs/echo-system/echo-model/Offline/accuracy"
+    text, scored = folder / "accuracy.txt", folder / "scored.json"
+    honest, receipt = text.read_text(), scored.read_text()
+    edited = re.sub(r"'rouge1': [\d.]+", "'rouge1': 99.9", honest)
+    assert edited != honest
+    text.write_text(edited)
+    with pytest.raises(InputError, match=r"accuracy\.txt was changed after the run was scored"):
+        c.assemble(campaign.file)
+    assert c.score_campaign(campaign.file) == made[1].scores
+    assert (text.read_text(), scored.read_text()) == (honest, receipt)
+    scored.write_text(re.sub(r'"rouge-score": "[^"]*"', '"rouge-score": "0.0.1"', receipt))
+    assert c.score_campaign(campaign.file) == made[1].scores
+    assert scored.read_text() == receipt
 
 
 def test_a_preflight_error_carries_all_problems_and_nothing_is_run(tmp_path: Path) -> None:
