@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.errors import InputError, RunError, os_reason
+from submitter.errors import InputError, RunError, os_reason, raise_all
 from submitter.harness.engine_log import log_hint
 from submitter.harness.engines import EnginePlan, RanksElsewhere, RanksPlan
 from submitter.harness.nodes.compare import HINT
