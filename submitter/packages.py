@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "assemble": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
+    "node": (ENGINE,),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
     "quantize": (QUANTISING,),
