@@ -10,6 +10,11 @@ EXAMPLES = {
         "submitter init --benchmark llama3.1-8b --scenario Offline --scenario Server",
     ],
     "run-all": ["submitter run-all campaign.toml", "submitter run-all campaign.toml --rerun"],
+    "slurm": [
+        "submitter slurm campaign.toml",
+        "submitter slurm campaign.toml --submit",
+        "submitter slurm campaign.toml --interactive",
+    ],
     "templates": ["submitter templates campaign.toml"],
     "plan": ["submitter plan campaign.toml"],
     "tune": [
