@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "slurm": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
+    "node": (ENGINE,),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
     "quantize": (QUANTISING,),

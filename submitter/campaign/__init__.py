@@ -3,6 +3,7 @@
 from submitter.campaign.draft import make_draft
 from submitter.campaign.file import Campaign, load_campaign
 from submitter.campaign.lock import locked
+from submitter.campaign.node import serve_node
 from submitter.campaign.outline import CampaignOutline, outline_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.campaign.preflight import PassedCheck, PreflightError, require_preflight
@@ -43,6 +44,7 @@ __all__ = [
     "require_run",
     "run_all",
     "score_campaign",
+    "serve_node",
     "tune",
     "tuned_benchmark",
     "write_target",

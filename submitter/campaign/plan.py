@@ -74,11 +74,12 @@ def make_plan(source: Campaign | CampaignOutline) -> CampaignPlan:
 def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Dataset) -> BenchmarkPlan:
     table, folder, engine_plan = outline.table, outline.model_folder, outline.engine_plan
     assert engine_plan is not None  # an outline without one has a problem
+    model_sha256 = checkpoint_sha256(folder)
     return BenchmarkPlan(
         **{**vars(outline), "engine_plan": engine_plan},
         model=ModelFacts(
             name=folder.name if table.model != EMBEDDED else table.name,
-            sha256=checkpoint_sha256(folder),
+            sha256=model_sha256,
             weight_data_types=weight_data_type(folder),
         ),
         dataset=dataset,
@@ -86,6 +87,8 @@ def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Data
             SessionPlan(
                 engine=engine,
                 engine_plan=engine_plan,
+                benchmark=table.name,
+                model_sha256=model_sha256,
                 dataset=dataset_file,
                 sample_limit=table.sample_limit,
                 runs=tuple(run for run in outline.run_plans if outline.engines[run.scenario] == engine),

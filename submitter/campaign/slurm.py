@@ -13,8 +13,9 @@ from submitter.campaign.outline import OVERHEAD_S, CampaignOutline, outline_camp
 from submitter.cluster.slurm_job import SlurmJob
 from submitter.cluster.slurm_table import SlurmTable
 from submitter.errors import InputError, SubmitterError, raise_all
+from submitter.harness import engines
+from submitter.harness.engines import EngineShape
 from submitter.harness.environment import masked
-from submitter.harness.plan import EngineSettings
 from submitter.quoting import shown
 from submitter.units import S_PER_MIN
 
@@ -45,7 +46,7 @@ def plan_slurm_job(campaign: Campaign) -> SlurmPlan:
     job = SlurmJob(
         name=f"submitter-{campaign.system.id}",
         table=table,
-        nodes=table.nodes or machines or 1,
+        nodes=machines,
         campaign=campaign.path.absolute(),
         logs=campaign.slurm_folder,
     )
@@ -55,42 +56,55 @@ def plan_slurm_job(campaign: Campaign) -> SlurmPlan:
 
 
 def _machines(outline: CampaignOutline, table: SlurmTable) -> tuple[int, list[SubmitterError]]:
-    """How many machines the engines need, 0 if their settings do not say, and what contradicts that."""
+    """How many machines the engines need, and what contradicts that."""
     problems: list[SubmitterError] = []
-    needed = 0
+    needed = 1
     for benchmark in outline.benchmarks:
         for engine in benchmark.distinct_engines:
-            needed = max(needed, _machines_of(engine))
-            problems += _gpu_problems(engine, table, benchmark.table.name)
-    if needed and table.nodes not in (None, needed):
+            try:
+                shape = engines.shape(engine.engine, engine.settings)
+            except SubmitterError as error:
+                problems.append(error)
+                continue
+            except (
+                TypeError
+            ):  # the settings are not checked here: the engine need not be installed where jobs come from
+                where = f"{engine.engine}, the engine of '{benchmark.table.name}'"
+                problems.append(InputError(f"{where}: not all of its sizes are numbers", "submitter plan says which"))
+                continue
+            needed = max(needed, _machines_of(shape))
+            if shape.elsewhere is not None and shape.elsewhere.per_node is None:
+                problems.append(
+                    InputError(
+                        f"the engine of '{benchmark.table.name}' does not say how many ranks a machine serves",
+                        "set data_parallel_size_local in engine.toml to that number",
+                    )
+                )
+            given = table.gpu_count
+            if given is not None and shape.devices > given:
+                problems.append(
+                    InputError(
+                        f"[slurm] gpus_per_node is {given}, but the engine of '{benchmark.table.name}' uses "
+                        f"{shape.devices} on a machine",
+                        "request as many, or change engine.toml",
+                    )
+                )
+    if not problems and table.nodes not in (None, needed):
         problems.append(
             InputError(
-                f"[slurm] nodes is {table.nodes}, but the engine of the campaign needs {needed}: data_parallel_size / "
-                "data_parallel_size_local in engine.toml",
+                f"[slurm] nodes is {table.nodes}, and engine.toml needs {needed}: data_parallel_size ranks, "
+                "data_parallel_size_local on each machine",
                 "remove nodes, or change engine.toml",
             )
         )
     return needed, problems
 
 
-def _machines_of(engine: EngineSettings) -> int:
-    """How many machines an engine needs; 0 if its settings do not say."""
-    ranks, local = engine.settings.get("data_parallel_size"), engine.settings.get("data_parallel_size_local")
-    if isinstance(ranks, int) and isinstance(local, int) and ranks > 0 and local > 0:
-        return math.ceil(ranks / local)
-    return 0
-
-
-def _gpu_problems(engine: EngineSettings, table: SlurmTable, benchmark: str) -> Iterator[InputError]:
-    settings = engine.settings
-    sizes = [settings.get(name, 1) for name in ("data_parallel_size", "tensor_parallel_size", "pipeline_parallel_size")]
-    sizes[0] = settings.get("data_parallel_size_local", sizes[0])
-    given = table.gpu_count
-    if given is not None and all(isinstance(size, int) for size in sizes) and math.prod(sizes) > given:
-        yield InputError(
-            f"[slurm] gpus_per_node is {given}, but the engine of '{benchmark}' uses {math.prod(sizes)} on a machine",
-            "ask for as many, or change engine.toml",
-        )
+def _machines_of(shape: EngineShape) -> int:
+    """How many machines an engine needs, as far as its settings say."""
+    if shape.elsewhere is None or shape.elsewhere.per_node is None:
+        return 1
+    return 1 + math.ceil(shape.elsewhere.count / shape.elsewhere.per_node)
 
 
 def _starts(outline: CampaignOutline, job: SlurmJob) -> tuple[int, list[InputError]]:

@@ -23,6 +23,7 @@ from submitter.cli.examples import examples
 from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
+from submitter.cli.node import node
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import accept_every_character, say
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "plan": plan,
     "tune": tune,
     "run": run,
+    "node": node,
     "score": score,
     "assemble": assemble,
     "check": check,

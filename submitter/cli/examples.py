@@ -10,6 +10,7 @@ EXAMPLES = {
         "submitter init --benchmark llama3.1-8b --scenario Offline --scenario Server",
     ],
     "run-all": ["submitter run-all campaign.toml", "submitter run-all campaign.toml --rerun"],
+    "node": ["submitter node campaign.toml", "submitter node campaign.toml --ranks 4 --idle 2h"],
     "slurm": [
         "submitter slurm campaign.toml",
         "submitter slurm campaign.toml --submit",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +10,12 @@ import typer
 
 from submitter.cli.campaign import CampaignFile
 from submitter.cli.say import say
-from submitter.errors import InputError
+from submitter.cli.times import seconds
 from submitter.model import Scenario
-from submitter.units import S_PER_H, S_PER_MIN
 
 if TYPE_CHECKING:
     from submitter.campaign import Probe, TuneResult
 
-_UNIT_S = {"": S_PER_MIN, "s": 1, "m": S_PER_MIN, "h": S_PER_H}
 _COLUMNS = ("run", "target/s", "samples", "over a limit", "p99 TTFT", "p99 TPOT", "served/s", "verdict")
 
 
@@ -35,7 +32,7 @@ def tune(
     from submitter.cli.progress import passed_preflight
     from submitter.console import ConsoleWatcher
 
-    budget_s = _seconds(budget)
+    budget_s = seconds(budget)
     c.tuned_benchmark(c.load_campaign(campaign), scenario, benchmark)
     with passed_preflight(campaign) as plan, closing(ConsoleWatcher(sys.stderr)) as watcher:
         result = c.tune(
@@ -53,13 +50,6 @@ def tune(
         c.write_target(result.user_conf, result.loadgen_model, scenario, outcome.target_qps)
         say(f"{result.user_conf} now has target_qps = {outcome.target_qps:g}")
     raise typer.Exit(0 if outcome.confirmed else 1)
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if found is None or not float(found[1]):
-        raise InputError(f"'{text}' is not a time", "give seconds, minutes or hours: 90s, 60m, 2h")
-    return float(found[1]) * _UNIT_S[found[2]]
 
 
 def _show(result: TuneResult) -> None:

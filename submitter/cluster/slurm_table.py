@@ -174,7 +174,7 @@ class SlurmTable(_SlurmPart):
     time: TimeLimit
     """The time limit of one job; a campaign that takes longer goes on in the next."""
     nodes: int | None = Field(None, gt=0, le=65536)
-    """How many machines; None if it follows from engine.toml."""
+    """How many machines. It follows from engine.toml; what is here must agree."""
     partition: Value | None = None
     account: Value | None = None
     qos: Value | None = None

@@ -53,7 +53,9 @@ class ConsoleWatcher:
         self._live.close()
 
     def _engine_event(self, kind: str, facts: dict[str, Any]) -> None:
+        ranks = facts.get("ranks", 0)
         what = {
+            "nodes": f"waiting for nodes, {ranks} rank{'s' if ranks != 1 else ''} missing",
             "loading": f"loading {facts.get('engine', '')}",
             "warm_up": f"warm-up of {facts.get('prompts', 0)} prompts",
             "stopping": "stopping",
@@ -67,7 +69,7 @@ class ConsoleWatcher:
             (f"campaign {duration(left_s)} left" if self._is_campaign and left_s else "", ""),
         )
         # The first line is for the path of the log; what takes no time needs no other.
-        self._live.show(lambda columns: fitted(parts, (1, 0), columns), at_once=begins and kind == "loading")
+        self._live.show(lambda columns: fitted(parts, (1, 0), columns), at_once=begins and kind in ("nodes", "loading"))
 
     def _run_event(self, kind: str, run: RunPlan, facts: dict[str, Any]) -> None:
         self._engine_phase = ""

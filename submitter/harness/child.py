@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from submitter.compliance import audit_text
-from submitter.errors import SubmitterError, from_os_error
+from submitter.errors import RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.harness import engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
+from submitter.harness.nodes.driver import Nodes
+from submitter.harness.nodes.messages import SessionFacts, node_versions
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
 from submitter.harness.sut import Progress, Sut
 from submitter.layout import AUDIT_CONFIG
@@ -39,7 +41,8 @@ class EngineSession:
     def __init__(self, plan: SessionPlan, events: int) -> None:
         self._plan = plan
         self._events = events
-        self._failing = False
+        self._failing = threading.Lock()
+        self._nodes: Nodes | None = None
         self._next_runs: asyncio.Queue[RunPlan | None] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -48,16 +51,20 @@ class EngineSession:
         self._loop = asyncio.get_running_loop()
         dataset = _verified_dataset(plan)
         plan.engine.binding.require_cores()
+        self._nodes = await self._gathered()
         began_s = time.perf_counter()
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
         try:
             await engine.start()
+            if self._nodes is not None:
+                self._nodes.loaded()
             plan.engine.binding.apply(engine.process_ids())
             await self._warm_up(engine, dataset)
             # These objects live to the end of the process: the garbage collector need not walk them.
             gc.collect()
             gc.freeze()
-            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1), engine_facts=engine.facts())
+            facts = {**engine.facts(), **(self._nodes.facts() if self._nodes else {})}
+            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1), engine_facts=facts)
             sut = self._sut(engine, dataset)
             number = 0
             for number, run in enumerate(plan.runs, start=1):
@@ -67,6 +74,30 @@ class EngineSession:
                 number += 1
         finally:
             await engine.stop()
+        if self._nodes is not None:  # after a failure this process ends at once, and its connections with it
+            await self._nodes.close()
+
+    async def _gathered(self) -> Nodes | None:
+        """The nodes of an engine that serves on several machines, once all are there."""
+        plan = self._plan
+        shape = engines.shape(plan.engine.engine, plan.engine.settings)
+        if shape.elsewhere is None:
+            return None
+        nodes = Nodes(
+            shape.elsewhere,
+            shape.ranks_here,
+            SessionFacts(
+                benchmark=plan.benchmark,
+                scenarios=tuple(dict.fromkeys(run.scenario for run in plan.runs)),
+                engine=plan.engine,
+                model_sha256=plan.model_sha256,
+            ),
+            node_versions(plan.engine.engine),
+            on_missing=lambda ranks: self._emit("nodes", ranks=ranks),
+            on_lost=self.fail,
+        )
+        await nodes.gather()
+        return nodes
 
     def _sut(self, engine: engines.Engine, dataset: Dataset) -> Sut:
         plan = self._plan
@@ -149,18 +180,26 @@ class EngineSession:
             self._loop.call_soon_threadsafe(self._next_runs.put_nowait, run)
 
     def fail(self, error: BaseException) -> None:
-        """Report the error and end the process: LoadGen would wait for answers that will never come."""
-        if self._failing:
+        """Report the error and end the process: LoadGen would wait for answers that will never come.
+
+        May be called from any thread; the first error counts. The engine may have failed because it lost a node.
+        """
+        if not self._failing.acquire(blocking=False):
             return
-        self._failing = True
-        if isinstance(error, SubmitterError):
-            self._emit("error", message=error.message, hint=error.hint, exit_code=error.exit_code)
-        elif isinstance(error, OSError):
+        if self._nodes is not None and (loss := self._nodes.loss()):
+            error = loss
+        if isinstance(error, OSError):
             refused = from_os_error(error)
-            self._emit("error", message=f"the engine failed: {refused.message}", hint=refused.hint, exit_code=4)
-        else:
+            error = RunError(f"the engine failed: {refused.message}", refused.hint)
+        elif not isinstance(error, SubmitterError):
             text = (str(error).strip().splitlines() or ["no message"])[0]
-            self._emit("error", message=f"the engine failed: {text}", hint="", exit_code=4)
+            error = RunError(f"the engine failed: {text}")
+        problems = error.problems if isinstance(error, SeveralErrors) else (error,)
+        self._emit(
+            "error",
+            problems=[{"message": each.message, "hint": each.hint} for each in problems],
+            exit_code=error.exit_code,
+        )
         os._exit(4)
 
 

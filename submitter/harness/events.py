@@ -21,7 +21,8 @@ class Watcher(Protocol):
 
     First come those of the engine, with `run` None: `loading` (`engine`: its name) and then `warm_up` (`prompts`: how
     many), each when it begins and again every second, with `seconds`, for how long, and `log`, the path of the engine's
-    log; then `ready` (`seconds`: both together).
+    log. An engine that serves on several machines first waits for the others: `nodes` (`ranks`: how many no node has
+    taken yet), also every second, and then `loading` again. Then comes `ready` (`seconds`: both together).
 
     Then those of each run: `run` when it begins, `progress` each second (`seconds`: since then; `done` and `issued`:
     samples; `tokens`; `ttft_p99_ms` and `tpot_p99_ms`: of the run so far, or None), `finished` (`done`, `tokens`,
@@ -41,16 +42,16 @@ class EnginePhase:
     """
 
     def __init__(self, engine: str, log: Path) -> None:
-        self.log = log
+        self.name, self.log = engine, log
         self.begin("loading", engine=engine)
 
     def begin(self, kind: str, **facts: Any) -> None:
-        self._kind, self._facts, self._began_s = kind, facts, time.monotonic()
+        self.kind, self._facts, self._began_s = kind, facts, time.monotonic()
 
     def tell(self, watcher: Watcher) -> None:
-        if self._kind:
+        if self.kind:
             seconds = time.monotonic() - self._began_s
-            watcher.event(self._kind, None, {**self._facts, "seconds": seconds, "log": self.log})
+            watcher.event(self.kind, None, {**self._facts, "seconds": seconds, "log": self.log})
 
 
 class Deadline:

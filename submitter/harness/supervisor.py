@@ -7,28 +7,26 @@ A run's logs are written to `<folder>.partial`. When the run has ended and its l
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from submitter import compliance, layout
-from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, from_os_error
+from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
 from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.process_group import process_group
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
 
 PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
+_CHILD = "submitter.harness.child"
+_NODES_HINT = "on each other machine start: submitter node CAMPAIGN.toml"
 _DISK_HINT = "check whether the disk is full"
 
 
@@ -77,7 +75,7 @@ def run_session(
     )
     work.mkdir(parents=True, exist_ok=True)
     try:
-        with _child(inner, work) as (process, events):
+        with process_group(_CHILD, inner, work / ENGINE_LOG, inner.engine) as (process, events):
             _follow(
                 process,
                 events,
@@ -107,50 +105,6 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + PARTIAL)
 
 
-@contextmanager
-def _child(plan: SessionPlan, work: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A child in its own process group, which is killed when the block ends, however it ends."""
-    with tempfile.TemporaryDirectory(prefix="submitter-") as scratch:
-        plan_file = Path(scratch, "plan.json")
-        plan_file.write_text(plan.model_dump_json())
-        empty = Path(scratch, "cwd")
-        empty.mkdir()
-        read_end, write_end = os.pipe()
-        with (work / ENGINE_LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "submitter.harness.child", str(plan_file), str(write_end)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(write_end,),
-                start_new_session=True,
-                cwd=empty,
-                env=_environment(plan),
-            )
-        os.close(write_end)
-        try:
-            yield process, read_end
-        finally:
-            _end_group(process)
-            os.close(read_end)
-            if process.stdin:
-                process.stdin.close()
-
-
-def _environment(plan: SessionPlan) -> dict[str, str]:
-    """Our environment and the engine's variables, with a PYTHONPATH that finds this package even if not installed."""
-    package_root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path, **plan.engine.env}
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child's whole process group: an engine's workers would otherwise outlive it, and they ignore SIGTERM."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def _follow(
     process: subprocess.Popen[bytes],
     events: int,
@@ -175,11 +129,22 @@ def _follow(
         run = runs[facts.pop("number")] if "number" in facts else None
         if kind == TICK:
             if not deadline.remaining_s():
-                raise RunError(f"timed out waiting for {waiting_for}", log_hint(engine.log))
+                hint = _NODES_HINT if engine.kind == "nodes" else log_hint(engine.log)
+                raise RunError(f"timed out waiting for {waiting_for}", hint)
             engine.tell(watcher)
             continue
         if kind == "error":
             raise _error(facts, engine.log)
+        if kind == "nodes":
+            missing = facts["ranks"]
+            if missing:
+                engine.begin(kind, **facts)
+                waiting_for = f"nodes with {missing} more of the engine's ranks (limit {limits.start_s:.0f} s)"
+            else:
+                engine.begin("loading", engine=engine.name)
+                waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
+            engine.tell(watcher)
+            continue
         if kind == "warm_up":  # it is a part of loading, so it has no time of its own
             engine.begin(kind, **facts)
             engine.tell(watcher)
@@ -224,10 +189,11 @@ def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
     """The error that the child reported. For a failure the hint also quotes the engine's log, which has the cause."""
     kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
     kind = kinds.get(facts["exit_code"], RunError)
-    hint = facts["hint"]
-    if kind is RunError or not hint:
-        hint = "\n  ".join(filter(None, (hint, log_hint(engine_log))))
-    return kind(facts["message"], hint)
+    errors = [kind(each["message"], each["hint"]) for each in facts["problems"]]
+    for error in errors:
+        if kind is RunError or not error.hint:
+            error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
+    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
 
 
 def _is_complete(accuracy_log: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from echo_campaign import REPOSITORY, Campaign, submitter
-from slurm_cluster import Cluster, running_cluster
+from slurm_cluster import Cluster, free_ports, running_cluster
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,9 @@ def with_slurm(campaign: Campaign, lines: str) -> Campaign:
 
 
 def journal(campaign: Campaign) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (campaign.output / "journal.jsonl").read_text().splitlines()]
+    """The journal's lines so far."""
+    path = campaign.output / "journal.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def log_of(campaign: Campaign, job: str) -> str:
@@ -45,9 +48,8 @@ def log_of(campaign: Campaign, job: str) -> str:
 def wait_for_event(campaign: Campaign, event: str, count: int, limit_s: float = 40) -> None:
     end = time.monotonic() + limit_s
     while True:
-        if (campaign.output / "journal.jsonl").exists():
-            if sum(each["event"] == event for each in journal(campaign)) >= count:
-                return
+        if sum(each["event"] == event for each in journal(campaign)) >= count:
+            return
         assert time.monotonic() < end, f"no {event}"
         time.sleep(0.1)
 
@@ -71,7 +73,7 @@ def test_a_job_makes_the_campaign_and_its_tree_passes(
     assert cluster.wait(job, "COMPLETED", "FAILED")["ExitCode"] == "0:0", log_of(campaign, job)
     assert "PREVIEW  0 errors" in log_of(campaign, job)
     assert submitter("check", str(campaign.tree), env=environment).returncode == 0
-    assert [each for each in journal(campaign) if each["event"] == "slurm"][0]["job"] == job
+    assert journal(campaign)[0] == {**journal(campaign)[0], "event": "slurm", "job": job}
 
 
 def test_a_partition_that_does_not_exist_is_refused_with_the_words_of_sbatch(
@@ -82,6 +84,28 @@ def test_a_partition_that_does_not_exist_is_refused_with_the_words_of_sbatch(
     assert done.returncode == 2
     refused = next(line for line in done.stderr.splitlines() if line.startswith("submitter:"))
     assert refused.startswith("submitter: sbatch refused the job: invalid partition specified: gpu")
+
+
+def test_a_job_of_two_machines_has_a_driver_and_a_node_which_find_each_other(
+    campaign: Campaign, cluster: Cluster, environment: dict[str, str]
+) -> None:
+    """The engine is echo's rehearsal of two machines: real nodes, and no address in engine.toml."""
+    (port,) = free_ports(1)
+    for scenario in ("Offline", "Server"):
+        settings = campaign.measurement(scenario, "engine.toml")
+        settings.write_text(
+            f"{settings.read_text()}data_parallel_size = 2\ndata_parallel_size_local = 1\n"
+            f"data_parallel_rpc_port = {port}\n"
+        )
+    with_slurm(campaign, "time = 5\nnodes = 2")
+    job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
+    found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=90)
+    assert (found["ExitCode"], found["NumNodes"]) == ("0:0", "2"), log_of(campaign, job)
+    (node_log,) = (campaign.output / "slurm").glob(f"{job}-*.log")
+    assert "serving rank 1 of echo-model" in node_log.read_text()
+    record = json.loads((campaign.output / "runs/echo-system/echo-model/Offline/performance/record.json").read_text())
+    assert "rank 1 at 127.0.0.1" in record["engine_facts"]
+    assert "data_parallel_address" not in record["engine_settings"]["settings"]
 
 
 @pytest.mark.slow
@@ -137,7 +161,8 @@ def test_near_its_time_limit_a_job_ends_the_driver_and_goes_back_to_the_queue(
     assert submitter("slurm", str(campaign.file), "--output", str(script), env=environment).returncode == 0
     campaign.edit(script, "#SBATCH --time=10", "#SBATCH --time=1")
     campaign.edit(script, "USR1@120", "USR1@45")
-    job = cluster_submit(cluster, script, environment)
+    done = subprocess.run(["sbatch", "--parsable", str(script)], env=environment, capture_output=True, text=True)
+    job = done.stdout.strip()
     found = cluster.wait(job, "FAILED", "COMPLETED", "TIMEOUT", limit_s=180)
     log = log_of(campaign, job)
     assert (found["JobState"], found["ExitCode"], found["Restarts"]) == ("FAILED", "130:0", "1"), log
@@ -148,14 +173,6 @@ def test_near_its_time_limit_a_job_ends_the_driver_and_goes_back_to_the_queue(
     finished = [each["run"] for each in journal(campaign) if each["event"] == "finished"]
     assert finished.count("Offline performance") == 1
     assert "Server performance" not in finished
-
-
-def cluster_submit(cluster: Cluster, script: Path, environment: dict[str, str]) -> str:
-    import subprocess
-
-    return subprocess.run(
-        ["sbatch", "--parsable", str(script)], env=environment, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 def test_without_sbatch_the_message_says_where_to_go(campaign: Campaign, tmp_path: Path) -> None:

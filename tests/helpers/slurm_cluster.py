@@ -101,7 +101,7 @@ def running_cluster(folder: Path, plugstack: str = "") -> Iterator[Cluster]:
     key.chmod(0o400)
     (folder / "plugstack.conf").write_text(plugstack)
     conf = folder / "slurm.conf"
-    conf.write_text(_CONF.format(folder=folder, ports=_free_ports(3), credentials_s=_CREDENTIALS_S))
+    conf.write_text(_CONF.format(folder=folder, ports=free_ports(3), credentials_s=_CREDENTIALS_S))
     files = [f"--{name}-file={folder}/munge/{name}" for name in ("pid", "seed", "log")]
     with ExitStack() as started:
         started.callback(_kill_jobs, cluster)
@@ -145,10 +145,8 @@ def _daemon(cluster: Cluster, command: list[str]) -> Iterator[None]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            pass
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -163,7 +161,7 @@ def _kill_jobs(cluster: Cluster) -> None:
                 process.kill()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

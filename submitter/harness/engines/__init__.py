@@ -3,12 +3,12 @@
 It does not know LoadGen. An engine module has `check(settings)` and `check_sampling(sampling)` for the tables
 `[settings]` and `[sampling]` of `engine.toml`, `serves_a_model(settings)`, `shape(settings)`, `versions()`,
 `runs_on()`, and `create(settings, plan, sampling)`, which returns an Engine. It imports its library inside them, so
-that reading a campaign does not load it.
+that reading a campaign does not load it. One whose shape has ranks elsewhere also has `serve_ranks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,19 +26,54 @@ class EnginePlan(StrictRecord):
     eos_token_id: int
 
 
+DRIVER_ADDRESS = "SUBMITTER_DRIVER_ADDRESS"
+"""The variable with the address of the driver's machine, on all machines, where engine.toml does not say it: under a
+batch system the machines differ from job to job, and engine.toml is published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanksElsewhere:
+    """Ranks that other machines serve: the last `count`. A node serves `per_node` unless it is told otherwise; None if
+    it must be told. Nodes meet the driver at `address`, one of the driver's own, and `port`; the engine's own first
+    port there is `engine_port`."""
+
+    count: int
+    per_node: int | None
+    address: str
+    port: int
+    engine_port: int
+
+
+class RanksPlan(StrictRecord):
+    """The ranks that a node serves: `count` from `first_rank` on. `own_address` is the node's own, on the way to the
+    driver."""
+
+    settings: dict[str, Any]
+    engine_plan: EnginePlan
+    first_rank: int
+    count: int
+    own_address: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineShape:
     """What the settings of an engine require of the machine and of the model. They must have passed `check_settings`.
 
-    It has `ranks` processes, which each serve requests on their own, and uses `devices` accelerators in all (on a CPU:
-    processes). `tensor_parallel` devices share each attention layer. `max_tokens` is the limit for a prompt and its
-    answer together; None if the model sets it.
+    It has `ranks` processes, which each serve requests on their own. Without ranks `elsewhere` all are on this machine,
+    or where the engine's own scheduler puts them. The ranks of this machine use `devices` accelerators in all (on a
+    CPU: processes). `tensor_parallel` devices share each attention layer. `max_tokens` is the limit for a prompt and
+    its answer together; None if the model sets it.
     """
 
     devices: int = 0
     ranks: int = 1
     tensor_parallel: int = 1
     max_tokens: int | None = None
+    elsewhere: RanksElsewhere | None = None
+
+    @property
+    def ranks_here(self) -> int:
+        return self.ranks - (self.elsewhere.count if self.elsewhere else 0)
 
 
 class Engine(Protocol):
@@ -88,6 +123,14 @@ def shape(name: str, settings: dict[str, Any]) -> EngineShape:
 def create(name: str, settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     engine: Engine = plugins.load(__name__, name, "engine").create(settings, plan, sampling)
     return engine
+
+
+def serve_ranks(name: str, plan: RanksPlan, on_started: Callable[[list[int]], None]) -> None:
+    """Serve ranks for the driver on another machine, until the process is ended. RunError if a rank ends by itself.
+
+    `on_started` gets the ranks' process ids, in order, before they have loaded.
+    """
+    plugins.load(__name__, name, "engine").serve_ranks(plan, on_started)
 
 
 def runs_on(name: str) -> str | None:

@@ -8,10 +8,12 @@ the times instead of adding up sleeps, so that the capacity is exact even on a b
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 import zlib
 from array import array
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from pydantic_core import ErrorDetails
 from submitter import plugins
 from submitter.errors import InputError, RunError, raise_all
 from submitter.harness.dataset import Dataset
-from submitter.harness.engines import Engine, EnginePlan, EngineShape
+from submitter.harness.engines import DRIVER_ADDRESS, Engine, EnginePlan, EngineShape, RanksElsewhere, RanksPlan
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.units import MS_PER_S
@@ -35,6 +37,9 @@ class Settings(BaseModel):
 
     `replay_prompts` and `replay_answers` are absolute paths of data set files: the answer to sample i of the first is
     sample i of the second. Any other prompt is answered as without them.
+
+    The `data_parallel_` settings have vLLM's names and are for a rehearsal of several machines: nodes are required,
+    compared and watched as for vLLM, but the driver's process answers everything.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,6 +56,10 @@ class Settings(BaseModel):
     fail_at_start: bool = False
     fail_after: int | None = None
     hang_after: int | None = None
+    data_parallel_size: int = Field(1, ge=1)
+    data_parallel_size_local: int | None = Field(None, ge=1)
+    data_parallel_address: str | None = None
+    data_parallel_rpc_port: int = Field(29550, ge=1, le=65534)
 
 
 def check(settings: dict[str, Any]) -> Settings:
@@ -100,7 +109,23 @@ def serves_a_model(settings: dict[str, Any]) -> bool:
 
 
 def shape(settings: dict[str, Any]) -> EngineShape:
-    return EngineShape()
+    given = check(settings)
+    local = given.data_parallel_size_local or given.data_parallel_size
+    if local >= given.data_parallel_size:
+        return EngineShape()
+    elsewhere = RanksElsewhere(
+        count=given.data_parallel_size - local,
+        per_node=local,
+        address=given.data_parallel_address or os.environ.get(DRIVER_ADDRESS, "127.0.0.1"),
+        port=given.data_parallel_rpc_port + 1,
+        engine_port=given.data_parallel_rpc_port,
+    )
+    return EngineShape(ranks=given.data_parallel_size, elsewhere=elsewhere)
+
+
+def serve_ranks(plan: RanksPlan, on_started: Callable[[list[int]], None]) -> None:
+    on_started([])
+    threading.Event().wait()
 
 
 def runs_on() -> None:

