@@ -19,7 +19,8 @@ from submitter.harness.environment import masked
 from submitter.quoting import shown
 from submitter.units import S_PER_MIN
 
-_ASSIGNMENT = re.compile(r"(\w+)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
+# Each NAME=VALUE; the value is only looked at, so that one inside another is found, too.
+_ASSIGNMENT = re.compile(r"(\w+)=(?=(\"[^\"]*\"|'[^']*'|[^\s;&|]*))")
 
 
 @dataclass(frozen=True, kw_only=True)

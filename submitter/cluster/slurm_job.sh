@@ -9,6 +9,7 @@ machines=$SLURM_JOB_NUM_NODES
 restarts=${SLURM_RESTART_COUNT:-0}
 signalled=
 time_is_up=
+node_failed=
 
 end_driver() {
   # srun would kill the task: scancel lets it end. Slurm 22.05 asks machines without this step, too, and reports an error.
@@ -20,6 +21,7 @@ end_driver() {
 # Slurm sends USR1 some time before the limit. It sends TERM, also to the tasks, when the job is cancelled or requeued.
 trap 'signalled=1; time_is_up=1; end_driver' USR1
 trap 'signalled=1' TERM
+trap 'signalled=1; node_failed=1; end_driver' USR2
 
 echo "job $SLURM_JOB_ID: start $((restarts + 1)), on $SLURM_JOB_NODELIST"
 if ((machines > 1)); then
@@ -29,7 +31,7 @@ if ((machines > 1)); then
       bash -c "$task" submitter submitter node "$campaign" --idle "${limit_s}s" && exit
     echo "submitter node failed, $logs/$SLURM_JOB_ID-*.log say why; the driver is ended"
     sleep 10 # it may know why, and says so first
-    end_driver
+    kill -USR2 $$
   ) &
 fi
 srun "${step[@]}" --job-name=driver --relative=0 --nodes=1 --ntasks=1 \
@@ -44,6 +46,7 @@ while # `wait` returns early at a signal that is trapped
 do :; done
 
 # 130: the driver was ended. Any other code is that of a campaign that has finished or failed.
+if [[ $node_failed && $code == 130 ]]; then code=4; fi
 if [[ $time_is_up && $code == 130 ]]; then
   if ((restarts < max_requeues)); then
     echo "job $SLURM_JOB_ID: the time limit is near; finished runs are kept, and the job goes back to the queue"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from echo_campaign import REPOSITORY, Campaign, submitter
+from echo_campaign import REPOSITORY, Campaign, make_campaign, submitter
 from slurm_cluster import Cluster, free_ports, running_cluster
 
 
@@ -63,9 +63,21 @@ def slow_server_run(campaign: Campaign, seconds: int) -> None:
     )
 
 
+def two_machines(campaign: Campaign) -> None:
+    (port,) = free_ports(1)
+    for scenario in ("Offline", "Server"):
+        settings = campaign.measurement(scenario, "engine.toml")
+        settings.write_text(
+            f"{settings.read_text()}data_parallel_size = 2\ndata_parallel_size_local = 1\n"
+            f"data_parallel_rpc_port = {port}\n"
+        )
+
+
 def test_a_job_makes_the_campaign_and_its_tree_passes(
-    campaign: Campaign, cluster: Cluster, environment: dict[str, str]
+    tmp_path: Path, cluster: Cluster, environment: dict[str, str]
 ) -> None:
+    """Its folder has every character that bash and sbatch could take for something else."""
+    campaign = make_campaign(tmp_path / 'it\'s $HOME `id` "#1"')
     with_slurm(campaign, 'time = "0:05:00"\npartition = "main"')
     done = submitter("slurm", str(campaign.file), "--submit", env=environment)
     assert done.returncode == 0, done.stderr
@@ -90,13 +102,7 @@ def test_a_job_of_two_machines_has_a_driver_and_a_node_which_find_each_other(
     campaign: Campaign, cluster: Cluster, environment: dict[str, str]
 ) -> None:
     """The engine is echo's rehearsal of two machines: real nodes, and no address in engine.toml."""
-    (port,) = free_ports(1)
-    for scenario in ("Offline", "Server"):
-        settings = campaign.measurement(scenario, "engine.toml")
-        settings.write_text(
-            f"{settings.read_text()}data_parallel_size = 2\ndata_parallel_size_local = 1\n"
-            f"data_parallel_rpc_port = {port}\n"
-        )
+    two_machines(campaign)
     with_slurm(campaign, "time = 5\nnodes = 2")
     job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
     found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=90)
@@ -106,6 +112,77 @@ def test_a_job_of_two_machines_has_a_driver_and_a_node_which_find_each_other(
     record = json.loads((campaign.output / "runs/echo-system/echo-model/Offline/performance/record.json").read_text())
     assert "rank 1 at 127.0.0.1" in record["engine_facts"]
     assert "data_parallel_address" not in record["engine_settings"]["settings"]
+
+
+@pytest.mark.slow
+def test_driver_and_node_have_the_container_of_the_table(
+    campaign: Campaign, cluster: Cluster, environment: dict[str, str]
+) -> None:
+    """A stand-in for Pyxis takes its options from srun: no container is started."""
+    if not cluster.has_pyxis:
+        pytest.skip("the stand-in for Pyxis needs gcc and libslurm-dev")
+    two_machines(campaign)
+    with_slurm(
+        campaign,
+        f"""time = 5
+[slurm.container]
+image = "nvcr.io#nvidia/vllm: a tag"
+mounts = ["{campaign.folder}:{campaign.folder}", "/data"]
+workdir = "{campaign.folder}"
+mount_home = false
+name = "vllm"
+env = ["NCCL_IB_HCA", "HF_HOME"]""",
+    )
+    job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
+    found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=90)
+    assert found["ExitCode"] == "0:0", log_of(campaign, job)
+    steps: dict[str, list[str]] = {}
+    for line in cluster.pyxis_options.read_text().splitlines():
+        process, _, option = line.partition(" ")
+        steps.setdefault(process, []).append(option)
+    expected = {
+        "container-image=nvcr.io#nvidia/vllm: a tag",
+        f"container-mounts={campaign.folder}:{campaign.folder},/data",
+        f"container-workdir={campaign.folder}",
+        "no-container-mount-home=",
+        "container-name=vllm",
+        "container-env=NCCL_IB_HCA,HF_HOME",
+    }
+    assert [set(options) for options in steps.values()] == [expected, expected]
+
+
+@pytest.mark.slow
+def test_a_node_that_cannot_start_ends_the_job_soon(
+    campaign: Campaign, cluster: Cluster, environment: dict[str, str]
+) -> None:
+    """Else the driver would wait for it as long as for an engine to load."""
+    two_machines(campaign)
+    with_slurm(campaign, "time = 5\nsetup = ['[[ $SLURMD_NODENAME != n2 ]] || { echo no model here; false; }']")
+    job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
+    found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=60)
+    assert found["ExitCode"] == "4:0", log_of(campaign, job)
+    assert f"submitter node failed, {campaign.output}/slurm/{job}-*.log say why" in log_of(campaign, job)
+    (node_log,) = (campaign.output / "slurm").glob(f"{job}-*.log")
+    assert "no model here" in node_log.read_text()
+
+
+@pytest.mark.slow
+def test_an_interactive_allocation_has_a_shell_after_the_setup(
+    campaign: Campaign, cluster: Cluster, environment: dict[str, str]
+) -> None:
+    with_slurm(campaign, "time = 5\nsetup = ['export GREETING=\"it is here\"']")
+    command = submitter("slurm", str(campaign.file), "--interactive", env=environment).stdout
+    assert command.startswith("salloc ")
+    lines = "echo $GREETING on $SLURMD_NODENAME of $SLURM_JOB_NUM_NODES\nexit\n"
+    opened = subprocess.run(
+        [sys.executable, "-m", "submitter.cli", "slurm", str(campaign.file), "--interactive", "--submit"],
+        input=lines,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "it is here on n1 of 1" in opened.stdout, opened.stderr
 
 
 @pytest.mark.slow

@@ -54,6 +54,13 @@ class Cluster:
     """A running Slurm; its commands need `environment`."""
 
     folder: Path
+    has_pyxis: bool
+    """Whether the stand-in for Pyxis is there; it needs gcc and the headers of libslurm-dev."""
+
+    @property
+    def pyxis_options(self) -> Path:
+        """Where the stand-in writes the options that the steps had: the number of a process, and NAME=VALUE."""
+        return self.folder / "pyxis-options"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,10 +95,10 @@ def require_slurm() -> None:
 
 
 @contextmanager
-def running_cluster(folder: Path, plugstack: str = "") -> Iterator[Cluster]:
+def running_cluster(folder: Path) -> Iterator[Cluster]:
     """Start everything in `folder`, which must have a short path; nothing is left afterwards."""
     require_slurm()
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, has_pyxis=_built(folder / "pyxis.so"))
     (folder / "munge").mkdir(mode=0o700)
     (folder / "state").mkdir()
     for name in NODES:
@@ -99,7 +106,8 @@ def running_cluster(folder: Path, plugstack: str = "") -> Iterator[Cluster]:
     key = folder / "munge" / "key"
     key.write_bytes(secrets.token_bytes(128))
     key.chmod(0o400)
-    (folder / "plugstack.conf").write_text(plugstack)
+    plugin = f"required {folder}/pyxis.so {cluster.pyxis_options}\n" if cluster.has_pyxis else ""
+    (folder / "plugstack.conf").write_text(plugin)
     conf = folder / "slurm.conf"
     conf.write_text(_CONF.format(folder=folder, ports=free_ports(3), credentials_s=_CREDENTIALS_S))
     files = [f"--{name}-file={folder}/munge/{name}" for name in ("pid", "seed", "log")]
@@ -115,6 +123,15 @@ def running_cluster(folder: Path, plugstack: str = "") -> Iterator[Cluster]:
         yield cluster
         for state in ("PENDING", "RUNNING", "SUSPENDED"):
             cluster.call("scancel", f"--state={state}")
+
+
+def _built(plugin: Path) -> bool:
+    source = Path(__file__).with_name("pyxis_standin.c")
+    if shutil.which("gcc") is None or not Path("/usr/include/slurm/spank.h").exists():
+        return False
+    done = subprocess.run(["gcc", "-shared", "-fPIC", "-o", plugin, source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return True
 
 
 def _states(cluster: Cluster) -> list[str]:
