@@ -3,6 +3,7 @@
 # make test-slow  the tests that take minutes
 # make fuzz       the check on 20,000 mutated trees
 # make mistakes   makes every mistake of docs/mistakes.md and writes the page again
+# make packages   Debian's packages that some tests use; those tests are skipped where they are missing
 # All of them first set up .venv if necessary.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,10 +17,12 @@ ROUNDS ?= $(wildcard ../shared/rounds)
 ifneq ($(ROUNDS),)
 export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
 endif
+# Slurm, two machines made of network namespaces, and the tools that measure a network.
+SYSTEM_PACKAGES := slurm-wlm munge libslurm-dev gcc iproute2 iperf3 ethtool
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 
-.PHONY: setup lock demo test test-slow fuzz mistakes lint bench clean
+.PHONY: setup lock demo packages test test-slow fuzz mistakes lint bench clean
 
 setup: $(VENV)/.submitter
 
@@ -43,6 +46,14 @@ lock:
 
 demo: setup
 	$(BIN)/submitter run-all examples/demo.toml
+
+# Never fails: a machine without root, Debian or network runs the other tests.
+packages:
+	@missing=$$(for each in $(SYSTEM_PACKAGES); do dpkg --status $$each > /dev/null 2>&1 || echo $$each; done | xargs); \
+	if [ -z "$$missing" ]; then exit 0; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then echo "tests are skipped without $$missing"; \
+	else apt-get --quiet=2 update && DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 install --yes \
+		--no-install-recommends $$missing > /dev/null || echo "tests are skipped without $$missing"; fi
 
 fuzz: setup
 	SUBMITTER_FUZZ=20000 $(BIN)/python -m pytest tests/checker/test_checker_fuzz.py -k mutated_trees

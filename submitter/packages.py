@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "templates": (),
     "plan": (),
     "assemble": (),
+    "slurm": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
     "node": (ENGINE,),

@@ -12,6 +12,7 @@ from submitter.campaign.run import make_runs
 from submitter.campaign.scores import MetricScore, ScenarioScore, score_campaign
 from submitter.campaign.selection import require_run, tuned_benchmark
 from submitter.campaign.sequence import CampaignOutcome, run_all
+from submitter.campaign.slurm import SlurmPlan, plan_slurm_job
 from submitter.campaign.templates import write_templates
 from submitter.campaign.tree import assemble
 from submitter.campaign.tune import TuneResult, tune, write_target
@@ -28,6 +29,7 @@ __all__ = [
     "PreflightError",
     "Probe",
     "ScenarioScore",
+    "SlurmPlan",
     "Stage",
     "TuneResult",
     "assemble",
@@ -37,6 +39,7 @@ __all__ = [
     "make_plan",
     "make_runs",
     "outline_campaign",
+    "plan_slurm_job",
     "require_preflight",
     "require_run",
     "run_all",

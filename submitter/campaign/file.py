@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from submitter import input_file, plugins, validation
+from submitter.cluster.slurm_table import SlurmTable
 from submitter.errors import InputError, raise_all
 from submitter.model import Division, Mode, Scenario
 from submitter.quoting import shown
@@ -108,6 +109,8 @@ class Campaign(_CampaignPart):
     """The folder of the documents that the submitter writes; required except in the open division."""
     system: SystemTable
     limits: LimitsTable = Field(default_factory=lambda: LimitsTable())
+    slurm: SlurmTable | None = None
+    """What `submitter slurm` asks of Slurm."""
     benchmarks: tuple[BenchmarkTable, ...] = Field(min_length=1)
 
     @property
@@ -119,6 +122,11 @@ class Campaign(_CampaignPart):
     def engine_folder(self) -> Path:
         """Where the engines write their own logs."""
         return self.output / "engine"
+
+    @property
+    def slurm_folder(self) -> Path:
+        """Where the jobs of `submitter slurm` and their node processes write their output."""
+        return self.output / "slurm"
 
     @property
     def tree(self) -> Path:

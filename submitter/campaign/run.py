@@ -14,6 +14,7 @@ from typing import Any
 from submitter.campaign.file import Campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.selection import require_run
+from submitter.cluster.slurm_job import job_facts
 from submitter.errors import RunError
 from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
@@ -79,6 +80,8 @@ def make_runs(
         return scenario in (None, run.scenario) and mode in (None, run.mode)
 
     require_run(plan.campaign, scenario, mode)
+    if job := job_facts(os.environ):
+        _journal(plan, "slurm", **job)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
             pending = []

@@ -29,6 +29,7 @@ from submitter.cli.rules import rules
 from submitter.cli.say import accept_every_character, say
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
+from submitter.cli.slurm import slurm
 from submitter.cli.tune import tune
 from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error
 from submitter.version import VERSION
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "tune": tune,
     "run": run,
     "node": node,
+    "slurm": slurm,
     "score": score,
     "assemble": assemble,
     "check": check,

@@ -11,6 +11,11 @@ EXAMPLES = {
     ],
     "run-all": ["submitter run-all campaign.toml", "submitter run-all campaign.toml --rerun"],
     "node": ["submitter node campaign.toml", "submitter node campaign.toml --ranks 4 --idle 2h"],
+    "slurm": [
+        "submitter slurm campaign.toml",
+        "submitter slurm campaign.toml --submit",
+        "submitter slurm campaign.toml --interactive",
+    ],
     "templates": ["submitter templates campaign.toml"],
     "plan": ["submitter plan campaign.toml"],
     "tune": [

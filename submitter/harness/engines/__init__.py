@@ -26,6 +26,11 @@ class EnginePlan(StrictRecord):
     eos_token_id: int
 
 
+DRIVER_ADDRESS = "SUBMITTER_DRIVER_ADDRESS"
+"""The variable with the address of the driver's machine, on all machines, where engine.toml does not say it: under a
+batch system the machines differ from job to job, and engine.toml is published."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RanksElsewhere:
     """Ranks that other machines serve: the last `count`. A node serves `per_node` unless it is told otherwise; None if

@@ -5,6 +5,7 @@ It does not need vLLM: the importer passes the arguments that the installed one 
 
 from __future__ import annotations
 
+import os
 import types
 import typing
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from submitter import plugins
 from submitter.errors import InputError
-from submitter.harness.engines import EngineShape, RanksElsewhere
+from submitter.harness.engines import DRIVER_ADDRESS, EngineShape, RanksElsewhere
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.environment import masked
 from submitter.quoting import printable, shown
@@ -112,7 +113,7 @@ def shape(settings: dict[str, Any]) -> EngineShape:
         elsewhere = RanksElsewhere(
             count=ranks - local,
             per_node=local or None,
-            address=settings.get("data_parallel_address") or "",
+            address=settings.get("data_parallel_address") or os.environ.get(DRIVER_ADDRESS, ""),
             port=port + 1,
             engine_port=port,
         )
@@ -143,7 +144,8 @@ def _data_parallel_problems(settings: dict[str, Any]) -> Iterator[InputError]:
         found = f"'{printable(elsewhere.address)}' is not an address" if elsewhere.address else "is not set"
         yield InputError(
             f"engine.toml: {elsewhere.count} of {ranks} ranks are on other machines, and data_parallel_address {found}",
-            "give the IP address of the driver's machine, as the other machines reach it",
+            "give the IP address of the driver's machine, as the other machines reach it, here or in the variable "
+            f"{DRIVER_ADDRESS}; a job of submitter slurm has it",
         )
     if not 0 < elsewhere.engine_port < _LAST_PORT:
         yield InputError(

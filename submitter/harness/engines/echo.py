@@ -8,6 +8,7 @@ the times instead of adding up sleeps, so that the capacity is exact even on a b
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 import zlib
@@ -22,7 +23,7 @@ from pydantic_core import ErrorDetails
 from submitter import plugins
 from submitter.errors import InputError, RunError, raise_all
 from submitter.harness.dataset import Dataset
-from submitter.harness.engines import Engine, EnginePlan, EngineShape, RanksElsewhere, RanksPlan
+from submitter.harness.engines import DRIVER_ADDRESS, Engine, EnginePlan, EngineShape, RanksElsewhere, RanksPlan
 from submitter.harness.engines._settings import wrong_value
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.units import MS_PER_S
@@ -57,7 +58,7 @@ class Settings(BaseModel):
     hang_after: int | None = None
     data_parallel_size: int = Field(1, ge=1)
     data_parallel_size_local: int | None = Field(None, ge=1)
-    data_parallel_address: str = "127.0.0.1"
+    data_parallel_address: str | None = None
     data_parallel_rpc_port: int = Field(29550, ge=1, le=65534)
 
 
@@ -115,7 +116,7 @@ def shape(settings: dict[str, Any]) -> EngineShape:
     elsewhere = RanksElsewhere(
         count=given.data_parallel_size - local,
         per_node=local,
-        address=given.data_parallel_address,
+        address=given.data_parallel_address or os.environ.get(DRIVER_ADDRESS, "127.0.0.1"),
         port=given.data_parallel_rpc_port + 1,
         engine_port=given.data_parallel_rpc_port,
     )

@@ -122,7 +122,10 @@ def _arguments(settings: dict[str, Any], plan: EnginePlan) -> dict[str, Any]:
     """vLLM's engine arguments, equal in the driver and in the ranks of other machines."""
     defaults = {"stream_interval": _STREAM_INTERVAL_TOKENS, "disable_log_stats": True}
     fixed = {key: value for key, (value, _) in FIXED.items() if value is not None}
-    return {**defaults, **settings, **fixed, "model": plan.model, "enable_log_requests": False}
+    arguments = {**defaults, **settings, **fixed, "model": plan.model, "enable_log_requests": False}
+    if elsewhere := shape(settings).elsewhere:  # the address may come from the environment
+        arguments["data_parallel_address"] = elsewhere.address
+    return arguments
 
 
 def serve_ranks(plan: RanksPlan, on_started: Callable[[list[int]], None]) -> None:

@@ -1,0 +1,1 @@
+"""More than one machine: the jobs of a batch system."""
