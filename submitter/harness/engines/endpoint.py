@@ -6,8 +6,10 @@ over HTTP and counts the tokens that come back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from submitter import packages
 from submitter.errors import raise_all
@@ -55,6 +57,15 @@ def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREE
     return EndpointEngine(check(settings), plan, sampling)
 
 
+async def look_at(settings: Settings, plan: EnginePlan | None, longest_tokens: int) -> list[facts.ServerFacts]:
+    """What each server says of itself, and what keeps it from serving a run; `facts.look_at` says what it asks."""
+    looking = client.Client(settings)
+    try:
+        return await facts.look_at(looking, settings, plan, longest_tokens)
+    finally:
+        await looking.close()
+
+
 class EndpointEngine:
     """With one client process the HTTP client runs in this process, else in processes of its own."""
 
@@ -63,6 +74,7 @@ class EndpointEngine:
         self._plan = plan
         self._sampling = sampling
         self._balance = Balance(settings.base_urls)
+        self._client: client.Client | None = None
         self._servers: list[facts.ServerFacts] = []
         self._transport: Transport | None = None
         self._processes: ClientProcesses | None = None
@@ -70,11 +82,8 @@ class EndpointEngine:
     async def start(self) -> None:
         """Look at each server as preflight does: all problems at once, because a server may be another one by now."""
         settings = self._settings
-        looking = client.Client(settings)
-        try:
-            self._servers = await facts.look_at(looking, settings, self._plan, 0)
-        finally:
-            await looking.close()
+        self._client = client.Client(settings)
+        self._servers = await facts.look_at(self._client, settings, self._plan, 0)
         raise_all([problem for server in self._servers for problem in server.problems])
         model = self._servers[0].model
         if settings.client_processes == 1:
@@ -107,7 +116,20 @@ class EndpointEngine:
     def answers(self) -> dict[str, int]:
         return dict(self._balance.answered)
 
+    async def network_name(self) -> str:
+        """The rules: it has "Network SUT" in it, each server is asked, and each has a name of its own."""
+        assert self._client is not None  # started
+        names = await asyncio.gather(
+            *(facts.served_model(self._client, self._settings, server.url) for server in self._servers)
+        )
+        return "Network SUT: " + ", ".join(
+            f"{model} at {urlsplit(server.url).netloc}" for model, server in zip(names, self._servers, strict=True)
+        )
+
     async def stop(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

@@ -13,6 +13,7 @@ import msgspec
 
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError
 from submitter.harness.engines import EnginePlan
+from submitter.harness.remote import PREFIX_CACHING
 from submitter.harness.remote.answers import Answer
 from submitter.harness.remote.client import Client
 from submitter.harness.remote.requests import RequestBodies
@@ -50,10 +51,10 @@ class ServerFacts:
             "version": self.version or "unknown",
             "model": self.model,
             "max_model_len": str(self.max_tokens or "unknown"),
-            "prefix_caching": f"{caching} ({self.prefix_caching_source})",
             **self.settings,
         }
-        return {f"{self.url} {name}": value for name, value in found.items()}
+        lines = {f"{self.url} {name}": value for name, value in found.items()}
+        return lines | {self.url + PREFIX_CACHING: f"{caching} ({self.prefix_caching_source})"}
 
 
 async def look_at(
@@ -88,6 +89,13 @@ async def _one(
     except SubmitterError as error:
         facts.problems.append(error)
     return facts
+
+
+async def served_model(client: Client, settings: Settings, url: str) -> str:
+    """The name under which a server serves the model, asked now. SubmitterError if it does not serve it."""
+    facts = ServerFacts(url=url)
+    await _read_model(client, settings, facts)
+    return facts.model
 
 
 async def _read_model(client: Client, settings: Settings, facts: ServerFacts) -> None:

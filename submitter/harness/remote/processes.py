@@ -1,7 +1,8 @@
 """Several client processes, each with an event loop of its own, when one is not enough for the servers' chunks.
 
 The parent chooses the server and the process of each request. Token ids go both ways through a socket pair, as
-MessagePack after a length. `main` is a client process: `python -m submitter.harness.remote.processes FD`. It ends with its parent.
+MessagePack after a length. `main` is a client process, `python -m submitter.harness.remote.processes FD`, which ends
+with its parent.
 """
 
 from __future__ import annotations
