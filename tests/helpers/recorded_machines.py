@@ -32,8 +32,27 @@ def install(name: str, folder: Path, count: int | None = None) -> dict[str, str]
     return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
+def sysfs(name: str, folder: Path) -> Path:
+    """Write what Linux shows of the network of a recorded machine below `folder`, as if it were /sys; returns it.
+
+    Each line of sysfs.txt that names a card stands for its eight cards.
+    """
+    for line in (RECORDED / name / "sysfs.txt").read_text().splitlines():
+        for number, bus in enumerate(("1a", "3c", "4d", "5e", "9c", "bc", "cc", "dc")):
+            text = line.format(n=number, numa=number // 4, address=f"0000:{bus}:00.0")
+            place, arrow, target = text.partition(" -> ")
+            path = folder / (place if arrow else text.partition(" = ")[0])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not arrow:
+                path.write_text(text.partition(" = ")[2] + "\n")
+            elif not path.is_symlink():
+                path.symlink_to(target)
+    return folder
+
+
 def program(folder: Path, name: str, output: str, topology: str = "") -> None:
     """A program that prints `output` or, if its first argument is `topo`, `topology`."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number, text in enumerate((output, topology)):
         (folder / f".{name}.{number}").write_text(text)
     path = folder / name

@@ -141,22 +141,3 @@ def test_the_name_of_the_server(
     (tmp_path / "sys_vendor").write_text(vendor + "\n")
     (tmp_path / "product_name").write_text(product + "\n")
     assert host.server_name() == name
-
-
-def test_the_rate_of_infiniband_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card's device is a link to its PCI device, below which InfiniBand has its ports."""
-    monkeypatch.setattr(host, "_NETWORK", tmp_path / "net")
-    for number in range(8):
-        card = tmp_path / f"pci{number}"
-        (card / f"infiniband/mlx5_{number}/ports/1").mkdir(parents=True)
-        (card / f"infiniband/mlx5_{number}/ports/1/rate").write_text("400 Gb/sec (4X NDR)\n")
-        (tmp_path / "drivers/mlx5_core").mkdir(parents=True, exist_ok=True)
-        (card / "driver").symlink_to(tmp_path / "drivers/mlx5_core")
-        interface = tmp_path / f"net/ibp{number}s0"
-        interface.mkdir(parents=True)
-        (interface / "type").write_text("32\n")
-        (interface / "device").symlink_to(card)
-    assert host.network() == {
-        "host_networking": "8x InfiniBand (mlx5_core) 400000 Mbit/s",
-        "host_network_card_count": "8",
-    }
