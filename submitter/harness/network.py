@@ -1,6 +1,6 @@
 """Samples what the network of the parent's host counts while a run is under way, and sums it up at the end.
 
-A thread of the parent reads the counters of `system.counters`, which takes 3 ms of CPU time with one card and 15 ms with
+A thread of the parent reads the counters of `system.counters`, which takes 3 ms of CPU time with one card, 15 ms with
 eight; the child, which serves and is timed, does nothing for it. Each sample is a row of `network.csv` in the run's
 folder.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 
 @dataclass(frozen=True, kw_only=True)
 class TwoHosts:
-    """Two namespaces; `first` has 10.77.0.1, `second` 10.77.0.2, each on an interface of its own name."""
+    """Two namespaces; `first` has 10.77.0.1, `second` 10.77.0.2, each on an interface named v and its own name."""
 
     first: str
     second: str
@@ -48,10 +49,19 @@ def two_hosts(name: str) -> Iterator[TwoHosts]:
             hosts.ip(host, "address", "add", f"10.77.0.{number}/24", "dev", interface)
             hosts.ip(host, "link", "set", interface, "up")
             hosts.ip(host, "link", "set", "lo", "up")
+        for host, interface in zip(made, pair, strict=True):
+            _wait_until_up(hosts, host, interface)
         yield hosts
     finally:
         for host in made:
             ip("netns", "delete", host)
+
+
+def _wait_until_up(hosts: TwoHosts, host: str, interface: str) -> None:
+    deadline_s = time.monotonic() + 10
+    while hosts.run(host, "cat", f"/sys/class/net/{interface}/operstate").stdout.strip() != "up":
+        assert time.monotonic() < deadline_s, f"{interface} does not come up"
+        time.sleep(0.05)
 
 
 def ip(*arguments: str) -> None:
