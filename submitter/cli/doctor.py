@@ -48,7 +48,7 @@ def doctor(
         typer.Option(
             "--launch",
             metavar="COMMAND",
-            help="What starts a program on {node}; by default ssh or, in a Slurm job, srun.",
+            help="What starts a program on a node (docs/scale-out.md); by default ssh or, in a Slurm job, srun.",
         ),
     ] = "",
     python: Annotated[

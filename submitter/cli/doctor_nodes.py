@@ -132,4 +132,4 @@ def _figure(each: Measurement) -> tuple[str, ...]:
     value = printable(each.problem) if each.value is None else f"{each.value:.3g} {each.unit}"
     within = each.source == each.target
     link = f"{each.link_gbits:g} Gbit/s" if each.link_gbits else ""
-    return (each.source, "within" if within else each.target, each.what, value, link)
+    return (each.source, "within" if within else each.target, printable(each.what), value, link)

@@ -52,7 +52,6 @@ EXAMPLES = {
         "submitter doctor",
         "submitter doctor run-all",
         "submitter doctor --nodes node1,node2 --campaign campaign.toml",
-        "submitter doctor --nodes node[01-04]",
     ],
     "dataset": ["submitter dataset verify open_orca.pkl"],
     "dataset verify": ["submitter dataset verify open_orca.pkl"],

@@ -51,7 +51,7 @@ def measure(connections: Sequence[NodeConnection], on_step: Callable[[str], None
     found: list[Measurement] = []
     if len(connections) > 1:
         for pairs in _rounds(connections):
-            on_step(", ".join(f"{source.node} -> {target.node}" for source, target in pairs))
+            on_step(_named(pairs))
             with ThreadPoolExecutor(len(pairs)) as pool:
                 for measured in pool.map(lambda pair: list(_between(*pair)), pairs):
                     found += measured
@@ -64,6 +64,12 @@ def measure(connections: Sequence[NodeConnection], on_step: Callable[[str], None
 
 
 Pair = tuple[NodeConnection, NodeConnection]
+
+
+def _named(pairs: Sequence[Pair]) -> str:
+    if len(pairs) > 2:
+        return f"{len(pairs)} pairs of nodes"
+    return ", ".join(f"{source.node} -> {target.node}" for source, target in pairs)
 
 
 def _rounds(connections: Sequence[NodeConnection]) -> Iterator[list[Pair]]:

@@ -51,7 +51,7 @@ def examine(
         found.append(_unreachable(node, error))
 
     try:
-        on_step(f"asking {len(nodes)} nodes")
+        on_step(f"asking {len(nodes)} nodes" if len(nodes) > 1 else f"asking {nodes[0]}")
         for node in nodes:
             try:
                 connections.append(NodeConnection(node, launcher, python))

@@ -6,8 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +38,22 @@ def hosts() -> Iterator[TwoHosts]:
         yield made
 
 
-def agents() -> list[int]:
-    """The processes that a preflight leaves if it does not end them."""
-    words = ("submitter.cluster.agent", "iperf3")
-    commands = ((each.pid, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"]))
-    return [pid for pid, command in commands if any(word in " ".join(command[:5]) for word in words)]
+MARK = f"SUBMITTER_TEST_{os.getpid()}"
+ENVIRONMENT = {**os.environ, MARK: "1"}
+
+
+def left() -> list[str]:
+    """What a preflight of this test has started and not ended: each process with the mark in its environment."""
+    commands = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if MARK in process.environ():
+                commands.append(" ".join(process.cmdline()))
+    return commands
 
 
 def report(run_submitter: Submitter, *arguments: str, **options: Any) -> tuple[int, dict[str, Any]]:
-    done = run_submitter("doctor", *arguments, "--format", "json", **options)
+    done = run_submitter("doctor", *arguments, "--format", "json", env=ENVIRONMENT, **options)
     assert done.stdout, done.stderr
     content: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, content
@@ -74,7 +85,7 @@ def test_two_hosts(hosts: TwoHosts, run_submitter: Submitter) -> None:
             assert 0.1 < figures[host, "TCP"] < 1000
         else:
             assert content["missing_tools"][host] == ["iperf3"]
-    assert agents() == []
+    assert left() == []
 
 
 def test_a_lower_mtu_and_a_slow_direction_are_found(hosts: TwoHosts, run_submitter: Submitter) -> None:
@@ -86,7 +97,7 @@ def test_a_lower_mtu_and_a_slow_direction_are_found(hosts: TwoHosts, run_submitt
         hosts.run(hosts.first, *limit)
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
         pytest.skip(f"tc cannot limit a rate here: {error}")
-    done = run_submitter("doctor", "--nodes", f"{hosts.first},{hosts.second}", "--launch", NETNS)
+    done = run_submitter("doctor", "--nodes", f"{hosts.first},{hosts.second}", "--launch", NETNS, env=ENVIRONMENT)
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     mtu = f"WRONG    {hosts.second}: v{hosts.second} (10.77.0.0/24) MTU: found 1400 bytes; expected 1500 bytes, as on"
@@ -95,7 +106,30 @@ def test_a_lower_mtu_and_a_slow_direction_are_found(hosts: TwoHosts, run_submitt
     (slow,) = [line for line in lines if line.startswith(f"WRONG    {hosts.first} -> {hosts.second}: TCP: found 0.0")]
     assert slow.endswith("Gbit/s, as elsewhere")
     assert f"measuring {hosts.first} -> {hosts.second} ..." in done.stderr
-    assert agents() == []
+    assert left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_if_it_is_interrupted(hosts: TwoHosts, number: signal.Signals) -> None:
+    """While iperf3 runs on both. After SIGKILL, the agents end by themselves."""
+    command = [sys.executable, "-m", "submitter.cli", "doctor", "--launch", NETNS]
+    command += ["--nodes", f"{hosts.first},{hosts.second}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
+    try:
+        assert process.stderr
+        while "measuring" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(1)
+        assert len(left()) >= 3, "the driver and two agents"
+        process.send_signal(number)
+        assert process.wait(10) == (130 if number == signal.SIGINT else -number)
+    finally:
+        process.kill()
+        process.communicate()
+    deadline_s = time.monotonic() + 10
+    while left() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert left() == []
 
 
 @pytest.fixture
@@ -147,7 +181,7 @@ def test_two_machines_with_eight_accelerators(machines: str, run_submitter: Subm
     assert figures.count(("RDMA mlx5_7", 391.5, 400.0)) == 2
     assert figures.count(("RDMA mlx5_0 latency", 1.79, None)) == 2
     assert figures.count(("all-reduce", 470.5, None)) == 2
-    assert agents() == []
+    assert left() == []
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a driver of its own")
@@ -163,7 +197,7 @@ def test_a_machine_with_a_bad_cable_and_a_bad_accelerator(
     table = (recorded_machines.RECORDED / "8xH100/nvidia-smi.csv").read_text().replace("565.57.01", "550.90.07")
     others = {"memory.used": "\n".join(state), "compute-apps": f"{state[6].split(',')[0]}, 4711, python\n"}
     recorded_machines.program(bad / "bin", "nvidia-smi", table, others)
-    done = run_submitter("doctor", *NODES, "--launch", machines)
+    done = run_submitter("doctor", *NODES, "--launch", machines, env=ENVIRONMENT)
     assert done.returncode == 1, done.stdout + done.stderr
     wrong = [line.removeprefix("WRONG    ") for line in done.stdout.splitlines() if line.startswith("WRONG")]
     for line in (
@@ -200,7 +234,7 @@ def test_nodes_that_do_not_answer_are_findings(tmp_path: Path, run_submitter: Su
         'garbage) head -c 100000 /dev/urandom; exit 1 ;; *) echo "no route to $node" >&2; exit 255 ;; esac\n'
     )
     script.chmod(0o755)
-    done = run_submitter("doctor", "--nodes", "away,good,garbage", "--launch", f"{script} {{node}}")
+    done = run_submitter("doctor", "--nodes", "away,good,garbage", "--launch", f"{script} {{node}}", env=ENVIRONMENT)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 of 3 nodes examined: " in done.stdout
     assert (
@@ -211,7 +245,7 @@ def test_nodes_that_do_not_answer_are_findings(tmp_path: Path, run_submitter: Su
         r"^WRONG    garbage: connection: found (no report: its process ended|it prints) ", done.stdout, re.M
     )
     assert "Traceback" not in done.stdout + done.stderr
-    assert agents() == []
+    assert left() == []
 
 
 @pytest.mark.parametrize(
