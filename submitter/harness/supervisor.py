@@ -18,10 +18,12 @@ from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
+from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import process_group
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
+from submitter.record import NetworkTraffic
 
 PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
@@ -44,6 +46,7 @@ class Finished:
 
     `duration_s` is the time from LoadGen's start to its return; `token_count` counts the answers' tokens only.
     `engine_facts` is what the loaded engine says of itself; `answers` counts the samples of each rank or server.
+    `network` is None if the host's counters could not be read in time.
     """
 
     run: RunPlan
@@ -55,6 +58,7 @@ class Finished:
     token_count: int
     engine_facts: dict[str, str]
     answers: dict[str, int]
+    network: NetworkTraffic | None
 
 
 def run_session(
@@ -75,10 +79,14 @@ def run_session(
     )
     work.mkdir(parents=True, exist_ok=True)
     try:
-        with process_group(_CHILD, inner, work / ENGINE_LOG, inner.engine) as (process, events):
+        with (
+            process_group(_CHILD, inner, work / ENGINE_LOG, inner.engine) as (process, events),
+            NetworkSampler() as network,
+        ):
             _follow(
                 process,
                 events,
+                network,
                 runs=runs,
                 limits=limits,
                 watcher=watcher,
@@ -108,6 +116,7 @@ def partial_folder(folder: Path) -> Path:
 def _follow(
     process: subprocess.Popen[bytes],
     events: int,
+    network: NetworkSampler,
     *,
     runs: list[RunPlan],
     limits: Limits,
@@ -151,8 +160,9 @@ def _follow(
             continue
         if kind == "ready":
             engine_facts = facts.pop("engine_facts")
-        if kind == "run":
+        if kind == "run" and run is not None:
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            network.begin(partial_folder(run.folder))
         if kind != "progress" or facts["done"] > done_before:
             done_before = facts["done"] if kind == "progress" else -1
             deadline.set(limits.stall_s)
@@ -161,10 +171,13 @@ def _follow(
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
             done += 1
-            finished = _checked(run, facts, started_utc, engine_facts)
+            traffic = network.end()
+            finished = _checked(run, facts, started_utc, engine_facts, traffic)
             on_finished(finished)
             valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
             watcher.event("judged", run, {"valid": valid})
+            if traffic and traffic.warnings:
+                watcher.event("network", run, {"warnings": traffic.warnings})
             if done == len(runs):
                 engine.begin("stopping")
                 waiting_for = f"the engine to end (limit {limits.stall_s:.0f} s)"
@@ -206,7 +219,13 @@ def _is_complete(accuracy_log: Path) -> bool:
         return False
 
 
-def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str, engine_facts: dict[str, str]) -> Finished:
+def _checked(
+    run: RunPlan,
+    facts: dict[str, Any],
+    started_utc: str,
+    engine_facts: dict[str, str],
+    traffic: NetworkTraffic | None,
+) -> Finished:
     """Accept a run only if its own log shows that it is the requested run and that it ended; else RunError."""
     folder = partial_folder(run.folder)
     path = folder / layout.DETAIL_LOG
@@ -240,6 +259,7 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str, engine_facts
         token_count=facts["tokens"],
         engine_facts=engine_facts,
         answers=facts["answers"],
+        network=traffic,
     )
 
 
