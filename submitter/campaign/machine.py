@@ -25,6 +25,10 @@ def check_accelerators(outline: CampaignOutline) -> Iterator[SubmitterError | st
             "state how many there are, or use another system id",
         )
         return
+    settings = [engine for benchmark in outline.benchmarks for engine in benchmark.distinct_engines]
+    if settings and all(engine.engine == "endpoint" for engine in settings):
+        yield "those of the servers, which this host cannot see"
+        return
     found = detect()
     count = len(found.devices) if found else 0
     if count >= needed:

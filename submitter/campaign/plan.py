@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from submitter.campaign.description import is_networked
 from submitter.campaign.file import EMBEDDED, Campaign
 from submitter.campaign.inputs import open_dataset, verify_model
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline, outline_campaign
@@ -66,12 +67,12 @@ def make_plan(source: Campaign | CampaignOutline) -> CampaignPlan:
     return CampaignPlan(
         campaign=outline.campaign,
         book=outline.book,
-        benchmarks=tuple(_benchmark_plan(*each) for each in benchmarks),
+        benchmarks=tuple(_benchmark_plan(*each, is_networked(outline.campaign)) for each in benchmarks),
         problems=(),
     )
 
 
-def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Dataset) -> BenchmarkPlan:
+def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Dataset, is_network: bool) -> BenchmarkPlan:
     table, folder, engine_plan = outline.table, outline.model_folder, outline.engine_plan
     assert engine_plan is not None  # an outline without one has a problem
     return BenchmarkPlan(
@@ -89,6 +90,7 @@ def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Data
                 dataset=dataset_file,
                 sample_limit=table.sample_limit,
                 runs=tuple(run for run in outline.run_plans if outline.engines[run.scenario] == engine),
+                is_network=is_network,
             )
             for engine in outline.distinct_engines
         ),

@@ -13,14 +13,16 @@ from typing import Any
 
 from submitter.campaign.file import Campaign
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
+from submitter.campaign.preflight_servers import caching_problem
 from submitter.campaign.selection import require_run
 from submitter.errors import RunError
 from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.remote import PREFIX_CACHING
 from submitter.harness.supervisor import Finished, Limits, run_session
-from submitter.model import Mode, Scenario
+from submitter.model import Division, Mode, Scenario
 from submitter.record import (
     RECORD,
     DamagedRecordError,
@@ -118,6 +120,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     run = done.run
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
+    _require_no_caching(plan.campaign.division, done.engine_facts)
     key = plan.book.metric_key(benchmark.official, run.scenario)
     metric = None
     if run.mode is Mode.PERFORMANCE and key in done.log:
@@ -159,6 +162,14 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     shutil.rmtree(run.folder, ignore_errors=True)
     done.folder.replace(run.folder)
     _journal(plan, "finished", run=run.label, valid=record.valid, metric=metric and metric.model_dump())
+
+
+def _require_no_caching(division: Division, engine_facts: dict[str, str]) -> None:
+    """RunError if a server cached prefixes and may not: it may be another one than preflight saw."""
+    for name, value in engine_facts.items():
+        is_on = name.endswith(PREFIX_CACHING) and value.startswith("on")
+        if is_on and (problem := caching_problem(division, name.removesuffix(PREFIX_CACHING))):
+            raise RunError(problem.message, problem.hint)
 
 
 def _journal(plan: CampaignPlan, event: str, **facts: Any) -> None:

@@ -16,13 +16,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from submitter.compliance import audit_text
-from submitter.errors import SubmitterError, from_os_error
+from submitter.errors import InputError, SubmitterError, from_os_error
 from submitter.harness import engines, loadgen, warm_up
 from submitter.harness.dataset import Dataset
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
@@ -115,6 +115,7 @@ class EngineSession:
                     output=run.folder,
                     issue=sut.issue,
                     is_limited=self._plan.sample_limit is not None,
+                    network_name=self._network_name(engine),
                 )
         seconds = time.perf_counter() - began_s
         reporter.cancel()
@@ -129,6 +130,26 @@ class EngineSession:
             tokens=sut.progress.tokens,
             answers={name: count - answers_before.get(name, 0) for name, count in engine.answers().items()},
         )
+
+    def _network_name(self, engine: engines.Engine) -> Callable[[], str] | None:
+        """What LoadGen calls on its own thread for the name of a SUT on another system."""
+        if not self._plan.is_network:
+            return None
+        if not isinstance(engine, engines.NetworkEngine):
+            raise InputError(
+                f"engine '{self._plan.engine.engine}' runs on LoadGen's own system, and the SUT is networked",
+                "use the engine endpoint, or another division",
+            )
+        loop = asyncio.get_running_loop()
+
+        def ask() -> str:
+            try:
+                return asyncio.run_coroutine_threadsafe(engine.network_name(), loop).result()
+            except Exception as error:  # LoadGen's C++ would end the process without a word
+                self.fail(error)
+                raise
+
+        return ask
 
     async def _report(self, number: int, sut: Sut, began_s: float) -> None:
         while True:

@@ -222,12 +222,14 @@ def run_test(
     output: Path,
     issue: Callable[[list[tuple[int, int]]], None],
     is_limited: bool = False,
+    network_name: Callable[[], str] | None = None,
 ) -> None:
     """Run one LoadGen test. Returns when LoadGen has all answers and has written its logs to `output`.
 
     `is_limited` says that the data set was cut for a smoke run: LoadGen then uses no more samples than are left,
     although its built-in configuration or user.conf names more.
-    `issue` gets (response id, sample index) pairs on LoadGen's thread and must return immediately.
+    `issue` gets (response id, sample index) pairs on LoadGen's thread and must return immediately. With `network_name`
+    the SUT is on another system: LoadGen asks for its name, over the network (LoadGen's query dispatch library).
     """
     loadgen = _module()
     settings = _settings(model, scenario, user_conf)
@@ -245,10 +247,19 @@ def run_test(
     if is_limited and performance_count > sample_count:
         performance_count = settings.performance_sample_count_override = sample_count
     require_samples(performance_count, sample_count, user_conf)
-    sut = loadgen.ConstructSUT(lambda samples: issue([(s.id, s.index) for s in samples]), lambda: None)
+
+    def issue_pairs(samples: Any) -> None:
+        issue([(sample.id, sample.index) for sample in samples])
+
+    is_network = network_name is not None
+    sut = (
+        loadgen.ConstructQDL(issue_pairs, lambda: None, network_name)
+        if is_network
+        else loadgen.ConstructSUT(issue_pairs, lambda: None)
+    )
     qsl = loadgen.ConstructQSL(sample_count, performance_count, lambda indices: None, lambda indices: None)
     try:
         loadgen.StartTestWithLogSettings(sut, qsl, settings, logs, str(audit_path))
     finally:
         loadgen.DestroyQSL(qsl)
-        loadgen.DestroySUT(sut)
+        (loadgen.DestroyQDL if is_network else loadgen.DestroySUT)(sut)

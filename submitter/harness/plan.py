@@ -68,6 +68,7 @@ class RunPlan(StrictRecord):
 class SessionPlan(StrictRecord):
     """All runs of one engine. `sample_limit` cuts the data set for a smoke run.
 
+    In a session that `is_network` the engine's servers are on another system than LoadGen, which asks them their names.
     A session that `goes_on` then makes the runs that it reads from standard input.
     """
 
@@ -77,6 +78,7 @@ class SessionPlan(StrictRecord):
     sample_limit: int | None = None
     runs: tuple[RunPlan, ...]
     goes_on: bool = False
+    is_network: bool = False
 
     def fingerprint(self, run: RunPlan, dataset_sha256: str, model_sha256: str) -> str:
         """Equal for two runs that would measure the same thing; it decides whether a finished run is kept."""
@@ -88,5 +90,6 @@ class SessionPlan(StrictRecord):
             str(self.sample_limit),
             dataset_sha256,
             model_sha256,
+            *(["network"] if self.is_network else []),
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()

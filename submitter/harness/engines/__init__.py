@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from submitter import plugins
 from submitter.harness.sampling import GREEDY, Sampling
@@ -64,6 +64,14 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Release everything; safe to call after a failure."""
+
+
+@runtime_checkable
+class NetworkEngine(Engine, Protocol):
+    """An engine whose servers may be on another system than LoadGen, as in the network division."""
+
+    async def network_name(self) -> str:
+        """The name of the SUT for LoadGen's log, made of each server's own, which it is asked for over the network."""
 
 
 def check_settings(name: str, settings: dict[str, Any], sampling: Sampling = GREEDY) -> None:
