@@ -116,11 +116,14 @@ def test_a_set_of_trtllm_serve(system: str, benchmark: str, scenario: Scenario) 
     assert (settings.engine, settings.settings["server"]) == ("endpoint", "trtllm")
     flags = serve_command(system, benchmark, scenario)
     urls = settings.settings["urls"]
-    assert len(urls) * int(flags["--tp_size"]) == int(system.partition("x")[0])
+    stages = int(flags.get("--pp_size", 1))
+    assert len(urls) * int(flags["--tp_size"]) * stages == int(system.partition("x")[0])
     ports = [int(url.rpartition(":")[2]) for url in urls]
     assert ports[0] == int(flags["--port"])
     assert all(later == earlier + 1 for earlier, later in pairwise(ports))
-    assert settings.in_flight >= 1.1 * len(urls) * int(flags["--max_batch_size"])
+    # Each stage of a pipeline works on a batch of its own.
+    assert settings.in_flight >= 1.1 * len(urls) * int(flags["--max_batch_size"]) * stages
+    assert int(flags["--max_num_tokens"]) >= int(flags["--max_batch_size"])
     limit = load_rulebook("v6.1").benchmark(benchmark).max_new_tokens
     assert limit is not None
     assert int(flags["--max_seq_len"]) >= 1024 + limit
