@@ -65,6 +65,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "assemble": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
+    "run with engine endpoint": (RUNS, ENDPOINT, SCORING),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
     "quantize": (QUANTISING,),

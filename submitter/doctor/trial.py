@@ -34,6 +34,13 @@ def _engine() -> dict[str, Any]:
     return {"summary": vllm.try_out()}
 
 
+def _endpoint() -> dict[str, Any]:
+    from submitter.harness.engines import endpoint
+
+    endpoint.runs_on()
+    return {"summary": f"aiohttp {packages.version_of('aiohttp')}"}
+
+
 def _scoring() -> dict[str, Any]:
     from submitter import scoring
     from submitter.embedded.benchmark import model_folder
@@ -58,6 +65,7 @@ def _calibration() -> dict[str, Any]:
 TRIALS: dict[str, Callable[[], dict[str, Any]]] = {
     packages.RUNS: _runs,
     packages.ENGINE: _engine,
+    packages.ENDPOINT: _endpoint,
     packages.SCORING: _scoring,
     packages.QUANTISING: _quantising,
     packages.CALIBRATION: _calibration,

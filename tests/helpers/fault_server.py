@@ -208,7 +208,7 @@ _EVENTS: dict[str, bytes] = {
     "other answer": b'data: {"choices":[{"index":1,"token_ids":[7]}]}\n\n',
     "early end": b'data: {"choices":[{"index":0,"token_ids":[7],"finish_reason":"stop"}]}\n\n',
     "aborted": b'data: {"choices":[{"index":0,"token_ids":[7],"finish_reason":"abort"}]}\n\ndata: [DONE]\n\n',
-    "huge line": b'data: {"choices":"' + b"x" * (65 << 20) + b"\n\n",
+    "huge line": b'data: {"choices":"' + b"x" * (17 << 20) + b"\n\n",
     "no ids": b'data: {"choices":[{"index":0,"text":"seven"}]}\n\n',
     "comment": b": keep-alive\n\n",
     "empty chunk": b'data: {"choices":[{"index":0,"text":"","token_ids":[]}]}\n\n',

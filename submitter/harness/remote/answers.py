@@ -14,7 +14,7 @@ from submitter.errors import RunError
 from submitter.harness.environment import masked
 from submitter.quoting import printable, shown
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 """Of one answer, or of one event of a stream: tens of bytes for each token are usual."""
 _DATA, _EVENT, _DONE = b"data:", b"event:", b"[DONE]"
 _LOG = "the server's log says more; then run it again"
@@ -101,16 +101,24 @@ class Answer:
         self._eos_token_id = eos_token_id
         self._as_text = as_text
         self._decode = (_TEXT if as_text else _IDS).decode
-        self._pending = b""
+        self._pending = bytearray()
         self._is_done = False
         self._is_error = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of a stream. AnswerError if they are not a part of an answer."""
-        lines = (self._pending + data if self._pending else data).split(b"\n")
-        self._pending = lines.pop()
-        if len(self._pending) > MAX_BYTES:
+        pending = self._pending
+        complete, newline, rest = data.rpartition(b"\n")
+        if len(pending) + len(data) > MAX_BYTES:
             raise AnswerError(f"sent an event of more than {MAX_BYTES >> 20} MiB", "is it an OpenAI-compatible server?")
+        if pending and newline:
+            complete = bytes(pending) + complete
+            pending.clear()
+        if rest:
+            pending += rest
+        if not newline:
+            return
+        lines = complete.split(b"\n")
         for line in lines:
             if line.startswith(_DATA):
                 payload = line[5:].strip()

@@ -179,8 +179,8 @@ def _reason(error: Any) -> str:
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({cause.verify_message}); SSL_CERT_FILE may name another authority's"
-    if isinstance(cause, OSError) and cause.strerror:
-        text = cause.strerror
+    if isinstance(cause, OSError) and cause.errno:
+        text = os.strerror(cause.errno) if cause.errno > 0 else cause.strerror or "its name is unknown"
         return printable(text[:1].lower() + text[1:])
     return printable(_first_line(error))
 

@@ -27,7 +27,7 @@ _PROBE_TOKENS, _PROBE_IDS, _PROBES = 300, (10, 90), 3
 _CACHE_CONFIG = re.compile(rb"^vllm:cache_config_info\{(.*)\} ", re.MULTILINE)
 _LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
 # The labels of vLLM's cache settings and the keys of SGLang's server information that affect a run.
-_VLLM_KEYS = ("cache_dtype", "block_size", "gpu_memory_utilization", "num_gpu_blocks", "kv_cache_dtype_skip_layers")
+_VLLM_KEYS = ("cache_dtype", "block_size", "gpu_memory_utilization", "num_gpu_blocks")
 _SGLANG_KEYS = ("tp_size", "dp_size", "quantization", "kv_cache_dtype", "mem_fraction_static", "max_running_requests")
 
 
