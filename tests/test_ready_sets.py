@@ -165,6 +165,19 @@ def test_the_flags_and_the_options_agree(system: str, benchmark: str, scenario: 
             assert f"{name} {flags[name]}" in build
 
 
+@pytest.mark.parametrize("system", TRTLLM_SYSTEMS)
+def test_one_start_of_the_servers_is_for_all_scenarios(system: str) -> None:
+    """run-all runs one scenario after the other, and starts no server."""
+    benchmark = "llama2-70b-99.9"
+    started = []
+    for scenario in (Scenario.OFFLINE, Scenario.SERVER):
+        flags = serve_command(system, benchmark, scenario)
+        del flags["--extra_llm_api_options"]
+        urls = engine_settings(table(system, benchmark), scenario).settings["urls"]
+        started.append((flags, trtllm_options(system, benchmark, scenario), urls))
+    assert started[0] == started[1]
+
+
 @pytest.mark.parametrize("system", [*SYSTEMS, *TRTLLM_SYSTEMS])
 def test_a_system_asks_for_what_only_a_person_knows(system: str) -> None:
     """A template, not a description of somebody's machine: it cannot be submitted as it is."""
