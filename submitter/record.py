@@ -62,10 +62,59 @@ class Provenance(StrictRecord):
     """What `system.identity` returns: facts about the host, without its name."""
 
 
+class DeviceTraffic(StrictRecord):
+    """What a network interface or an RDMA device counted during a run; None for what it does not count."""
+
+    is_rdma: bool
+    is_virtual: bool
+    """Whether no hardware of the host is behind it."""
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
+    received_packets: int | None = None
+    sent_packets: int | None = None
+    errors: int | None = None
+    discarded_packets: int | None = None
+    link_downs: int | None = None
+    """How often the link was lost."""
+    retransmits: int | None = None
+    """How often an RDMA device had to send again."""
+    pause_frames_received: int | None = None
+    pause_frames_sent: int | None = None
+    """Of IEEE 802.3x and of priority flow control."""
+    ecn_marked_packets: int | None = None
+    """Packets that arrived with a switch's mark of congestion."""
+    congestion_notices_sent: int | None = None
+    congestion_notices_received: int | None = None
+    """RoCE's congestion notification packets (CNP)."""
+
+
+class TcpTraffic(StrictRecord):
+    """What TCP of the host, or of the container, counted during a run."""
+
+    sent_segments: int = 0
+    retransmitted_segments: int = 0
+    ecn_marked_packets: int = 0
+    """IP packets that arrived with a switch's mark of congestion."""
+
+
+class NetworkTraffic(StrictRecord):
+    """What the network of the host that drove a run counted during it. Other processes' traffic is counted, too."""
+
+    interval_s: float
+    """Of the samples in `network.csv`; the first one and the last one are at the run's ends."""
+    sample_count: int
+    devices: dict[str, DeviceTraffic]
+    """By name, for RDMA devices after `rdma `; empty if the host, or the container, shows none."""
+    tcp: TcpTraffic | None
+    warnings: tuple[str, ...]
+    """What may have cost time: errors, discarded packets, retransmits, a link that was lost."""
+
+
 class RunRecord(StrictRecord):
     """One finished LoadGen run.
 
-    Version 2 added `environment` and `provenance`, version 3 `engine_facts` and `answers`. Older records are read, too.
+    Version 2 added `environment` and `provenance`, version 3 `engine_facts`, `answers` and `network`. Older records are
+    read, too.
     """
 
     version: int = 3
@@ -106,6 +155,8 @@ class RunRecord(StrictRecord):
     """What the engine said of itself once it was loaded, such as a server's version, model and settings."""
     answers: dict[str, int] = Field(default_factory=dict)
     """How many samples each rank or server answered, by its name; empty if there was only one."""
+    network: NetworkTraffic | None = None
+    """None if its counters could not be read in time."""
     valid: bool | None = None
     """Whether LoadGen reported the run as VALID; None for an accuracy run, which LoadGen does not judge."""
     metric: RecordedMetric | None = None

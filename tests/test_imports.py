@@ -26,7 +26,7 @@ LAYERS = [
     {"rulebook", "record"},
     {"weights", "manifest", "system", "compliance", "rulebook_import"},
     {"submission"},
-    {"checker", "harness", "scoring", "assembly", "quantize"},
+    {"checker", "harness", "scoring", "assembly", "quantize", "cluster"},
     {"insight", "embedded", "datasets"},
     {"campaign", "doctor"},
     {"console"},

@@ -154,6 +154,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         token_count=done.token_count,
         engine_facts=done.engine_facts,
         answers=done.answers,
+        network=done.network,
         valid=None if run.mode is Mode.ACCURACY else done.log["result_validity"] == "VALID",
         metric=metric,
         files={file.name: sha256_of(file) for file in sorted(done.folder.iterdir()) if file.is_file()},

@@ -22,7 +22,7 @@ _PERCENTILE = "99.00"
 
 
 def show_outcome_table(outcome: CampaignOutcome) -> None:
-    """Print a table of the runs of a campaign; below it, why a run is INVALID."""
+    """Print a table of the runs of a campaign; below it, why a run is INVALID, and what its network lost."""
     scores = {(score.benchmark, score.scenario): score for score in outcome.scores}
     folders = [run.folder for *_, run in outcome.plan.runs]
     pairs = list(zip(outcome.runs, folders, strict=True))
@@ -38,6 +38,8 @@ def show_outcome_table(outcome: CampaignOutcome) -> None:
     for record, folder in pairs:
         if record.mode is Mode.PERFORMANCE and not record.valid:
             print(f"{record.benchmark} {record.scenario} {record.mode} is {why_invalid(folder)}")
+        for warning in record.network.warnings if record.network else ():
+            print(f"{record.benchmark} {record.scenario} {record.mode}, network: {warning}")
 
 
 def show_score_table(scores: Sequence[ScenarioScore]) -> None:

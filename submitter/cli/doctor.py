@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -29,14 +30,53 @@ def doctor(
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="The form of the report.")
     ] = "text",
+    nodes: Annotated[
+        str,
+        typer.Option(
+            "--nodes",
+            metavar="HOST,...",
+            help="Examine these machines instead, such as node1,node2 or, with Slurm, node[1-4]; exit with 1 if "
+            "anything is wrong.",
+        ),
+    ] = "",
+    campaign: Annotated[
+        Path | None,
+        typer.Option("--campaign", metavar="CAMPAIGN.toml", help="Compare the nodes with this campaign's system."),
+    ] = None,
+    launch: Annotated[
+        str,
+        typer.Option(
+            "--launch",
+            metavar="COMMAND",
+            help="What starts a program on a node (docs/scale-out.md); by default ssh or, in a Slurm job, srun.",
+        ),
+    ] = "",
+    python: Annotated[
+        str,
+        typer.Option("--python", metavar="PATH", help="Python with submitter on the nodes; by default that of here."),
+    ] = "",
 ) -> None:
-    """Try out what is installed: which commands work here, what the others miss, and how to install it."""
+    """Try out what is installed: which commands work here, what the others miss, and how to install it.
+
+    With --nodes: whether the machines of a cluster are fit for a campaign, and are alike.
+    """
     import dataclasses
     import json
 
     from submitter import packages, plugins
     from submitter.doctor import examine
+    from submitter.errors import InputError
 
+    if nodes:
+        if command is not None:
+            raise InputError(f"--nodes examines machines, and takes no command such as {command}", "leave one out")
+        from submitter.cli.doctor_nodes import doctor_nodes
+
+        doctor_nodes(nodes, launch, python, campaign, output_format)
+        return
+    for option, value in (("--campaign", campaign), ("--launch", launch), ("--python", python)):
+        if value:
+            raise InputError(f"{option} is for --nodes", "name the machines, too: --nodes node1,node2")
     if command is not None:
         plugins.require(command, packages.COMMANDS, "command")
     diagnosis = examine(lambda part: say(f"trying {part} ..."))

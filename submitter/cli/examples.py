@@ -48,7 +48,11 @@ EXAMPLES = {
         "submitter quantize Llama-2-70b-chat-hf Llama-2-70b-fp8",
         "submitter quantize Llama-2-70b-fp8",
     ],
-    "doctor": ["submitter doctor", "submitter doctor run-all"],
+    "doctor": [
+        "submitter doctor",
+        "submitter doctor run-all",
+        "submitter doctor --nodes node1,node2 --campaign campaign.toml",
+    ],
     "dataset": ["submitter dataset verify open_orca.pkl"],
     "dataset verify": ["submitter dataset verify open_orca.pkl"],
     "dataset convert": ["submitter dataset convert open_orca.pkl open_orca.safetensors"],

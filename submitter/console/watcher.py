@@ -95,6 +95,9 @@ class ConsoleWatcher:
         elif kind == "judged" and not facts["valid"] and run.mode is Mode.PERFORMANCE and run.folder.is_dir():
             # LoadGen's verdict on a compliance run does not count, and a run of `tune` leaves no folder.
             self._live.line(f"  {why_invalid(run.folder)}", "red")
+        elif kind == "network":
+            for warning in facts["warnings"]:
+                self._live.line(f"  network: {warning}", "yellow")
 
     def _run_goes_on(self, run: RunPlan, facts: dict[str, Any]) -> None:
         total = max(run.expected_samples, facts["issued"], 1)

@@ -26,7 +26,7 @@ class Watcher(Protocol):
     Then those of each run: `run` when it begins, `progress` each second (`seconds`: since then; `done` and `issued`:
     samples; `tokens`; `ttft_p99_ms` and `tpot_p99_ms`: of the run so far, or None), `finished` (`done`, `tokens`,
     `seconds`, `answers`: by rank or server), and `judged` once it is recorded (`valid`: LoadGen's verdict; None for an
-    accuracy run).
+    accuracy run); after that `network` if the network lost anything during the run (`warnings`: lines).
 
     Last, while the engine ends, `stopping` every second, with `seconds` and `log`.
     """

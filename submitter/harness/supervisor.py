@@ -23,9 +23,11 @@ from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, from_os_error
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
+from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
+from submitter.record import NetworkTraffic
 
 PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
@@ -46,6 +48,7 @@ class Finished:
 
     `duration_s` is the time from LoadGen's start to its return; `token_count` counts the answers' tokens only.
     `engine_facts` is what the loaded engine says of itself; `answers` counts the samples of each rank or server.
+    `network` is None if the host's counters could not be read in time.
     """
 
     run: RunPlan
@@ -57,6 +60,7 @@ class Finished:
     token_count: int
     engine_facts: dict[str, str]
     answers: dict[str, int]
+    network: NetworkTraffic | None
 
 
 def run_session(
@@ -77,10 +81,11 @@ def run_session(
     )
     work.mkdir(parents=True, exist_ok=True)
     try:
-        with _child(inner, work) as (process, events):
+        with _child(inner, work) as (process, events), NetworkSampler() as network:
             _follow(
                 process,
                 events,
+                network,
                 runs=runs,
                 limits=limits,
                 watcher=watcher,
@@ -154,6 +159,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 def _follow(
     process: subprocess.Popen[bytes],
     events: int,
+    network: NetworkSampler,
     *,
     runs: list[RunPlan],
     limits: Limits,
@@ -186,8 +192,9 @@ def _follow(
             continue
         if kind == "ready":
             engine_facts = facts.pop("engine_facts")
-        if kind == "run":
+        if kind == "run" and run is not None:
             started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            network.begin(partial_folder(run.folder))
         if kind != "progress" or facts["done"] > done_before:
             done_before = facts["done"] if kind == "progress" else -1
             deadline.set(limits.stall_s)
@@ -196,10 +203,13 @@ def _follow(
         watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
             done += 1
-            finished = _checked(run, facts, started_utc, engine_facts)
+            traffic = network.end()
+            finished = _checked(run, facts, started_utc, engine_facts, traffic)
             on_finished(finished)
             valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
             watcher.event("judged", run, {"valid": valid})
+            if traffic and traffic.warnings:
+                watcher.event("network", run, {"warnings": traffic.warnings})
             if done == len(runs):
                 engine.begin("stopping")
                 waiting_for = f"the engine to end (limit {limits.stall_s:.0f} s)"
@@ -240,7 +250,13 @@ def _is_complete(accuracy_log: Path) -> bool:
         return False
 
 
-def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str, engine_facts: dict[str, str]) -> Finished:
+def _checked(
+    run: RunPlan,
+    facts: dict[str, Any],
+    started_utc: str,
+    engine_facts: dict[str, str],
+    traffic: NetworkTraffic | None,
+) -> Finished:
     """Accept a run only if its own log shows that it is the requested run and that it ended; else RunError."""
     folder = partial_folder(run.folder)
     path = folder / layout.DETAIL_LOG
@@ -274,6 +290,7 @@ def _checked(run: RunPlan, facts: dict[str, Any], started_utc: str, engine_facts
         token_count=facts["tokens"],
         engine_facts=engine_facts,
         answers=facts["answers"],
+        network=traffic,
     )
 
 

@@ -1,4 +1,4 @@
-"""An accelerator, and the accelerators of a host, as their driver describes them."""
+"""An accelerator, what it does now, and the accelerators of a host, as their driver describes them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,28 @@ class Accelerators:
     def software(self) -> str:
         """The driver's entry in the software stack; empty if there is no driver or its version is not known."""
         return f"{self.driver} driver {self.driver_version}" if self.driver_version else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorState:
+    """What a device does and has now; None for what its driver does not report."""
+
+    memory_bytes: int | None
+    used_memory_bytes: int | None
+    clock_mhz: int | None
+    """Of its compute cores now; an idle device lowers it."""
+    best_clock_mhz: int | None
+    power_limit_w: float | None
+    has_ecc: bool | None
+    """Whether its memory corrects errors."""
+    uncorrected_errors: int | None
+    """Of its memory, since its driver was loaded."""
+    slowdowns: tuple[str, ...] = ()
+    """Why it is slower than its settings allow: heat or power, as its driver names it."""
+    pcie_lanes: int | None = None
+    best_pcie_lanes: int | None = None
+    processes: tuple[str, ...] = ()
+    """What computes on it now, each as a process id and a name."""
 
 
 def answer(error: type[Exception], call: Callable[..., Any], *arguments: object) -> Any:

@@ -9,7 +9,7 @@ from threading import Thread
 
 from submitter.packages import DRIVER_FILES
 from submitter.system import amd, nvidia
-from submitter.system.accelerator import Accelerators
+from submitter.system.accelerator import Accelerators, AcceleratorState
 from submitter.system.known import known_accelerator
 from submitter.system.wording import NONE, NOT_SHOWN, counted
 from submitter.units import BYTES_PER_GIB
@@ -42,6 +42,11 @@ def detect() -> Accelerators | None:
             return found
         unknown = unknown or (found is None and Path(driver_file).exists())
     return None if unknown else Accelerators()
+
+
+def states() -> list[AcceleratorState]:
+    """What each accelerator does now, in the order of `detect`; none if its driver's tool is not installed."""
+    return nvidia.states() or amd.states()
 
 
 def fields(found: Accelerators | None) -> dict[str, object]:

@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
 
-from submitter.system.accelerator import Accelerator, Accelerators, answer, whole_number
+from submitter.system.accelerator import Accelerator, Accelerators, AcceleratorState, answer, whole_number
 from submitter.system.host import numa_node_of, tool
 from submitter.units import BYTES_PER_GIB, BYTES_PER_MIB
 
@@ -52,10 +52,51 @@ def from_tool() -> Accelerators | None:
     return None
 
 
+def states() -> list[AcceleratorState]:
+    """What each device does now, as amd-smi prints it; none if it is not installed, or prints something else."""
+    try:
+        entries = _entries("metric")
+        listed = _entries("process") if entries else []
+        processes = {entry["gpu"]: entry["process_list"] for entry in listed}
+        return [_state(entry, processes.get(entry["gpu"], ())) for entry in entries]
+    except (ValueError, LookupError, TypeError, AttributeError):  # another form than the known ones
+        return []
+
+
+def _entries(command: str) -> list[dict[str, Any]]:
+    """The entries of the devices that `amd-smi COMMAND --json` prints; since ROCm 7 they are below `gpu_data`."""
+    output = tool("amd-smi", command, "--json")
+    content = json.loads(output) if output else []
+    entries: list[dict[str, Any]] = content["gpu_data"] if isinstance(content, dict) else content
+    return entries
+
+
+def _state(entry: dict[str, Any], processes: Any) -> AcceleratorState:
+    memory, clock, ecc = entry["mem_usage"], entry["clock"].get("gfx_0", {}), entry.get("ecc", {})
+    throttle = str(entry.get("power", {}).get("throttle_status", ""))
+    running = [each["process_info"] for each in processes if isinstance(each, dict)]
+    uncorrected = whole_number(ecc.get("total_uncorrectable_count"))
+    return AcceleratorState(
+        memory_bytes=_size(memory["total_vram"]),
+        used_memory_bytes=_size(memory["used_vram"]),
+        clock_mhz=_value(clock.get("clk")),
+        best_clock_mhz=_value(clock.get("max_clk")),
+        power_limit_w=None,
+        has_ecc=None if uncorrected is None else True,
+        uncorrected_errors=uncorrected,
+        slowdowns=(throttle.lower(),) if throttle not in ("", "N/A", "UNTHROTTLED") else (),
+        pcie_lanes=whole_number(entry.get("pcie", {}).get("width")),
+        processes=tuple(f"{info['pid']} {info['name']}" for info in running if isinstance(info, dict)),
+    )
+
+
+def _value(quantity: Any) -> int | None:
+    """165 from `{"value": 165, "unit": "MHz"}`; None for N/A."""
+    return whole_number(quantity["value"]) if isinstance(quantity, dict) else None
+
+
 def _amd_smi() -> Accelerators:
-    """`amd-smi static --json`: a list with an entry for each device, since ROCm 7 below `gpu_data`."""
-    content = json.loads(tool("amd-smi", "static", "--json"))
-    entries = content["gpu_data"] if isinstance(content, dict) else content
+    entries = _entries("static")
     driver = entries[0].get("driver", {})
     return Accelerators(
         devices=tuple(
@@ -116,9 +157,12 @@ def _device(amdsmi: Any, handle: Any) -> Accelerator:
 
 
 def _bytes(vram: dict[str, Any]) -> int | None:
-    size = vram.get("size") or vram.get("vram_size") or {}
+    return _size(vram.get("size") or vram.get("vram_size") or {})
+
+
+def _size(size: dict[str, Any]) -> int | None:
     value = whole_number(size.get("value"))
-    return value * _BYTES_PER_UNIT[size["unit"]] if value else None
+    return None if value is None else value * _BYTES_PER_UNIT[size["unit"]]
 
 
 def _numa_node(entry: dict[str, Any]) -> int | None:

@@ -28,7 +28,7 @@ def describe() -> dict[str, object]:
 
 def described(found: Accelerators | None) -> dict[str, object]:
     """The same for accelerators that were found already."""
-    from submitter.system import accelerators, host
+    from submitter.system import accelerators, host, network
 
     return {
         "number_of_nodes": "1",
@@ -36,7 +36,7 @@ def described(found: Accelerators | None) -> dict[str, object]:
         **host.processor(),
         **host.memory(),
         **host.storage(),
-        **host.network(),
+        **network.fields(),
         **accelerators.fields(found),
         **host.software(found.software if found else ""),
     }

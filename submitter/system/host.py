@@ -22,7 +22,6 @@ from submitter.units import BYTES_PER_GIB
 
 TOOL_LIMIT_S = 15  # a tool that hangs must not block us
 _PCI_DEVICES = Path("/sys/bus/pci/devices")
-_NETWORK = Path("/sys/class/net")
 _DMI = Path("/sys/class/dmi/id")
 # What firmware has where nobody filled in a name, and what virtual machines have.
 _NO_NAME = re.compile(
@@ -144,36 +143,6 @@ def _disk(device: Path) -> str:
     if device.name.startswith(("vd", "xvd")):
         return "virtual disk"  # its flag for rotating disks is just the hypervisor's default
     return "HDD" if text_of(device / "queue" / "rotational") == "1" else "SSD"
-
-
-def network() -> dict[str, object]:
-    """The network cards; in a container without any, the names of its virtual interfaces."""
-    try:
-        speeds_mbits = {name: stats.speed for name, stats in psutil.net_if_stats().items()}
-    except OSError:  # a sandbox may forbid the query
-        speeds_mbits = {}
-    cards: list[str] = []
-    virtual: list[str] = []
-    for interface in sorted(_NETWORK.glob("*")):
-        kind = {"1": "Ethernet", "32": "InfiniBand"}.get(text_of(interface / "type"))
-        if kind is None:
-            continue
-        if not (interface / "device").exists():
-            virtual.append(interface.name)
-            continue
-        driver = (interface / "device" / "driver").resolve().name
-        speed = speeds_mbits.get(interface.name) or _infiniband_mbits(interface / "device")
-        cards.append(f"{kind} ({driver})" + (f" {speed} Mbit/s" if speed else ""))
-    return {
-        "host_networking": counted(cards) or (f"virtual Ethernet ({', '.join(virtual)})" if virtual else "none"),
-        "host_network_card_count": str(len(cards)),
-    }
-
-
-def _infiniband_mbits(card: Path) -> int:
-    """The rate of an InfiniBand card's first port, which Linux writes like `400 Gb/sec (4X NDR)`; 0 if unknown."""
-    rates = (re.match(r"(\d+) Gb/sec", text_of(path)) for path in sorted(card.glob("infiniband/*/ports/1/rate")))
-    return next((int(found[1]) * 1000 for found in rates if found), 0)
 
 
 def software(driver: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-from submitter.system.accelerator import Accelerator, Accelerators, answer, whole_number
+from submitter.system.accelerator import Accelerator, Accelerators, AcceleratorState, answer, whole_number
 from submitter.system.host import numa_node_of, tool
 from submitter.units import BYTES_PER_MIB
 
@@ -28,6 +28,22 @@ _COLUMNS = (
     "pcie.link.width.max",
     "driver_version",
 )
+# Every driver knows these names; a driver that does not know one would refuse the whole query.
+_STATE_COLUMNS = (
+    "uuid",
+    "memory.total",
+    "memory.used",
+    "clocks.sm",
+    "clocks.max.sm",
+    "power.limit",
+    "ecc.mode.current",
+    "ecc.errors.uncorrected.volatile.total",
+    "clocks_throttle_reasons.active",
+    "pcie.link.width.current",
+    "pcie.link.width.max",
+)
+# The bits of NVML's nvmlClocksEventReason* that mean trouble. The others are idleness and settings.
+_SLOWDOWNS = {0x8: "hardware slowdown", 0x20: "too hot", 0x40: "too hot (hardware)", 0x80: "power brake"}
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # nvidia-smi underlines the heading also in a file
 
 
@@ -62,18 +78,16 @@ def from_library() -> Accelerators:
 
 def from_tool() -> Accelerators | None:
     """What nvidia-smi prints; None if it is not installed, fails, or prints something else."""
-    output = tool("nvidia-smi", f"--query-gpu={','.join(_COLUMNS)}", "--format=csv,noheader,nounits")
-    rows = [[cell.strip() for cell in row] for row in csv.reader(output.splitlines()) if row]
-    if not rows or any(len(row) != len(_COLUMNS) for row in rows):
+    cells = _rows("--query-gpu=", _COLUMNS)
+    if not cells:
         return None
-    cells = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     links, numa_nodes = _topology(tool("nvidia-smi", "topo", "-m"))
     return Accelerators(
         devices=tuple(
             Accelerator(
                 name=_known(cell["name"]),
                 uuid=_known(cell["uuid"]),
-                memory_bytes=mib * BYTES_PER_MIB if (mib := whole_number(cell["memory.total"])) else None,
+                memory_bytes=_mib(cell["memory.total"]),
                 clock_mhz=whole_number(cell["clocks.max.sm"]),
                 pcie_generation=whole_number(cell["pcie.link.gen.max"]),
                 pcie_lanes=whole_number(cell["pcie.link.width.max"]),
@@ -85,6 +99,50 @@ def from_tool() -> Accelerators | None:
         driver_version=_known(cells[0]["driver_version"]) or "",
         links=links,
     )
+
+
+def states() -> list[AcceleratorState]:
+    """What each device does now, as nvidia-smi prints it; none if it is not installed, or prints something else."""
+    cells = _rows("--query-gpu=", _STATE_COLUMNS)
+    processes: dict[str, list[str]] = {}
+    for app in _rows("--query-compute-apps=", ("gpu_uuid", "pid", "process_name")):
+        processes.setdefault(app["gpu_uuid"], []).append(f"{app['pid']} {app['process_name']}")
+    return [
+        AcceleratorState(
+            memory_bytes=_mib(cell["memory.total"]),
+            used_memory_bytes=_mib(cell["memory.used"]),
+            clock_mhz=whole_number(cell["clocks.sm"]),
+            best_clock_mhz=whole_number(cell["clocks.max.sm"]),
+            power_limit_w=float(cell["power.limit"]) if re.fullmatch(r"\d+(\.\d+)?", cell["power.limit"]) else None,
+            has_ecc={"Enabled": True, "Disabled": False}.get(cell["ecc.mode.current"]),
+            uncorrected_errors=whole_number(cell["ecc.errors.uncorrected.volatile.total"]),
+            slowdowns=_slowdowns(cell["clocks_throttle_reasons.active"]),
+            pcie_lanes=whole_number(cell["pcie.link.width.current"]),
+            best_pcie_lanes=whole_number(cell["pcie.link.width.max"]),
+            processes=tuple(processes.get(cell["uuid"], ())),
+        )
+        for cell in cells
+    ]
+
+
+def _rows(query: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows that nvidia-smi prints for a query, by column; none if any has another form."""
+    output = tool("nvidia-smi", f"{query}{','.join(columns)}", "--format=csv,noheader,nounits")
+    rows = [[cell.strip() for cell in row] for row in csv.reader(output.splitlines()) if row]
+    if any(len(row) != len(columns) for row in rows):
+        return []
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _mib(text: str) -> int | None:
+    mib = whole_number(text)
+    return None if mib is None else mib * BYTES_PER_MIB
+
+
+def _slowdowns(text: str) -> tuple[str, ...]:
+    """The troubles in a mask such as 0x0000000000000001."""
+    mask = int(text, 16) if re.fullmatch(r"0x[0-9a-fA-F]{1,16}", text) else 0
+    return tuple(name for bit, name in _SLOWDOWNS.items() if mask & bit)
 
 
 def _topology(output: str) -> tuple[str, dict[int, int]]:

@@ -75,6 +75,40 @@ def test_a_second_run_all_keeps_what_is_there(finished: Finished, tmp_path: Path
     assert "loading" not in done.stderr
 
 
+def test_what_the_network_did_is_in_each_run_and_not_in_the_tree(finished: Finished) -> None:
+    campaign, _ = finished
+    for record in campaign.output.glob("runs/**/record.json"):
+        content = json.loads(record.read_text())
+        assert content["network"]["sample_count"] >= 2
+        rows = (record.parent / "network.csv").read_text().splitlines()
+        assert len(rows) == content["network"]["sample_count"]
+        assert set(content["files"]) >= {"network.csv", "mlperf_log_detail.txt"}
+    assert not list(campaign.tree.glob("**/network.csv"))
+
+
+def test_a_kept_run_still_says_what_its_network_lost(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    record = campaign.output / "runs/echo-system/echo-model/Server/performance/record.json"
+    content = json.loads(record.read_text())
+    content["network"]["warnings"] = ["eth0 counted 7 errors"]
+    record.write_text(json.dumps(content))
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "echo-model Server performance, network: eth0 counted 7 errors\n" in done.stdout
+
+
+def test_records_from_before_the_network_was_sampled_are_kept(finished: Finished, tmp_path: Path) -> None:
+    campaign = copied(finished, tmp_path)
+    for record in campaign.output.glob("runs/**/record.json"):
+        content = json.loads(record.read_text())
+        for key in ("network", "engine_facts", "answers"):
+            del content[key]
+        record.write_text(json.dumps({**content, "version": 2}))
+    done = campaign.submitter("run-all", str(campaign.file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("kept: finished before") == 6
+
+
 def test_a_changed_setting_makes_its_runs_again(finished: Finished, tmp_path: Path) -> None:
     campaign = copied(finished, tmp_path)
     conf = campaign.measurement("Offline", "user.conf")

@@ -175,3 +175,10 @@ def test_an_invalid_run_says_why_and_what_says_more(
     watcher = ConsoleWatcher(stream, [[run]])
     watcher.event("judged", run, {"valid": False})
     assert stream.getvalue() == ("  INVALID; more: submitter explain run\n" if is_said else "")
+
+
+def test_what_the_network_lost_is_said_after_the_run(server: RunPlan) -> None:
+    stream = io.StringIO()
+    watcher = ConsoleWatcher(stream)
+    watcher.event("network", server, {"warnings": ("the link of eth0 went down during the run (1x)",)})
+    assert stream.getvalue() == "  network: the link of eth0 went down during the run (1x)\n"

@@ -143,20 +143,38 @@ def test_the_name_of_the_server(
     assert host.server_name() == name
 
 
-def test_the_rate_of_infiniband_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card's device is a link to its PCI device, below which InfiniBand has its ports."""
-    monkeypatch.setattr(host, "_NETWORK", tmp_path / "net")
-    for number in range(8):
-        card = tmp_path / f"pci{number}"
-        (card / f"infiniband/mlx5_{number}/ports/1").mkdir(parents=True)
-        (card / f"infiniband/mlx5_{number}/ports/1/rate").write_text("400 Gb/sec (4X NDR)\n")
-        (tmp_path / "drivers/mlx5_core").mkdir(parents=True, exist_ok=True)
-        (card / "driver").symlink_to(tmp_path / "drivers/mlx5_core")
-        interface = tmp_path / f"net/ibp{number}s0"
-        interface.mkdir(parents=True)
-        (interface / "type").write_text("32\n")
-        (interface / "device").symlink_to(card)
-    assert host.network() == {
-        "host_networking": "8x InfiniBand (mlx5_core) 400000 Mbit/s",
-        "host_network_card_count": "8",
-    }
+def test_what_an_nvidia_device_does_now(tools: Path) -> None:
+    recorded_machines.install("8xH100", tools)
+    found = accelerators.states()
+    assert len(found) == 8
+    first = found[0]
+    assert (first.memory_bytes, first.used_memory_bytes) == (81559 * 2**20, 2**20)
+    assert (first.clock_mhz, first.best_clock_mhz, first.power_limit_w) == (345, 1980, 700.0)
+    assert (first.has_ecc, first.uncorrected_errors, first.slowdowns, first.processes) == (True, 0, (), ())
+    assert (first.pcie_lanes, first.best_pcie_lanes) == (16, 16)
+
+
+def test_a_hot_nvidia_device_that_is_in_use(tools: Path) -> None:
+    state = "GPU-1, 81559, 70000, 900, 1980, [N/A], [N/A], [N/A], 0x0000000000000068, 8, 16\n"
+    apps = {"compute-apps": "GPU-1, 77, python\nGPU-2, 78, other\n"}
+    recorded_machines.program(tools, "nvidia-smi", "", {"memory.used": state, **apps})
+    (found,) = accelerators.states()
+    assert found.slowdowns == ("hardware slowdown", "too hot", "too hot (hardware)")
+    assert (found.power_limit_w, found.has_ecc, found.uncorrected_errors) == (None, None, None)
+    assert found.processes == ("77 python",)
+
+
+def test_what_an_amd_device_does_now(tools: Path) -> None:
+    recorded_machines.install("8xMI300X", tools)
+    found = accelerators.states()
+    assert len(found) == 8
+    assert (found[7].memory_bytes, found[7].used_memory_bytes) == (196592 * 2**20, 284 * 2**20)
+    assert (found[7].clock_mhz, found[7].best_clock_mhz) == (132, 2100)
+    assert (found[7].has_ecc, found[7].uncorrected_errors, found[7].slowdowns) == (True, 0, ())
+
+
+@pytest.mark.parametrize("name", ["nvidia-smi", "amd-smi"])
+@pytest.mark.parametrize("output", ["", "not a table\n", "[]", "{}", '[{"gpu": 0}]', "\0" * 10])
+def test_a_state_of_another_form_is_unknown(name: str, output: str, tools: Path) -> None:
+    recorded_machines.program(tools, name, output)
+    assert accelerators.states() == []

@@ -1,0 +1,1 @@
+"""More than one machine: what is asked of each, compared and measured between them before a campaign runs."""
