@@ -140,6 +140,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_the_options_of_the_engines_servers_are_part_of_the_measurement(work):
+    (work / "measurements/Offline/trtllm-serve.yaml").write_text("stream_interval: 10\n")
+    tree = files_of(assemble(work))
+    (found,) = [path for path in tree if path.endswith(".yaml")]
+    assert found.endswith("/Offline/trtllm-serve.yaml")
+    assert tree[found] == b"stream_interval: 10\n"
+
+
 def test_the_tree_is_the_rounds_and_holds_nothing_else(work):
     tree = assemble(work)
     logs = ("mlperf_log_detail.txt", "mlperf_log_summary.txt")

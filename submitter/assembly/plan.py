@@ -26,7 +26,7 @@ class TreeBenchmark:
     """The round's benchmark that it was run as. In the open division it may differ from `name`."""
     scenarios: tuple[Scenario, ...]
     measurements: Path
-    """A folder with one folder per scenario: `user.conf`, `measurements.json`, `README.md` and `engine.toml`."""
+    """A folder with one folder per scenario: `user.conf`, `measurements.json`, `README.md`, `engine.toml`, `*.yaml`."""
     accuracy_target: Mapping[str, float] = field(default_factory=dict)
     """The lowest allowed value of each metric."""
 

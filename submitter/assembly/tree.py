@@ -196,7 +196,10 @@ class TreeBuilder:
             self._copy(source, destination)
 
     def _measurement_files(self, folder: Path, key: ResultKey) -> Iterator[tuple[Path, PurePosixPath]]:
-        """The files of a scenario's measurements folder, each with its path in the tree; engine.toml is optional."""
+        """The files of a scenario's measurements folder, each with its path in the tree.
+
+        engine.toml is optional, and so are YAML files: the options with which the engine's servers were started.
+        """
         measurements = self.grammar.measurements(key)
         for name in dict.fromkeys((layout.USER_CONF, *self.book.measurements.required_files)):
             if name not in (layout.MEASUREMENTS_JSON, layout.README):
@@ -204,6 +207,8 @@ class TreeBuilder:
         yield folder / layout.MEASUREMENTS_JSON, self.grammar.measurement_description(key)
         yield folder / layout.README, measurements / layout.README
         yield folder / layout.ENGINE_TOML, measurements / layout.ENGINE_TOML
+        for path in sorted(folder.glob("*.yaml")):
+            yield path, measurements / path.name
 
     def _readme(self) -> str:
         """The README of the code folder: how to repeat the runs."""

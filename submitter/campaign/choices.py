@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from submitter import plugins
@@ -114,7 +114,7 @@ def decide(host: Host, given: Given) -> Choices:
         checked(_require_possible, name, benchmark, division, machine, round_name)
     raise_all(problems)
     for name in benchmark:
-        scenario = checked(_scenarios, name, given.scenario, round_name) or scenario
+        scenario = checked(_scenarios, name, given.scenario, round_name, machine) or scenario
     if len(benchmark) > 1 and (given.model or given.dataset):
         problems.append(
             InputError("--model and --dataset are for one benchmark", "leave them out, and edit the campaign file")
@@ -171,8 +171,9 @@ def _machine(host: Host, named: Machine | None) -> tuple[Machine | None, bool]:
                 + " or ".join(ready.name for ready in ready_sets.ready_sets()),
             )
         return here, True
-    is_here = here and (known_accelerator(here.name), here.count) == (known_accelerator(named.name), named.count)
-    return (here, True) if is_here else (named, False)
+    if here and (known_accelerator(here.name), here.count) == (known_accelerator(named.name), named.count):
+        return replace(here, server=named.server), True
+    return named, False
 
 
 def _require_no_set_meant(system_id: str) -> None:
@@ -209,21 +210,28 @@ def _require_possible(
         raise InputError(
             f"this host has no accelerator for {name}",
             "name the machine that it will run on: --system-id "
-            + " or ".join(ready.name for ready in ready_sets.ready_sets())
+            + " or ".join(ready.name for ready in ready_sets.ready_sets() if ready.folder(name).is_dir())
             + f"; or leave the benchmark out, for {load_benchmark().name}, which runs on the CPU",
         )
-    ready_sets.nearest(machine)
+    ready, _ = ready_sets.nearest(machine)
     ready_sets.tensor_parallel_size(name, machine)
+    if not ready.folder(name).is_dir():
+        raise InputError(
+            f"the ready set {ready.name} has no settings for {name}",
+            "take one that it has: --benchmark " + " or ".join(ready_sets.benchmarks(ready)),
+        )
 
 
-def _scenarios(name: str, given: tuple[str, ...] | None, round_name: str) -> tuple[Scenario, ...]:
+def _scenarios(
+    name: str, given: tuple[str, ...] | None, round_name: str, machine: Machine | None
+) -> tuple[Scenario, ...]:
     """The chosen scenarios, else all that the round allows and that there are settings for."""
     official = load_benchmark().official_benchmark if name == load_benchmark().name else name
     rules: Benchmark = load_rulebook(round_name).benchmark(official)
     found = rules.scenarios_for("datacenter")
     possible = found.allowed if found else frozenset()
-    if official == name:
-        possible &= set(ready_sets.scenarios(name, possible))
+    if machine is not None:
+        possible &= set(ready_sets.scenarios(ready_sets.nearest(machine)[0], name, possible))
     else:
         possible &= {Scenario.OFFLINE, Scenario.SERVER}
     for scenario in given or ():

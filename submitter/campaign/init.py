@@ -108,12 +108,12 @@ def _campaign(folder: Path, choices: Choices) -> Campaign:
     is_embedded = choices.machine is None
     tables = []
     for name in choices.benchmark:
-        _, model = ("", "") if is_embedded else sources(choices.round, name)
+        model = "" if is_embedded else _model(choices, name)
         tables.append(
             BenchmarkTable(
                 name=name,
                 scenarios=choices.scenario,
-                model=_path(folder, choices.model, f"models/{model}-fp8"),
+                model=_path(folder, choices.model, f"models/{model}"),
                 dataset=_path(folder, choices.dataset, f"data/{name.partition('-99')[0]}.safetensors"),
                 measurements=folder / "measurements" / name,
                 max_new_tokens=None,
@@ -132,6 +132,16 @@ def _campaign(folder: Path, choices: Choices) -> Campaign:
         limits=LimitsTable(start_s=300, stall_s=120) if is_embedded else LimitsTable(start_s=3600, stall_s=600),
         benchmarks=tuple(tables),
     )
+
+
+def _model(choices: Choices, benchmark: str) -> str:
+    """The name of the folder of the benchmark's checkpoint."""
+    _, reference = sources(choices.round, benchmark)
+    if choices.machine is not None:
+        ready, _ = ready_sets.nearest(choices.machine)
+        if ready.server and ready.serves_the_reference(benchmark):
+            return reference
+    return f"{reference}-fp8"
 
 
 def _path(folder: Path, given: str | None, default: str) -> str:
@@ -160,6 +170,8 @@ def _own_files(campaign: Campaign, host: Host, choices: Choices) -> tuple[dict[P
     else:
         ready, why = ready_sets.nearest(choices.machine)
         first = f"settings: the ready set {ready.name} ({why}), for {choices.machine}"
+        for other in ready_sets.served(choices.machine):
+            notes.append(f"there are settings for {other.server} servers, too: --system-id {other.name}")
         for name in dict.fromkeys((*choices.benchmark, DEFAULT_BENCHMARK)):
             words = ready_sets.shards_in_words(name, choices.machine)
             if words and (name in choices.benchmark or choices.benchmark == (SMALLER_BENCHMARK,)):
@@ -209,8 +221,11 @@ def _campaign_text(campaign: Campaign, choices: Choices) -> str:
         made = {"model_made": "the model in the package", "dataset_made": "the data set in the package"}
         if choices.machine is not None:
             source, model = sources(choices.round, table.name)
+            readme = f"{_shown(folder, str(table.measurements))}/{table.scenarios[0]}/{layout.README}"
             made = {
-                "model_made": f"submitter quantize makes it from {model}",
+                "model_made": f"{readme} says how it is made and served"
+                if choices.machine.server
+                else f"submitter quantize makes it from {model}",
                 "dataset_made": f"submitter dataset convert makes it from {source}",
             }
         facts = {
@@ -270,8 +285,12 @@ def _open_items(campaign: Campaign, choices: Choices, paths: Iterable[Path]) -> 
             command = f"submitter dataset convert {source} {typed(Path(table.dataset))}"
             items.append(OpenItem(what=f"the data set of {table.name}, from MLCommons' {source}", command=command))
         if not Path(table.model).exists():
-            command = f"submitter quantize {model} {typed(Path(table.model))}"
-            items.append(OpenItem(what=f"the model of {table.name}, from the reference checkpoint", command=command))
+            what = f"the model of {table.name}, from the reference checkpoint"
+            if choices.machine.server:
+                how = typed(table.measurements / table.scenarios[0] / layout.README)
+                items.append(OpenItem(what=f"{what}, and its servers: {how} has the commands"))
+            else:
+                items.append(OpenItem(what=what, command=f"submitter quantize {model} {typed(Path(table.model))}"))
     if _needs_numactl(campaign) and choices.is_this_host and shutil.which("numactl") is None:
         items.append(OpenItem(what="numactl, for numa_bind in engine.toml", command="apt-get install numactl"))
     for path in paths:

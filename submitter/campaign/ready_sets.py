@@ -1,10 +1,13 @@
 """The ready-made sets of settings that come with the package: which one is nearest to a machine, and adapting it.
 
-A set is a folder `<count>x<accelerator>` in `submitter/ready/measurements`, with a folder a benchmark and scenario.
+A set is a folder `<count>x<accelerator>` in `submitter/ready/measurements`, with a folder a benchmark and scenario. Its
+engine is vLLM, in this process; `<count>x<accelerator>_<server>` is a set whose engine is `endpoint`, with one of
+that kind of server for each replica. Such a set is taken only by its name.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -37,9 +40,19 @@ class ReadySet:
     """The number of accelerators that it is for."""
     accelerator: KnownAccelerator
 
+    @property
+    def server(self) -> str:
+        """The kind of server that it is for, such as `TRT-LLM`; empty for vLLM in this process."""
+        return self.name.partition("_")[2]
+
     def folder(self, benchmark: str) -> Path:
         """One folder a scenario."""
         return READY / "measurements" / self.name / _SET_OF.get(benchmark, benchmark)
+
+    def serves_the_reference(self, benchmark: str) -> bool:
+        """Whether its servers' engines are built from the reference checkpoint, and not from one in FP8."""
+        description = next(self.folder(benchmark).glob(f"*/{layout.MEASUREMENTS_JSON}"))
+        return bool(json.loads(description.read_text("utf-8"))["weight_data_types"] != "fp8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +66,8 @@ class Machine:
     memory_gb: float | None
     numa_node_count: int | None = None
     """None if it is not this host."""
+    server: str = ""
+    """As in `ReadySet`."""
 
     def __str__(self) -> str:
         return f"{self.count}x {self.name}"
@@ -80,7 +95,11 @@ def machine_named(name: str) -> Machine | None:
         if ready.name == name:
             known = ready.accelerator
             return Machine(
-                count=ready.count, name=f"{known.vendor} {known.short}", vendor=known.vendor, memory_gb=known.memory_gb
+                count=ready.count,
+                name=f"{known.vendor} {known.short}",
+                vendor=known.vendor,
+                memory_gb=known.memory_gb,
+                server=ready.server,
             )
     return None
 
@@ -96,17 +115,23 @@ def ready_sets() -> list[ReadySet]:
     return sets
 
 
-def benchmarks() -> list[str]:
-    """The official benchmarks that at least one set is for."""
-    names = {folder.name for ready in ready_sets() for folder in (READY / "measurements" / ready.name).iterdir()}
+def benchmarks(of: ReadySet | None = None) -> list[str]:
+    """The official benchmarks that a set is for; by default those that any is for."""
+    sets = [of] if of else ready_sets()
+    names = {folder.name for ready in sets for folder in (READY / "measurements" / ready.name).iterdir()}
     return sorted(names | {name for name, same in _SET_OF.items() if same in names})
 
 
-def scenarios(benchmark: str, allowed: Iterable[Scenario]) -> tuple[Scenario, ...]:
-    """Those of `allowed` that the sets of the benchmark have, in LoadGen's order."""
-    ready = ready_sets()[0].folder(benchmark)
-    wanted = set(allowed)
-    return tuple(scenario for scenario in Scenario if scenario in wanted and (ready / scenario).is_dir())
+def scenarios(ready: ReadySet, benchmark: str, allowed: Iterable[Scenario]) -> tuple[Scenario, ...]:
+    """Those of `allowed` that the set has for the benchmark, in LoadGen's order."""
+    folder, wanted = ready.folder(benchmark), set(allowed)
+    return tuple(scenario for scenario in Scenario if scenario in wanted and (folder / scenario).is_dir())
+
+
+def served(machine: Machine) -> list[ReadySet]:
+    """The sets with a server, for the accelerators of a machine whose set has none."""
+    known = known_accelerator(machine.name)
+    return [ready for ready in ready_sets() if ready.server and not machine.server and ready.accelerator == known]
 
 
 def nearest(machine: Machine) -> tuple[ReadySet, str]:
@@ -115,7 +140,9 @@ def nearest(machine: Machine) -> tuple[ReadySet, str]:
     InputError if no set is for an accelerator of this vendor.
     """
     known = known_accelerator(machine.name)
-    candidates = [ready for ready in ready_sets() if ready.accelerator.vendor == machine.vendor]
+    candidates = [
+        ready for ready in ready_sets() if (ready.accelerator.vendor, ready.server) == (machine.vendor, machine.server)
+    ]
     if not candidates:
         raise InputError(
             f"no ready set is for accelerators of {machine.vendor}",
@@ -133,7 +160,7 @@ def nearest(machine: Machine) -> tuple[ReadySet, str]:
 
 
 def tensor_parallel_size(benchmark: str, machine: Machine) -> int:
-    """How many accelerators a replica with FP8 weights needs: a power of two.
+    """How many accelerators a replica with FP8 or INT8 weights needs: a power of two.
 
     InputError if the machine has fewer.
     """
@@ -145,7 +172,7 @@ def tensor_parallel_size(benchmark: str, machine: Machine) -> int:
         needed *= 2
     if needed > machine.count:
         raise InputError(
-            f"{benchmark} in FP8 has about {weights_gb:.0f} GB of weights, and needs room for the KV cache: "
+            f"{benchmark} in 8 bits has about {weights_gb:.0f} GB of weights, and needs room for the KV cache: "
             f"{needed} of these accelerators, with {machine.memory_gb:.0f} GB each; there "
             + ("is one" if machine.count == 1 else f"are {machine.count}"),
             "take a smaller one: --benchmark llama3.1-8b",
@@ -163,8 +190,8 @@ def shards_in_words(benchmark: str, machine: Machine) -> str:
         return ""
     weights_gb = parameters_e9(_SET_OF.get(benchmark, benchmark)) or 0
     return (
-        f"{benchmark}: a replica takes {shards} accelerators: in FP8 it has about {weights_gb:.0f} GB of weights, and "
-        f"one accelerator has {machine.memory_gb:.0f} GB, also for the KV cache"
+        f"{benchmark}: a replica takes {shards} accelerators: in 8 bits it has about {weights_gb:.0f} GB of weights, "
+        f"and one accelerator has {machine.memory_gb:.0f} GB, also for the KV cache"
     )
 
 
@@ -175,6 +202,8 @@ def adapted(ready: ReadySet, machine: Machine, benchmark: str, scenario: Scenari
     """
     folder = ready.folder(benchmark) / scenario
     files = {path.name: path.read_text("utf-8") for path in sorted(folder.iterdir())}
+    if ready.server:  # taken by its name, so the machine is that of the set
+        return files, []
     shards = tensor_parallel_size(benchmark, machine)
     replicas = machine.count // shards
     engine = files[layout.ENGINE_TOML]

@@ -1,8 +1,9 @@
-"""Quantised checkpoints as vLLM reads them: how they are quantised, and whether they have the scales they need.
+"""Quantised checkpoints as engines read them: how they are quantised, and whether they have the scales they need.
 
 `quantization_config` of `config.json` names the method: `fp8` (our block weights, DeepSeek's, and AutoFP8's),
-`compressed-tensors` (llm-compressor), `quark` (AMD Quark). Some versions of vLLM silently load a weight without its
-scale and compute nonsense; so each scale that the configuration requires must be there. Does not need torch.
+`compressed-tensors` (llm-compressor), `quark` (AMD Quark), `modelopt` (NVIDIA Model Optimizer). Some versions of vLLM
+silently load a weight without its scale and compute nonsense; so each scale that the configuration requires must be
+there. Does not need torch.
 """
 
 from __future__ import annotations
@@ -236,8 +237,24 @@ def _spec_text(spec: dict[str, Any]) -> str:
     return f"{spec['dtype']}, scales {str(spec['qscheme']).replace('_', ' ')}{when}"
 
 
+def _modelopt(stated: dict[str, Any]) -> _Stated:
+    """As Model Optimizer 0.47 exports it. It writes no scale of the KV cache that is 1.0, so none is required."""
+    algorithm = str(stated["quant_algo"])
+    scaled = "FP8 (e4m3), one scale per tensor" if algorithm == "FP8" else algorithm
+    inputs = [group.get("input_activations") for group in stated["config_groups"].values()]
+    cache = stated.get("kv_cache_scheme")
+    return _Stated(
+        weights=scaled,
+        activations=scaled if any(inputs) else "16 bits",
+        kv_cache=f"{cache['num_bits']} bits, one scale per layer, or 1.0" if cache else "",
+        weight_scale="weight_scale",
+        input_scale="input_scale" if any(each and not each["dynamic"] for each in inputs) else None,
+    )
+
+
 METHODS: dict[str, Callable[[dict[str, Any]], _Stated]] = {
     "fp8": _fp8,
     "compressed-tensors": _compressed_tensors,
     "quark": _quark,
+    "modelopt": _modelopt,
 }

@@ -104,6 +104,29 @@ def test_a_recorded_machine_gets_its_set(
 
 
 @no_driver
+@pytest.mark.parametrize(
+    ("system", "checkpoint"),
+    [("8xH100-SXM-80GB_TRT-LLM", "Llama-2-70b-chat-hf-fp8"), ("8xA100-SXM-80GB_TRT-LLM", "Llama-2-70b-chat-hf")],
+)
+def test_a_set_with_servers_lacks_only_files_servers_and_words(system: str, checkpoint: str, tmp_path: Path) -> None:
+    made = submitter("init", str(tmp_path / "new"), "--system-id", system)
+    assert made.returncode == 0, made.stderr
+    planned = submitter("plan", str(tmp_path / "new/campaign.toml"))
+    assert planned.returncode == 2
+    lines = planned.stderr.splitlines()
+    wrong = [line.partition("WRONG")[2].strip() for line in lines if line.startswith("preflight WRONG")]
+    assert wrong == [
+        f"there is no data set {tmp_path}/new/data/llama2-70b.safetensors",
+        f"there is no checkpoint folder {tmp_path}/new/models/{checkpoint}",
+    ]
+    here = [line.partition("not here")[2].strip() for line in lines if line.startswith("preflight not here")]
+    assert here == [f"http://127.0.0.1:{port} cannot be reached: connection refused" for port in range(8001, 8005)]
+    due = [line for line in lines if line.startswith("preflight due")]
+    assert all("a person must write this part" in line or "YourOrganisation" in line for line in due)
+    assert "the check finds no error" in planned.stderr
+
+
+@no_driver
 def test_numa_nodes_are_shown_with_their_accelerators(tmp_path: Path) -> None:
     env = recorded_machines.install("8xMI300X", tmp_path / "bin")
     made = submitter("init", str(tmp_path / "new"), env=env)

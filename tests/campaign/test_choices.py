@@ -9,6 +9,7 @@ from submitter.campaign.choices import Choices, Given, Host, decide, sources
 from submitter.campaign.file import NO_NAME
 from submitter.datasets.official import official_files
 from submitter.errors import InputError, SeveralErrors
+from submitter.model import Scenario
 from submitter.rulebook import load_rulebook, round_names
 from submitter.system.accelerator import Accelerator, Accelerators
 
@@ -83,6 +84,22 @@ def test_a_wrong_choice_gets_the_nearest_right_one(given: dict[str, object], mes
         chosen(host(8), **given)
     assert message in error.value.message
     assert hint in error.value.hint
+
+
+def test_a_set_with_servers_has_its_own_benchmarks_and_scenarios() -> None:
+    name = "8xH100-SXM-80GB_TRT-LLM"
+    elsewhere = chosen(host(), system_id=name)
+    here = chosen(host(8, "NVIDIA H100 80GB HBM3", 80), system_id=name)
+    for found, is_this_host in ((elsewhere, False), (here, True)):
+        assert found.machine is not None
+        assert (found.machine.server, found.is_this_host) == ("TRT-LLM", is_this_host)
+        assert (found.benchmark, found.system_id) == (("llama2-70b-99.9",), name)
+        assert found.scenario == (Scenario.OFFLINE, Scenario.SERVER)
+    with pytest.raises(InputError, match=f"the ready set {name} has no settings for llama3.1-8b") as error:
+        chosen(host(), system_id=name, benchmark=("llama3.1-8b",))
+    assert error.value.hint == "take one that it has: --benchmark llama2-70b-99 or llama2-70b-99.9"
+    with pytest.raises(InputError, match="unknown scenario"):
+        chosen(host(), system_id=name, scenario=("Interactive",))
 
 
 def test_all_wrong_choices_are_reported_at_once() -> None:

@@ -103,6 +103,28 @@ def test_another_machines_system_has_nothing_of_this_host(tmp_path: Path) -> Non
     assert not [name for name in fields if name.startswith("host_")]
 
 
+@pytest.mark.parametrize(
+    ("system_id", "model"),
+    [("8xH100-SXM-80GB_TRT-LLM", "Llama-2-70b-chat-hf-fp8"), ("8xA100-SXM-80GB_TRT-LLM", "Llama-2-70b-chat-hf")],
+)
+def test_a_set_with_servers_says_how_they_are_started(system_id: str, model: str, tmp_path: Path) -> None:
+    done, _ = write(tmp_path, host(0), system_id=system_id)
+    readme = tmp_path / "measurements/llama2-70b-99.9/Offline/README.md"
+    assert "trtllm-serve " in readme.read_text()
+    assert (readme.with_name("trtllm-serve.yaml")).is_file()
+    (table,) = load_campaign(done.campaign).benchmarks
+    assert table.model == str(tmp_path / "models" / model)
+    (of_the_model,) = [item for item in done.open_items if item.what.startswith("the model")]
+    assert f"{readme} has the commands" in of_the_model.what
+    assert of_the_model.command == ""
+    assert "submitter quantize" not in done.campaign.read_text()
+
+
+def test_another_set_for_the_machine_is_named(tmp_path: Path) -> None:
+    done, _ = write(tmp_path, host(0), system_id="8xH100-SXM-80GB")
+    assert "there are settings for TRT-LLM servers, too: --system-id 8xH100-SXM-80GB_TRT-LLM" in done.notes
+
+
 def test_what_is_open_comes_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done, _ = write(Path("new"))

@@ -30,6 +30,7 @@ def machine(count: int, name: str, memory_gb: float, vendor: str = "NVIDIA", num
         (machine(8, "AMD Instinct MI300X OAM", 192, "AMD"), "8xMI300X", "this machine's"),
         (machine(8, "AMD Instinct MI325X", 256, "AMD"), "8xMI300X", "no set is for AMD Instinct MI325X"),
         (machine(8, "NVIDIA L40S", 48), "8xH100-SXM-80GB", "its memory is the nearest"),
+        (machine(8, "NVIDIA A100-SXM4-80GB", 80), "8xH100-SXM-80GB", "no set is for NVIDIA A100-SXM4-80GB"),
         (machine(4, "NVIDIA H200 NVL", 141), "1xH200-SXM-141GB", "its memory is the nearest"),
         (machine(1, "NVIDIA B300 SXM6 AC", 270), "8xB200-SXM-180GB", "its memory is the nearest"),
     ],
@@ -46,13 +47,19 @@ def test_another_vendor_has_no_set() -> None:
         nearest(machine(8, "Gaudi 3", 128, "Intel"))
 
 
-@pytest.mark.parametrize("ready", ready_sets.ready_sets(), ids=lambda ready: ready.name)
-@pytest.mark.parametrize("benchmark", [LLAMA2, LLAMA3])
+@pytest.mark.parametrize(
+    ("ready", "benchmark"),
+    [(ready, name) for ready in ready_sets.ready_sets() for name in ready_sets.benchmarks(ready)],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_machine_of_a_set_gets_it_as_it_is(ready: ready_sets.ReadySet, benchmark: str) -> None:
     """So the rule for shards agrees with the published choices, of which the sets are made."""
     found = ready_sets.machine_named(ready.name)
     assert found is not None
-    for scenario in (Scenario.OFFLINE, Scenario.SERVER, Scenario.INTERACTIVE):
+    assert nearest(found) == (ready, "this machine's")
+    scenarios = ready_sets.scenarios(ready, benchmark, Scenario)
+    assert {Scenario.OFFLINE, Scenario.SERVER} <= set(scenarios)
+    for scenario in scenarios:
         files, changes = adapted(ready, found, benchmark, scenario)
         assert changes == []
         assert files == {path.name: path.read_text() for path in (ready.folder(benchmark) / scenario).iterdir()}
@@ -76,7 +83,7 @@ def test_a_replica_has_as_many_shards_as_the_weights_need(found: Machine, benchm
 
 @pytest.mark.parametrize(("count", "words"), [(1, "2 of these.*there is one"), (0, "2 of these.*there are 0")])
 def test_a_model_that_does_not_fit_is_refused(count: int, words: str) -> None:
-    with pytest.raises(InputError, match=f"in FP8 has about 69 GB of weights.*{words}") as error:
+    with pytest.raises(InputError, match=f"in 8 bits has about 69 GB of weights.*{words}") as error:
         tensor_parallel_size(LLAMA2, machine(count, H100, 80))
     assert "--benchmark llama3.1-8b" in error.value.hint
 
@@ -116,10 +123,33 @@ def test_one_numa_node_needs_no_binding() -> None:
     assert "numa_bind" not in tomllib.loads(files["engine.toml"])["settings"]
 
 
+def served_h100() -> ready_sets.ReadySet:
+    (ready,) = ready_sets.served(machine(8, H100, 80))
+    return ready
+
+
+def test_a_set_with_servers_is_taken_by_its_name_only() -> None:
+    ready = served_h100()
+    assert (ready.name, ready.server) == ("8xH100-SXM-80GB_TRT-LLM", "TRT-LLM")
+    named = ready_sets.machine_named(ready.name)
+    assert named is not None
+    assert nearest(named)[0] == ready
+    assert ready_sets.served(named) == [], "what was chosen is not offered again"
+    assert nearest(machine(8, H100, 80))[0].server == ""
+    assert ready_sets.served(machine(8, "NVIDIA L40S", 48)) == []
+
+
+def test_which_checkpoint_its_servers_need() -> None:
+    assert not served_h100().serves_the_reference(LLAMA2)
+    (a100,) = ready_sets.served(machine(8, "NVIDIA A100-SXM4-80GB", 80))
+    assert a100.serves_the_reference("llama2-70b-99")
+
+
 def test_what_there_are_sets_for() -> None:
     assert ready_sets.benchmarks() == ["llama2-70b-99", LLAMA2, LLAMA3]
-    assert ready_sets.scenarios(LLAMA2, {Scenario.SERVER, Scenario.OFFLINE, Scenario.SINGLE_STREAM}) == (
-        Scenario.OFFLINE,
-        Scenario.SERVER,
-    )
+    mi300x, trtllm = nearest(machine(8, "AMD Instinct MI300X OAM", 192, "AMD"))[0], served_h100()
+    allowed = {Scenario.SERVER, Scenario.OFFLINE, Scenario.INTERACTIVE, Scenario.SINGLE_STREAM}
+    assert ready_sets.scenarios(mi300x, LLAMA2, allowed) == (Scenario.OFFLINE, Scenario.SERVER, Scenario.INTERACTIVE)
+    assert ready_sets.scenarios(trtllm, LLAMA2, allowed) == (Scenario.OFFLINE, Scenario.SERVER)
+    assert ready_sets.benchmarks(trtllm) == ["llama2-70b-99", LLAMA2]
     assert ready_sets.machine_named("8xMI300") is None

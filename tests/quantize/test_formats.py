@@ -92,6 +92,48 @@ def test_compressed_tensors_without_a_scale(tmp_path: Path, missing: str) -> Non
         inspect(compressed(tmp_path / "ct", without=f"{ATTENTION}.{missing}"))
 
 
+def modelopt(folder: Path, without: str = "") -> Path:
+    """As nvidia-modelopt 0.47.0 exports FP8_DEFAULT_CFG with FP8_KV_CFG, of one layer."""
+    folder.mkdir()
+    scheme = {"dynamic": False, "num_bits": 8, "type": "float"}
+    quantization = {
+        "config_groups": {"group_0": {"input_activations": scheme, "weights": scheme, "targets": ["Linear"]}},
+        "ignore": ["lm_head", "model.embed_tokens"],
+        "quant_algo": "FP8",
+        "kv_cache_scheme": scheme,
+        "producer": {"name": "modelopt", "version": "0.47.0"},
+        "quant_method": "modelopt",
+    }
+    (folder / "config.json").write_text(json.dumps({"quantization_config": quantization}))
+    content: dict[str, Any] = {"model.embed_tokens.weight": torch.ones(8, 8, dtype=torch.float16)}
+    for part in ("q_proj", "k_proj", "v_proj", "o_proj"):
+        content[f"{ATTENTION}.{part}.weight"] = torch.ones(128, 128).to(torch.float8_e4m3fn)
+        for scale in ("weight_scale", "input_scale"):
+            content[f"{ATTENTION}.{part}.{scale}"] = torch.tensor(1.0)
+    for letter in "kv":
+        content[f"{ATTENTION}.{letter}_proj.{letter}_scale"] = torch.tensor(1.0)
+    save_file({name: tensor for name, tensor in content.items() if name != without}, folder / "model.safetensors")
+    return folder
+
+
+def test_modelopt_is_recognised(tmp_path: Path) -> None:
+    found = inspect(modelopt(tmp_path / "modelopt"))
+    assert (found.weights, found.activations) == ("FP8 (e4m3), one scale per tensor",) * 2
+    assert found.kv_cache == "8 bits, one scale per layer, or 1.0"
+    assert weight_data_type(tmp_path / "modelopt") == "fp8"
+
+
+@pytest.mark.parametrize("missing", ["q_proj.weight_scale", "v_proj.input_scale"])
+def test_modelopt_without_a_scale(tmp_path: Path, missing: str) -> None:
+    with pytest.raises(InputError, match=missing.replace(".", r"\.")):
+        check_scales(modelopt(tmp_path / "modelopt", without=f"{ATTENTION}.{missing}"))
+
+
+def test_modelopt_with_cast_keys_and_values_writes_no_scale_of_them(tmp_path: Path) -> None:
+    """Model Optimizer's fp8_cast: the engine takes 1.0."""
+    check_scales(modelopt(tmp_path / "modelopt", without=f"{ATTENTION}.k_proj.k_scale"))
+
+
 def test_our_own_blocks_are_recognised(tmp_path: Path) -> None:
     quantize(write(tmp_path / "bf16"), tmp_path / "fp8")
     assert inspect(tmp_path / "fp8").method == "fp8"
@@ -145,10 +187,10 @@ HOSTILE: list[object] = [
     [-1, 9],
 ]
 KEYS = ("quant_method", "activation_scheme", "weight_block_size", "kv_cache_scheme", "config_groups", "export",
-        "global_quant_config", "layer_quant_config")  # fmt: skip
+        "global_quant_config", "layer_quant_config", "quant_algo")  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["fp8", "compressed-tensors", "quark"])
+@pytest.mark.parametrize("method", ["fp8", "compressed-tensors", "quark", "modelopt"])
 @pytest.mark.parametrize("key", KEYS)
 def test_no_configuration_crashes_it(tmp_path: Path, method: str, key: str) -> None:
     folder = write_quark(tmp_path / "quark", quant_method=method)
