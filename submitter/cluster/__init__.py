@@ -1,1 +1,1 @@
-"""More than one machine: the jobs of a batch system; what each machine is, compared and measured before a campaign runs."""
+"""More than one machine: the jobs of a batch system; what each machine is, compared and measured before the runs."""
