@@ -49,7 +49,7 @@ class NetworkSampler:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._is_over.set()
+        self.end()  # a thread that still writes would keep the folder of a failed run from being removed
 
     def begin(self, folder: Path) -> None:
         """Sample from now on; the rows go to a file in `folder`."""
