@@ -107,6 +107,7 @@ def test_a_job_of_two_machines_has_a_driver_and_a_node_which_find_each_other(
     job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
     found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=90)
     assert (found["ExitCode"], found["NumNodes"]) == ("0:0", "2"), log_of(campaign, job)
+    assert "node failed" not in log_of(campaign, job)
     (node_log,) = (campaign.output / "slurm").glob(f"{job}-*.log")
     assert "serving rank 1 of echo-model" in node_log.read_text()
     record = json.loads((campaign.output / "runs/echo-system/echo-model/Offline/performance/record.json").read_text())
