@@ -7,6 +7,7 @@ export SUBMITTER_DRIVER_ADDRESS=\"\$SLURM_LAUNCH_NODE_IPADDR\"
 exec \"\$@\""
 machines=$SLURM_JOB_NUM_NODES
 restarts=${SLURM_RESTART_COUNT:-0}
+nodes=
 signalled=
 time_is_up=
 node_failed=
@@ -33,6 +34,7 @@ if ((machines > 1)); then
     sleep 10 # it may know why, and says so first
     kill -USR2 $$
   ) &
+  nodes=$!
 fi
 srun "${step[@]}" --job-name=driver --relative=0 --nodes=1 --ntasks=1 \
   bash -c "$task" submitter submitter run-all "$campaign" &
@@ -45,9 +47,13 @@ while # `wait` returns early at a signal that is trapped
   [[ $signalled ]]
 do :; done
 
-# 130: the driver was ended. Any other code is that of a campaign that has finished or failed.
-if [[ $node_failed && $code == 130 ]]; then code=4; fi
-if [[ $time_is_up && $code == 130 ]]; then
+if [[ $nodes ]]; then kill "$nodes" 2>/dev/null; fi # from here on the end of a node is no failure
+
+# 130: the driver was ended; 143: the same before it had begun or when it was about to leave. Any other code is its own.
+was_ended=
+if ((code == 130 || code == 143)); then was_ended=1; fi
+if [[ $node_failed && $was_ended ]]; then code=4; fi
+if [[ $time_is_up && $was_ended ]]; then
   if ((restarts < max_requeues)); then
     echo "job $SLURM_JOB_ID: the time limit is near; finished runs are kept, and the job goes back to the queue"
     scontrol requeue "$SLURM_JOB_ID"
@@ -55,4 +61,4 @@ if [[ $time_is_up && $code == 130 ]]; then
     echo "job $SLURM_JOB_ID: the time limit is near, and the job was requeued $restarts times; submit it again to go on"
   fi
 fi
-exit "$code" # this also ends the nodes
+exit "$code" # Slurm then ends the nodes

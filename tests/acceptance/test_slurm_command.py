@@ -16,6 +16,11 @@ from echo_campaign import REPOSITORY, Campaign, make_campaign, submitter
 from slurm_cluster import Cluster, free_ports, running_cluster
 
 
+# 1: the check has findings, as where a busy machine made the long Server run miss its latency limit.
+FINISHED = ("0:0", "1:0")
+FINISHED_AFTER_ONE_RESTART = [(code, "1") for code in FINISHED]
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, running_cluster(Path(folder)) as running:
@@ -107,6 +112,7 @@ def test_a_job_of_two_machines_has_a_driver_and_a_node_which_find_each_other(
     job = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
     found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=90)
     assert (found["ExitCode"], found["NumNodes"]) == ("0:0", "2"), log_of(campaign, job)
+    assert "node failed" not in log_of(campaign, job)
     (node_log,) = (campaign.output / "slurm").glob(f"{job}-*.log")
     assert "serving rank 1 of echo-model" in node_log.read_text()
     record = json.loads((campaign.output / "runs/echo-system/echo-model/Offline/performance/record.json").read_text())
@@ -198,9 +204,10 @@ def test_a_requeued_job_keeps_the_finished_runs(
     cluster.wait(job, "PENDING")
     assert not list(campaign.output.rglob("*.partial"))
     found = cluster.wait(job, "COMPLETED", "FAILED", limit_s=180)
-    assert (found["ExitCode"], found["Restarts"]) == ("0:0", "1"), log_of(campaign, job)
+    assert (found["ExitCode"], found["Restarts"]) in FINISHED_AFTER_ONE_RESTART, log_of(campaign, job)
     events = journal(campaign)
-    assert [each["run"] for each in events if each["event"] == "finished"].count("Offline performance") == 1
+    finished = [each["run"] for each in events if each["event"] == "finished"]
+    assert len(finished) == len(set(finished)) == 6
     starts = [each for each in events if each["event"] == "slurm"]
     assert [each.get("restarts") for each in starts] == [None, "1"]
     assert "start 1," in log_of(campaign, job)
@@ -222,9 +229,9 @@ def test_a_cancelled_job_ends_cleanly_and_a_new_one_goes_on(
     assert "queue" not in log_of(campaign, job)
     assert not list(campaign.output.rglob("*.partial"))
     again = submitter("slurm", str(campaign.file), "--submit", env=environment).stdout.strip()
-    assert cluster.wait(again, "COMPLETED", "FAILED", limit_s=120)["ExitCode"] == "0:0", log_of(campaign, again)
+    assert cluster.wait(again, "COMPLETED", "FAILED", limit_s=120)["ExitCode"] in FINISHED, log_of(campaign, again)
     finished = [each["run"] for each in journal(campaign) if each["event"] == "finished"]
-    assert finished.count("Offline performance") == 1
+    assert len(finished) == len(set(finished)) == 6
 
 
 @pytest.mark.slow
