@@ -38,6 +38,8 @@ IMPORTERS = {
     "vllm": {"harness/engines/vllm.py", "harness/engines/_vllm_cpu_kernel.py"},
     "rouge_score": {"scoring/metrics/rouge.py"},
     "nltk": {"scoring/english.py"},
+    "aiohttp": {"harness/remote/client.py"},
+    "yarl": {"harness/remote/client.py"},
     "yaml": {"submission/endpoints.py"},
     "llmcompressor": {"quantize/calibrated.py"},
 }
