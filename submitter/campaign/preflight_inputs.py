@@ -88,7 +88,7 @@ def check_models(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
                 "or name the folder of your checkpoint"
             )
             if any(engine.engine == ENDPOINT for engine in benchmark.distinct_engines):
-                hint = "name the folder of the checkpoint that the servers serve; the README.md of a ready set says how it is made"
+                hint = "name the folder of the checkpoint that the servers serve; a ready set has its commands"
             yield InputError(f"there is no checkpoint folder {benchmark.model_folder}", hint)
             continue
         try:
