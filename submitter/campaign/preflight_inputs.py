@@ -11,6 +11,7 @@ from submitter.campaign.file import EMBEDDED, BenchmarkTable
 from submitter.campaign.identity import mismatches, model_problems
 from submitter.campaign.inputs import open_dataset, verify_model
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
+from submitter.campaign.preflight_servers import ENDPOINT
 from submitter.datasets.official import by_sha256, published_for
 from submitter.embedded.benchmark import model_folder
 from submitter.errors import InputError, SubmitterError
@@ -82,11 +83,13 @@ def _dataset_content(
 def check_models(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     for benchmark in outline.benchmarks:
         if not benchmark.model_folder.exists():
-            yield InputError(
-                f"there is no checkpoint folder {benchmark.model_folder}",
+            hint = (
                 f"make it from the reference checkpoint: submitter quantize REFERENCE {benchmark.model_folder}; "
-                "or name the folder of your checkpoint",
+                "or name the folder of your checkpoint"
             )
+            if any(engine.engine == ENDPOINT for engine in benchmark.distinct_engines):
+                hint = "name the folder of the checkpoint that the servers serve; a ready set has its commands"
+            yield InputError(f"there is no checkpoint folder {benchmark.model_folder}", hint)
             continue
         try:
             data_type = verify_model(benchmark)

@@ -21,6 +21,7 @@ from submitter.harness.dataset import Dataset
 from submitter.model import Division, Scenario
 from submitter.record import json_text, write_atomically
 from submitter.rulebook import Rulebook, load_rulebook
+from submitter.system import network_cards
 from submitter.version import VERSION
 
 _CALIBRATION, _BANDWIDTH = "calibration.md", "bandwidth.md"
@@ -121,7 +122,23 @@ def _bandwidth(campaign: Campaign, book: Rulebook) -> str:
                 known = f"{tokens * _TOKEN_BYTES * rate:,.0f}" if tokens and rate else todo("bytes/s")
                 cells += [f"{tokens} tokens" if tokens else todo(what), known]
             rows.append(f"| {' | '.join(cells)} |")
-    return documents.rendered(_BANDWIDTH, {"rows": "\n".join(rows)})
+    return documents.rendered(_BANDWIDTH, {"rows": "\n".join(rows), "cards": _network_cards()})
+
+
+def _network_cards() -> str:
+    """A table of the network cards that Linux shows on this host, and how they are connected; empty without any."""
+    cards = network_cards.found()
+    if not cards:
+        return ""
+    rows = "".join(
+        f"| {card.interfaces or 'none'} | {card.name} | {card.link or 'unknown'} | {card.rdma or 'none'} "
+        f"| {card.host_link or 'unknown'} |\n"
+        for card in cards
+    )
+    return (
+        "Linux shows these network cards on the host where this document was begun:\n\n"
+        f"| interface | card | link | RDMA device | to the host |\n|---|---|---|---|---|\n{rows}\n"
+    )
 
 
 def _convert_command(table: BenchmarkTable) -> str:

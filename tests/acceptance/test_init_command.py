@@ -119,6 +119,7 @@ def test_a_set_with_servers_lacks_only_files_servers_and_words(system: str, chec
         f"there is no data set {tmp_path}/new/data/llama2-70b.safetensors",
         f"there is no checkpoint folder {tmp_path}/new/models/{checkpoint}",
     ]
+    assert "the checkpoint that the servers serve" in planned.stderr
     here = [line.partition("not here")[2].strip() for line in lines if line.startswith("preflight not here")]
     assert here == [f"http://127.0.0.1:{port} cannot be reached: connection refused" for port in range(8001, 8005)]
     due = [line for line in lines if line.startswith("preflight due")]

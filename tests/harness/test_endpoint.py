@@ -91,7 +91,7 @@ def test_a_request_has_the_limits_of_the_benchmark_and_greedy_decoding() -> None
     ("server", "fields"),
     [
         ("sglang", {"return_token_ids": True}),
-        ("trtllm", {"detokenize": False}),
+        ("trtllm", {"detokenize": False, "temperature": 0.0, "top_k": 1}),
         ("dynamo", {"nvext": {"extra_fields": ["completion_token_ids"]}}),
     ],
 )
@@ -102,6 +102,14 @@ def test_each_kind_of_server_is_asked_for_token_ids_in_its_way(server: str, fiel
     assert {key: sent[key] for key in fields} == fields
     assert ("return_token_ids" in sent) == ("return_token_ids" in fields)
     assert joined(answers[0]) == answer_to([*PROMPT, 10], 64)
+
+
+def test_the_sampling_of_the_open_division_replaces_greedy_decoding() -> None:
+    with FaultServer() as server:
+        served(server, server="trtllm", sampling={"temperature": 0.7})
+        sent = server.received[-1]
+    assert sent["temperature"] == 0.7
+    assert "top_k" not in sent
 
 
 def test_sampling_goes_into_each_request_and_beams_are_refused() -> None:

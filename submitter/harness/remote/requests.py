@@ -22,6 +22,9 @@ _TOKEN_ID_FIELDS: dict[str, dict[str, Any]] = {
     "trtllm": {"detokenize": False},
     "dynamo": {"nvext": {"extra_fields": ["completion_token_ids"]}},
 }
+# trtllm-serve fills in top_k 0 where it is absent, and not each of its samplers takes temperature 0 as greedy: that of
+# TensorRT engines asks for a temperature above 0 (docstring of SamplingParams in tensorrt_llm/sampling_params.py, 1.2).
+_GREEDY_FIELDS: dict[str, dict[str, Any]] = {"trtllm": {"top_k": 1}}
 _BEAMS = ("num_beams", "early_stopping", "length_penalty")
 
 
@@ -43,6 +46,7 @@ class RequestBodies:
         common = {
             "model": model,
             "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
+            **({} if chosen else _GREEDY_FIELDS.get(settings.server, {})),
             **chosen,
             "max_tokens": plan.max_new_tokens,
             "min_tokens": plan.min_new_tokens,
