@@ -149,6 +149,8 @@ class Nodes:
             why = _failure(await _line(reader))
         except MessageError as error:
             why = f" sent what is not a message: {error}", ""
+        except ConnectionResetError:  # its kernel closed it, with something of ours unread
+            why = _failure(b"")
         except OSError as error:
             why = f" does not answer: {os_reason(error)}", ""
         writer.close()
