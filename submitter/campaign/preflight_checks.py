@@ -10,6 +10,7 @@ from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight_inputs import check_datasets, check_models, check_scoring
 from submitter.campaign.preflight_machine import check_audits, check_engines, check_output
 from submitter.campaign.preflight_servers import check_servers
+from submitter.campaign.preflight_nodes import check_nodes
 from submitter.campaign.preflight_settings import (
     check_durations,
     check_limits,
@@ -43,6 +44,7 @@ RUN_CHECKS: dict[str, Check] = {
     "accelerators": check_accelerators,
     "engines": check_engines,
     "servers": check_servers,
+    "nodes": check_nodes,
     "full_run": _full_run,
 }
 """In the order in which they are made."""
