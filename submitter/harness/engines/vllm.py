@@ -1,4 +1,4 @@
-"""vLLM through `AsyncLLM`: token ids in, token ids out, nothing detokenised. The only importer of vLLM.
+"""vLLM's engine core, loaded by `AsyncLLM`: token ids in and out, nothing detokenised. The only importer of vLLM.
 
 `[settings]` of `engine.toml` are vLLM's engine arguments, passed on unchanged. Only a few are fixed here: no prefix
 caching (inference_rules.adoc: queries and responses are not cached), no tokenizer, no request logs.
@@ -22,6 +22,7 @@ from submitter import packages, plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, raise_all
 from submitter.harness.engines import Engine, EnginePlan, EngineShape
 from submitter.harness.engines._settings import wrong_value
+from submitter.harness.engines._vllm_answers import CoreRequests
 from submitter.harness.environment import masked
 from submitter.harness.sampling import GREEDY, Sampling
 from submitter.quoting import printable, shown
@@ -32,13 +33,15 @@ _FORCED: dict[str, tuple[Any, str]] = {
         False,
         "the rules forbid caching across queries (inference_rules.adoc)",
     ),
+    "disable_log_stats": (
+        True,
+        "the harness takes tokens from vLLM's engine core, past the part that keeps statistics",
+    ),
+    "stream_interval": (None, "the harness takes the first token at once, and the rest at the end"),
     "skip_tokenizer_init": (True, "the timed path handles token ids only"),
     "model": (None, "the campaign names the model"),
     "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell instead"),
 }
-# LoadGen requires only the first token and the whole answer. vLLM sends the first token at once and then one message
-# for every n tokens, which saves work on the host.
-_STREAM_INTERVAL_TOKENS = 1024
 _CORE = "EngineCore"
 # Ranges that vLLM checks only when it loads.
 _SHARES = ("gpu_memory_utilization",)
@@ -194,29 +197,30 @@ class VllmEngine:
         check(settings)
         check_sampling(sampling)
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
 
-        defaults = {"stream_interval": _STREAM_INTERVAL_TOKENS, "disable_log_stats": True}
         forced = {key: value for key, (value, _) in _FORCED.items() if value is not None}
-        self._arguments = {**defaults, **settings, **forced, "model": plan.model, "enable_log_requests": False}
+        self._arguments = {**settings, **forced, "model": plan.model, "enable_log_requests": False}
         self._engine: Any = None
+        self._requests: CoreRequests | None = None
         self._processes: list[Any] = []
-        common = {
-            "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
-            **_sampling_parameters(sampling),
-            "max_tokens": plan.max_new_tokens,
-            "min_tokens": plan.min_new_tokens,
-            "stop_token_ids": [plan.eos_token_id],
-            "detokenize": False,
-        }
-        self._streaming = SamplingParams(**common, output_kind=RequestOutputKind.DELTA)
-        self._whole = SamplingParams(**common, output_kind=RequestOutputKind.FINAL_ONLY)
+        self._eos_token_id = plan.eos_token_id
+        self._parameters = SamplingParams(
+            **{
+                "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
+                **_sampling_parameters(sampling),
+                "max_tokens": plan.max_new_tokens,
+                "min_tokens": plan.min_new_tokens,
+                "stop_token_ids": [plan.eos_token_id],
+                "detokenize": False,
+            }
+        )
 
     async def start(self) -> None:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         try:
             self._engine = AsyncLLM.from_engine_args(_async_engine_args()(**self._arguments))
+            self._requests = await self._core_requests()
         except SubmitterError:
             raise
         except Exception as error:  # vLLM raises whatever its parts raise; the engine's log has the cause
@@ -228,6 +232,24 @@ class VllmEngine:
         processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
         self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
 
+    async def _core_requests(self) -> CoreRequests:
+        """Take the place of `AsyncLLM`'s own receiver. `AsyncLLM` still checks the sampling parameters, once."""
+        from vllm.v1.engine import FinishReason
+
+        engine = self._engine
+        if engine.output_handler is not None:
+            engine.output_handler.cancel()
+        tasks = await engine.get_supported_tasks()
+        # `type` says that the prompt is tokenised: vLLM would otherwise look for text.
+        prompt = {"type": "token", "prompt_token_ids": [self._eos_token_id]}
+        return CoreRequests(
+            engine.engine_core,
+            engine.input_processor.process_inputs("template", prompt, self._parameters, tasks),
+            max_model_len=engine.model_config.max_model_len,
+            vocabulary=engine.model_config.get_vocab_size(),
+            ends=(FinishReason.STOP, FinishReason.LENGTH),
+        )
+
     def process_ids(self) -> list[int]:
         return [process.pid for process in self._processes]
 
@@ -235,17 +257,18 @@ class VllmEngine:
         return {}
 
     def answers(self) -> dict[str, int]:
-        return {}
+        ranks = shape(self._arguments).ranks
+        if ranks == 1 or self._requests is None:
+            return {}
+        return {f"rank {rank}": self._requests.answered[rank] for rank in range(ranks)}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
-        parameters = self._streaming if stream else self._whole
-        # `type` says that the prompt is tokenised: vLLM would otherwise pass it to a thread that looks for text.
-        ready = {"type": "token", "prompt_token_ids": prompt}
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        assert self._requests is not None
         try:
-            async for output in self._engine.generate(ready, parameters, request_id):
-                yield output.outputs[0].token_ids
+            async for tokens in self._requests.generate(request_id, prompt, stream):
+                yield tokens
         except EngineDeadError:
             raise RunError(self._failure(), "") from None
 
@@ -263,6 +286,8 @@ class VllmEngine:
         return "the engine failed: vLLM's engine process reported an error"
 
     async def stop(self) -> None:
+        if self._requests is not None:
+            self._requests.stop()
         if self._engine is not None:
             self._engine.shutdown()
             self._engine = None
