@@ -15,7 +15,6 @@ import pytest
 from echo_campaign import REPOSITORY, Campaign, make_campaign, submitter
 from slurm_cluster import Cluster, free_ports, running_cluster
 
-
 # 1: the check has findings, as where a busy machine made the long Server run miss its latency limit.
 FINISHED = ("0:0", "1:0")
 FINISHED_AFTER_ONE_RESTART = [(code, "1") for code in FINISHED]
