@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -64,7 +65,7 @@ def _needed(outline: CampaignOutline) -> tuple[int, str]:
 
 
 def _replicas(settings: dict[str, object]) -> int:
-    """Shards times replicas; 0 if neither is set, as on a CPU."""
-    sizes = [settings.get(key) for key in ("tensor_parallel_size", "data_parallel_size")]
-    given = [size for size in sizes if isinstance(size, int)]
-    return (given[0] * (given[1] if len(given) > 1 else 1)) if given else 0
+    """Shards times replicas of one machine; 0 if neither is set, as on a CPU."""
+    replicas = settings.get("data_parallel_size_local", settings.get("data_parallel_size"))
+    given = [size for size in (settings.get("tensor_parallel_size"), replicas) if isinstance(size, int)]
+    return math.prod(given) if given else 0

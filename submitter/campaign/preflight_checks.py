@@ -9,6 +9,7 @@ from submitter.campaign.machine import check_accelerators
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight_inputs import check_datasets, check_models, check_scoring
 from submitter.campaign.preflight_machine import check_audits, check_engines, check_output
+from submitter.campaign.preflight_nodes import check_nodes
 from submitter.campaign.preflight_settings import (
     check_durations,
     check_limits,
@@ -41,6 +42,7 @@ RUN_CHECKS: dict[str, Check] = {
     "audits": check_audits,
     "accelerators": check_accelerators,
     "engines": check_engines,
+    "nodes": check_nodes,
     "full_run": _full_run,
 }
 """In the order in which they are made."""

@@ -61,13 +61,13 @@ def check_audits(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
 
 def check_engines(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     used = []
-    devices = _described_devices(outline)
+    devices, machines = _described_devices(outline)
     for benchmark in outline.benchmarks:
         for engine in benchmark.distinct_engines:
             if engine.engine not in used:
                 used.append(engine.engine)
             scenarios = [str(scenario) for scenario, own in benchmark.engines.items() if own == engine]
-            for problem in _engine_problems(outline, benchmark, engine, devices):
+            for problem in _engine_problems(outline, benchmark, engine, devices, machines):
                 where = f"{benchmark.table.measurements}: {', '.join(scenarios)}: "
                 for each in problem.problems if isinstance(problem, SeveralErrors) else (problem,):
                     yield type(each)(where + each.message, each.hint)
@@ -78,7 +78,7 @@ def check_engines(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
 
 
 def _engine_problems(
-    outline: CampaignOutline, benchmark: BenchmarkOutline, engine: EngineSettings, described_devices: int
+    outline: CampaignOutline, benchmark: BenchmarkOutline, engine: EngineSettings, devices: int, machines: int
 ) -> Iterator[SubmitterError]:
     name, settings = engine.engine, engine.settings
     if not outline.campaign.smoke and not engines.serves_a_model(name, settings):
@@ -108,16 +108,18 @@ def _engine_problems(
             "heads",
             f"use a divisor of {heads}",
         )
+    described_devices = devices if shape.elsewhere else devices * machines
     if 0 < described_devices < shape.devices:
+        each = " on each machine" if shape.elsewhere else ""
         yield InputError(
-            f"the engine uses {shape.devices} devices, {outline.campaign.system.description} describes "
+            f"the engine uses {shape.devices} devices{each}, {outline.campaign.system.description} describes "
             f"{described_devices}",
             "change the parallel sizes in engine.toml, or the description of the system",
         )
     lists = engine.binding.engines
-    if lists is not None and len(lists) != shape.ranks:
+    if lists is not None and len(lists) != shape.ranks_here:
         yield InputError(
-            f"[binding] engines has {len(lists)} lists of cores, the engine has {shape.ranks} processes",
+            f"[binding] engines has {len(lists)} lists of cores, the engine has {shape.ranks_here} processes here",
             "give one list for each data-parallel rank",
         )
     try:
@@ -156,10 +158,10 @@ def _attention_heads(benchmark: BenchmarkOutline) -> int:
     return heads if isinstance(heads, int) else 0
 
 
-def _described_devices(outline: CampaignOutline) -> int:
-    """The accelerators of the described system; 0 if it has none, or the description does not say."""
+def _described_devices(outline: CampaignOutline) -> tuple[int, int]:
+    """The accelerators of each machine of the described system, and its machines; 0 if it has none, or says nothing."""
     try:
         description = described(outline.campaign)
-        return int(description["accelerators_per_node"]) * int(description["number_of_nodes"])
+        return int(description["accelerators_per_node"]), int(description["number_of_nodes"])
     except (InputError, KeyError, ValueError):  # the check of the system reports it
-        return 0
+        return 0, 0

@@ -90,7 +90,8 @@ app.add_typer(dataset, name="dataset")
 def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     accept_every_character()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Not through SIGINT: a shell script starts its background jobs with SIGINT ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False, prog_name=_PROGRAM)
         if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt

@@ -22,4 +22,7 @@ def node(
     from submitter import campaign as c
     from submitter.cli.say import say
 
-    c.serve_node(campaign, say, ranks=ranks, idle_s=seconds(idle))
+    try:
+        c.serve_node(campaign, say, ranks=ranks, idle_s=seconds(idle))
+    except KeyboardInterrupt:  # this is how a node ends: the driver learns of it by itself
+        say("node stopped")

@@ -51,7 +51,9 @@ async def _ranks() -> dict[str, Any]:
             most[rank] = max(most[rank], there)
         return tokens
 
+    finished = _finished_by_rank(engine._engine.engine_core.outputs_queue)
     answers = await asyncio.gather(*(answer(number) for number in range(REQUESTS)))
+    counted = engine.answers()
     late = [asyncio.create_task(answer(number)) for number in range(REQUESTS)]
     await asyncio.sleep(0.2)
     os.kill(ranks[1], signal.SIGKILL)
@@ -59,11 +61,27 @@ async def _ranks() -> dict[str, Any]:
     await engine.stop()
     return {
         "affinity": affinity,
+        "counted": counted,
+        "finished": {f"rank {rank}": count for rank, count in sorted(finished.items())},
         "answered": sum(count >= 1 for count in answers),
         "most": sorted(most.values()),
         "ends": sorted({str(end) for end in ends if isinstance(end, RunError)}),
         "others": [repr(end) for end in ends if isinstance(end, BaseException) and not isinstance(end, RunError)],
     }
+
+
+def _finished_by_rank(queue: Any) -> Counter[int]:
+    """Counts the answers from here on by what each rank writes into its own messages."""
+    finished: Counter[int] = Counter()
+    put = queue.put_nowait
+
+    def counted(outputs: Any) -> None:
+        if not isinstance(outputs, Exception):
+            finished[outputs.engine_index] += sum(each.finish_reason is not None for each in outputs.outputs)
+        put(outputs)
+
+    queue.put_nowait = counted
+    return finished
 
 
 async def _halves() -> dict[str, Any]:
@@ -104,6 +122,8 @@ def test_two_ranks(tmp_path: Path) -> None:
     story = _told("ranks", "nobind", tmp_path)
     assert story["affinity"] == [[CORES[0]], [CORES[-1]], [CORES[0]]]
     assert story["answered"] == REQUESTS
+    assert story["counted"] == story["finished"]
+    assert sum(story["counted"].values()) == REQUESTS
     assert len(story["most"]) == 2
     assert story["most"][0] >= REQUESTS // 4  # of a half each
     assert story["ends"] == ["the engine failed: vLLM's rank 1 of 2 ended by SIGKILL, perhaps because memory ran out"]

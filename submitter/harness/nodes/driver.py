@@ -148,9 +148,11 @@ class Nodes:
         try:
             why = _failure(await _line(reader))
         except MessageError as error:
-            why = f"sent what is not a message: {error}", ""
+            why = f" sent what is not a message: {error}", ""
+        except ConnectionResetError:  # its kernel closed it, with something of ours unread
+            why = _failure(b"")
         except OSError as error:
-            why = f"does not answer: {os_reason(error)}", ""
+            why = f" does not answer: {os_reason(error)}", ""
         writer.close()
         self._gone(node, *why)
 
@@ -174,7 +176,8 @@ class Nodes:
         if self._server is not None:
             self._server.close()
         first, end = self._first_rank, self._first_rank + self._elsewhere.count
-        for node in sorted(self._nodes, key=_place):
+        self._nodes.sort(key=_place)
+        for node in list(self._nodes):
             node.ranks = range(first, min(first + node.hello.ranks, end))
             first = node.ranks.stop
             if not node.ranks:  # the others have them all; it waits for the next session
@@ -194,7 +197,7 @@ class Nodes:
             self._nodes.remove(node)
             self._on_missing(self._elsewhere.count - sum(each.hello.ranks for each in self._nodes))
         elif node.ranks and self._lost is None:
-            self._lost = RunError(f"the engine failed: {node.name} {why}", hint)
+            self._lost = RunError(f"the engine failed: {node.name}{why}", hint)
             self._was_lost.set()
             self._on_lost(self._lost)
 
@@ -208,11 +211,11 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 def _failure(line: bytes) -> tuple[str, str]:
-    """What a node's line says of its end, and the hint that it gives; both from another machine."""
+    """How a node ended, to follow its name, and a hint; both may be from another machine."""
     if not line:
-        return "closed the connection: it was stopped or killed", "its own output on that machine says more"
+        return " closed the connection: it was stopped or killed", "its own output on that machine says more"
     failed = read_failed(line)
-    return printable(failed.message), "\n".join(map(printable, failed.hint.splitlines()))
+    return f": {printable(failed.message)}", "\n".join(map(printable, failed.hint.splitlines()))
 
 
 def _place(node: _Node) -> tuple[bool, int, Any]:

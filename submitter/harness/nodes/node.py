@@ -205,7 +205,7 @@ def _failed(process: subprocess.Popen[bytes], report: bytes, log: Path) -> Faile
     with suppress(MessageError):
         reported = read_failed(report.strip())
         return Failed(message=reported.message, hint="\n".join(filter(None, (reported.hint, hint))))
-    return Failed(message=f"its ranks' process ended with status {process.wait()}", hint=hint)
+    return Failed(message=f"the ranks' process ended with status {process.wait()}", hint=hint)
 
 
 def require_one_meeting(sessions: list[NodeSession]) -> None:
