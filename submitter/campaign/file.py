@@ -110,7 +110,7 @@ class Campaign(_CampaignPart):
     system: SystemTable
     limits: LimitsTable = Field(default_factory=lambda: LimitsTable())
     slurm: SlurmTable | None = None
-    """What `submitter slurm` asks of Slurm."""
+    """What the job of `submitter slurm` requests."""
     benchmarks: tuple[BenchmarkTable, ...] = Field(min_length=1)
 
     @property

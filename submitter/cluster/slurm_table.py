@@ -1,4 +1,4 @@
-"""The table `[slurm]` of a campaign file: what a job asks of Slurm, and the container that Pyxis runs it in.
+"""The table `[slurm]` of a campaign file: what a job requests, and the container that Pyxis runs it in.
 
 Its values go into a shell script and into sbatch's own lines, so each is one line. sbatch removes backslashes from its
 lines, whatever the quotes: no value has one.
@@ -169,7 +169,7 @@ class ContainerTable(_SlurmPart):
 
 
 class SlurmTable(_SlurmPart):
-    """What the job of `submitter slurm` asks for."""
+    """What the job of `submitter slurm` requests."""
 
     time: TimeLimit
     """The time limit of one job; a campaign that takes longer goes on in the next."""

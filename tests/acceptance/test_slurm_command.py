@@ -68,6 +68,8 @@ def slow_server_run(campaign: Campaign, seconds: int) -> None:
 
 
 def two_machines(campaign: Campaign) -> None:
+    description = campaign.folder / "system.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), "number_of_nodes": "2"}))
     (port,) = free_ports(1)
     for scenario in ("Offline", "Server"):
         settings = campaign.measurement(scenario, "engine.toml")

@@ -109,7 +109,7 @@ def test_the_container_in_the_words_of_pyxis() -> None:
     container = ContainerTable(
         image="nvcr.io#nvidia/vllm:26.10",
         mounts=("/data:/data:ro+rprivate", "/lustre"),
-        workdir="/work",
+        workdir="/app",
         mount_home=True,
         name="vllm",
         env=("NCCL_IB_HCA", "HF_HOME"),
@@ -117,7 +117,7 @@ def test_the_container_in_the_words_of_pyxis() -> None:
     assert list(container.options()) == [
         "--container-image=nvcr.io#nvidia/vllm:26.10",
         "--container-mounts=/data:/data:ro+rprivate,/lustre",
-        "--container-workdir=/work",
+        "--container-workdir=/app",
         "--container-mount-home",
         "--container-name=vllm",
         "--container-env=NCCL_IB_HCA,HF_HOME",

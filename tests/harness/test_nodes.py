@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 import pytest
+from echo_sessions import Watched
 
-from submitter.errors import InputError, SeveralErrors, SubmitterError
+from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError
 from submitter.harness.engines import EnginePlan, shape
 from submitter.harness.nodes.driver import Nodes
 from submitter.harness.nodes.messages import (
@@ -35,7 +36,8 @@ from submitter.harness.nodes.messages import (
 )
 from submitter.harness.nodes.node import Node, NodeSession
 from submitter.harness.plan import EngineSettings
-from submitter.model import Scenario
+from submitter.harness.supervisor import Limits
+from submitter.model import Mode, Scenario
 
 LIMIT_S = 20.0
 
@@ -385,3 +387,31 @@ def test_a_node_without_a_driver_and_a_node_that_is_refused_end_with_an_error(
     )
     assert refused.error is not None
     assert refused.error.exit_code == 2
+
+
+def test_a_session_without_nodes_says_what_it_waits_for_and_ends_in_time(run_echo: Callable[..., Watched]) -> None:
+    watched = Watched()
+    with pytest.raises(RunError, match="timed out waiting for nodes with 1 more of the engine's ranks") as caught:
+        run_echo(
+            [(Scenario.OFFLINE, Mode.PERFORMANCE)],
+            limits=Limits(3, 20),
+            watched=watched,
+            data_parallel_size=2,
+            data_parallel_size_local=1,
+            data_parallel_rpc_port=free_port(),
+        )
+    assert caught.value.hint == "on each other machine start: submitter node CAMPAIGN.toml"
+    waits = [facts["ranks"] for kind, facts in watched.events if kind == "nodes"]
+    assert len(waits) >= 2
+    assert set(waits) == {1}
+
+
+def test_an_engine_that_fails_because_of_a_lost_node_names_the_node(mine: SessionFacts) -> None:
+    """vLLM often notices first that it has lost a rank, and does not say which."""
+    driver = Driver(mine)
+    node = driver.connect(line_of(hello(mine)))
+    driver.gathered()
+    threading.Timer(0.5, node.close).start()
+    loss = driver.nodes.loss()
+    assert loss is not None
+    assert "node 127.0.0.1 with rank 1 closed the connection" in loss.message
