@@ -21,6 +21,8 @@ CASES = [
     for name, benchmark in load_rulebook(round_name).benchmarks.items()
     if benchmark.is_llm and benchmark.max_new_tokens and benchmark.eos_token_id is not None
 ]
+# In the network division the SUT is another system: here one of an address that nobody has (RFC 5737).
+SERVER = 'engine = "endpoint"\n[settings]\nurls = ["http://192.0.2.1:8000"]\nconnect_timeout_s = 0.05\n'
 
 
 def write_campaign(folder: Path, round_name: str, division: Division, name: str) -> Path:
@@ -34,7 +36,7 @@ def write_campaign(folder: Path, round_name: str, division: Division, name: str)
         model = rules.loadgen_model_for(scenario)
         key = "target_latency" if scenario is Scenario.SINGLE_STREAM else "target_qps"
         (place / "user.conf").write_text(f"{model}.{scenario.loadgen_name}.{key} = 20\n")
-        (place / "engine.toml").write_text('engine = "vllm"\n')
+        (place / "engine.toml").write_text(SERVER if division is Division.NETWORK else 'engine = "vllm"\n')
         if "mlperf.conf" in load_rulebook(round_name).measurements.required_files:
             (place / "mlperf.conf").write_text("*.*.sample_concatenate_permutation = 1\n")
         fields = load_rulebook(round_name).measurements.required_fields

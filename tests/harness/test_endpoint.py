@@ -17,6 +17,7 @@ from submitter.embedded.benchmark import model_folder
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan, check_settings, create, runs_on, shape, versions
 from submitter.harness.remote.answers import Answer, AnswerError
+from submitter.harness.remote.retokenise import Retokeniser
 from submitter.harness.sampling import Sampling
 
 PLAN = EnginePlan(model="none", max_new_tokens=64, eos_token_id=EOS)
@@ -434,3 +435,16 @@ def test_settings_that_are_refused(settings: dict[str, Any], message: str, hint:
         check_settings("endpoint", settings)
     assert caught.value.message == f"engine.toml: {message}"
     assert hint in caught.value.hint
+
+
+def test_what_was_reported_first_stays_and_text_is_never_a_special_token() -> None:
+    pytest.importorskip("tokenizers")
+    retokeniser = Retokeniser(model_folder(), EOS, 12)
+    first = retokeniser.first("The")
+    assert retokeniser.first("") == retokeniser.first("\N{REPLACEMENT CHARACTER}") == []
+    whole = first + retokeniser.rest(first, "The", "The </s> cat", has_eos=True)
+    assert whole.count(EOS) == 1
+    assert whole[-1] == EOS
+    odd = retokeniser.first("Th")  # not how the whole text begins
+    assert (odd + retokeniser.rest(odd, "Th", "The cat", has_eos=False))[: len(odd)] == odd
+    assert len(first + retokeniser.rest(first, "The", "The" + " cat" * 40, has_eos=True)) == 12

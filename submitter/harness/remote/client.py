@@ -20,7 +20,7 @@ from submitter.quoting import printable
 _IDLE_CONNECTION_S = 2.0
 _ERROR_BYTES = 1 << 16
 _SPARE_FILES = 256
-_DOWN = "check that the server runs and that this machine reaches it: curl URL/v1/models"
+_DOWN = "check that the server runs and that this machine reaches it: curl"
 _LOG = "the server's log says more; then run it again"
 _STREAM, _JSON = "text/event-stream", "application/json"
 
@@ -112,18 +112,22 @@ class Client:
         except SubmitterError:
             raise
         except http.ConnectionTimeoutError:
-            raise RunError(f"{url} accepts no connection within {settings.connect_timeout_s:g} s", _DOWN) from None
+            raise RunError(
+                f"{url} accepts no connection within {settings.connect_timeout_s:g} s", f"{_DOWN} {url}/v1/models"
+            ) from None
         except TimeoutError:
             raise RunError(
                 f"{url} sent nothing for {timeout_s or settings.request_timeout_s:g} s",
                 "the server's log may say why; request_timeout_s in engine.toml is the longest wait",
             ) from None
         except http.ClientConnectorError as error:
-            raise RunError(f"{url} cannot be reached: {_reason(error)}", _DOWN) from None
+            raise RunError(f"{url} cannot be reached: {_reason(error)}", f"{_DOWN} {url}/v1/models") from None
         except (http.ServerDisconnectedError, http.ClientPayloadError, ConnectionError):
             raise RunError(f"{url} closed the connection before the end of an answer", _LOG) from None
         except http.ClientError as error:
-            raise RunError(f"{url} does not answer in HTTP: {printable(_first_line(error))}", _DOWN) from None
+            raise RunError(
+                f"{url} does not answer in HTTP: {printable(_first_line(error))}", f"{_DOWN} {url}/v1/models"
+            ) from None
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -169,7 +173,7 @@ def _hint(status: int) -> str:
     if status in (401, 403):
         return "api_key_env in engine.toml names the environment variable with the server's API key"
     if status == 404:
-        return "check urls and model in engine.toml: curl URL/v1/models lists what is served"
+        return "check urls and model in engine.toml: the server's /v1/models lists what is served"
     if status in (429, 503):
         return "let the server queue more requests, or lower in_flight: a run never sends a request twice"
     return _LOG

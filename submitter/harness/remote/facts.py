@@ -21,7 +21,7 @@ from submitter.harness.remote.settings import Settings
 from submitter.quoting import printable
 
 _PAGE_TIMEOUT_S = 5.0
-_PROBE_TIMEOUT_S = 60.0
+_PROBE_TIMEOUT_S = 30.0
 # The prompt of the probe is long enough for a whole block of any server's cache, and its ids are in any vocabulary.
 _PROBE_TOKENS, _PROBE_IDS, _PROBES = 300, (10, 90), 3
 _CACHE_CONFIG = re.compile(rb"^vllm:cache_config_info\{(.*)\} ", re.MULTILINE)
@@ -88,6 +88,13 @@ async def _one(
             await _probe(client, settings, facts, plan)
     except SubmitterError as error:
         facts.problems.append(error)
+    except TimeoutError:
+        facts.problems.append(
+            RunError(
+                f"{url} did not end an answer of two tokens within {_PROBE_TIMEOUT_S:g} s",
+                "the server's log may say why",
+            )
+        )
     return facts
 
 

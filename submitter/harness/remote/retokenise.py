@@ -1,7 +1,7 @@
 """Token ids from text, for servers that return no ids.
 
-The result is not certain to be what the server generated: several sequences of tokens have the same text. So the counts
-that LoadGen sees may differ from the server's; `Retokeniser` keeps both, and the record states them.
+The result is not certain to be what the server generated: several sequences of tokens have the same text. So the number
+of tokens that LoadGen sees may differ from the server's. The record says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from submitter.errors import InputError
 
 
 class Retokeniser:
-    """`tokens` and `server_tokens` count what came of all answers here, and what the servers say they have."""
+    """Tokenises with the `tokenizer.json` of the model's folder."""
 
     def __init__(self, model_folder: Path, eos_token_id: int, max_new_tokens: int) -> None:
         with packages.required(packages.SCORING, "tokenizers"):
@@ -27,26 +27,22 @@ class Retokeniser:
         self._tokenizer.encode_special_tokens = True  # text that looks like a special token is text
         self._eos_token_id = eos_token_id
         self._max_new_tokens = max_new_tokens
-        self.tokens = 0
-        self.server_tokens = 0
 
     def first(self, text: str) -> list[int]:
         """The ids of the first text of an answer: none while a character is incomplete."""
         return self._encoded(text) if text and not text.endswith("\N{REPLACEMENT CHARACTER}") else []
 
-    def rest(self, first: list[int], first_text: str, text: str, *, has_eos: bool, server_tokens: int) -> list[int]:
+    def rest(self, first: list[int], first_text: str, text: str, *, has_eos: bool) -> list[int]:
         """The ids after `first`, which were reported already, so that all of them together are the whole answer.
 
         The whole text is tokenised together, unless that does not begin with `first`. A stop means the EOS token, which
-        has no text; `server_tokens` is the server's count. What exceeds the limit of an answer is cut off.
+        has no text. What exceeds the limit of an answer is cut off.
         """
         whole = self._encoded(text)
         if whole[: len(first)] != first:
             whole = first + self._encoded(text[len(first_text) :])
         if has_eos:
             whole.append(self._eos_token_id)
-        self.tokens += len(whole)
-        self.server_tokens += server_tokens
         return whole[len(first) : self._max_new_tokens]
 
     def _encoded(self, text: str) -> list[int]:

@@ -21,7 +21,7 @@ class Transport:
         self._plan = plan
         self._bodies = RequestBodies(settings, model, plan, sampling)
         self._as_text = settings.answers == "text"
-        self.retokeniser = (
+        self._retokeniser = (
             Retokeniser(Path(plan.model), plan.eos_token_id, plan.max_new_tokens) if self._as_text else None
         )
         self._client = Client(settings)
@@ -29,8 +29,8 @@ class Transport:
     async def generate(self, url: str, prompt: Sequence[int], stream: bool) -> AsyncIterator[list[int]]:
         """Yield the first token ids of a stream as soon as they are there, and the others when the answer is whole."""
         answer = Answer(self._plan.max_new_tokens, self._plan.eos_token_id, as_text=self._as_text)
-        if self.retokeniser is not None:
-            async for tokens in self._retokenised(self.retokeniser, url, prompt, stream, answer):
+        if self._retokeniser is not None:
+            async for tokens in self._retokenised(self._retokeniser, url, prompt, stream, answer):
                 yield tokens
             return
         reported = 0
@@ -50,13 +50,7 @@ class Transport:
             if not first and (first := retokeniser.first(answer.text)):
                 first_text = answer.text
                 yield first
-        yield retokeniser.rest(
-            first,
-            first_text,
-            answer.text,
-            has_eos=answer.finish_reason == "stop",
-            server_tokens=answer.usage.completion_tokens or 0,
-        )
+        yield retokeniser.rest(first, first_text, answer.text, has_eos=answer.finish_reason == "stop")
 
     async def close(self) -> None:
         await self._client.close()
