@@ -10,12 +10,14 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from submitter import system
 from submitter.campaign.description import is_networked
 from submitter.campaign.file import Campaign
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.errors import InputError, SubmitterError
 from submitter.harness.plan import EngineSettings
 from submitter.model import Division
+from submitter.quoting import printable
 
 ENDPOINT = "endpoint"
 _CACHING = (
@@ -26,6 +28,7 @@ _CACHING = (
 
 def check_servers(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
     """Every server of every engine, each looked at once; and what the network division requires of all engines."""
+    yield from _suite_problems(outline.campaign)
     looked_at: list[EngineSettings] = []
     networked = is_networked(outline.campaign)
     for benchmark in outline.benchmarks:
@@ -69,6 +72,21 @@ def _server_outcomes(
             yield f"{found}, caches no prefixes"
 
 
+def _suite_problems(campaign: Campaign) -> Iterator[InputError]:
+    if campaign.division is not Division.NETWORK:
+        return
+    try:
+        kind = system.read(campaign.system.description).get("system_type")
+    except InputError:  # the check of the system reports it
+        return
+    if isinstance(kind, str) and kind and "datacenter" not in kind:
+        found = f"{campaign.system.description}: system_type is '{printable(kind)}'"
+        yield InputError(
+            f"{found}, and division network is for datacenter systems",
+            "use another division (inference_rules.adoc, Network Division)",
+        )
+
+
 def _network_problems(division: Division, where: str, engine: EngineSettings) -> Iterator[InputError]:
     if engine.engine != ENDPOINT:
         yield InputError(
@@ -106,7 +124,7 @@ def _is_this_system(url: str) -> bool:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    if host in ("localhost", socket.gethostname(), socket.getfqdn()):
+    if host in ("localhost", socket.gethostname()):
         return True
     try:
         address = ipaddress.ip_address(host)

@@ -79,6 +79,10 @@ def test_only_model_and_data_set_are_missing(round_name: str, division: Division
     except InputError as error:  # such a benchmark is refused, with the reason
         expected.insert(0, error.message)
         audits = ()
+    if division is Division.NETWORK and "datacenter" not in outline.book.benchmark(name).scenarios:
+        expected.append(
+            f"{tmp_path / 'system.json'}: system_type is 'edge', and division network is for datacenter systems"
+        )
     assert [error.message for error in wrong] == expected
     assert not any(isinstance(error, PaperworkError) for error in wrong)
     scenarios = len(outline.benchmarks[0].table.scenarios)
