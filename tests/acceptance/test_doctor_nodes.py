@@ -34,7 +34,7 @@ IB_WRITE_LAT = """ #bytes #iterations    t_min[usec]    t_max[usec]  t_typical[u
 
 @pytest.fixture
 def hosts() -> Iterator[TwoHosts]:
-    with two_hosts("dr") as made:
+    with two_hosts(f"d{os.getpid()}") as made:
         yield made
 
 
