@@ -118,7 +118,7 @@ def test_a_host_that_dies_ends_the_run_and_the_next_one_works(hosts: Hosts, camp
                 assert time.monotonic() - began_s < LOST_S
                 ends.append(_error(driver_log))
                 if death == "vanished":
-                    wait_for_text(node_log, "the driver is lost", LOST_S)
+                    wait_for_text(node_log, "the driver is lost: connection timed out", LOST_S)
                     hosts.cable("up")
             else:
                 assert driver.wait(60) == 0, driver_log.read_text()
@@ -126,7 +126,9 @@ def test_a_host_that_dies_ends_the_run_and_the_next_one_works(hosts: Hosts, camp
         ends[0]
         == f"submitter: the engine failed: node {NODE} with rank 1 closed the connection: it was stopped or killed"
     )
-    assert ends[1].startswith(f"submitter: the engine failed: node {NODE} with rank 1 does not answer: ")
+    assert ends[1].startswith(
+        f"submitter: the engine failed: node {NODE} with rank 1 does not answer: connection timed out"
+    )
     _wait_until_empty(hosts)
 
 
