@@ -45,9 +45,9 @@ def campaign(tmp_path: Path) -> Campaign:
 @contextmanager
 def started(hosts: Hosts, host: str, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            hosts.command(host, *arguments), stdout=output, stderr=output, cwd=REPOSITORY, start_new_session=True
-        )
+        # SIGINT is ignored, as in the background jobs of a shell script: SIGTERM must end it all the same.
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *hosts.command(host, *arguments)]
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=REPOSITORY, start_new_session=True)
     try:
         yield process
     finally:
