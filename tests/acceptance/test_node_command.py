@@ -143,6 +143,19 @@ def _wait_until_empty(hosts: Hosts) -> None:
         time.sleep(0.1)
 
 
+def test_tune_has_its_nodes_too(hosts: Hosts, campaign: Campaign, tmp_path: Path) -> None:
+    """Its session begins without any run."""
+    node_log, driver_log = tmp_path / "node.log", tmp_path / "driver.log"
+    tune = ("tune", str(campaign.file), "--scenario", "Server", "--budget", "5s")
+    with (
+        started(hosts, hosts.node, node_log, "node", str(campaign.file)),
+        started(hosts, hosts.driver, driver_log, *tune) as driver,
+    ):
+        assert driver.wait(90) in (0, 1), driver_log.read_text()
+        wait_for_text(node_log, "the driver has ended its session", 20)
+    assert "target_qps" in driver_log.read_text()
+
+
 PROBLEMS: dict[str, tuple[tuple[str, str], str]] = {
     "an address of another machine": ((DRIVER, "192.0.2.7"), "cannot wait for nodes at 192.0.2.7, port 29550"),
     "one machine too many": (

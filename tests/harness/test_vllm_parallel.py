@@ -53,7 +53,7 @@ async def _ranks() -> dict[str, Any]:
 
     finished = _finished_by_rank(engine._engine.engine_core.outputs_queue)
     answers = await asyncio.gather(*(answer(number) for number in range(REQUESTS)))
-    counted = engine.answers()
+    counted, finished = engine.answers(), finished.copy()
     late = [asyncio.create_task(answer(number)) for number in range(REQUESTS)]
     await asyncio.sleep(0.2)
     os.kill(ranks[1], signal.SIGKILL)
