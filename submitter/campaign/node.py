@@ -54,7 +54,7 @@ def serve_node(path: Path, say: Callable[[str], None], *, ranks: int | None, idl
         hashes[model] = hashes.get(model) or _hash(benchmark, say)
         facts = SessionFacts(
             benchmark=benchmark.table.name,
-            scenarios=tuple(scenario for scenario, own in benchmark.engines.items() if own == engine),
+            scenarios=benchmark.scenarios_of(engine),
             engine=engine,
             model_sha256=hashes[model],
         )

@@ -79,6 +79,10 @@ class BenchmarkOutline:
                 found.append(engine)
         return found
 
+    def scenarios_of(self, engine: EngineSettings) -> tuple[Scenario, ...]:
+        """The scenarios that have this engine, in order."""
+        return tuple(scenario for scenario, own in self.engines.items() if own == engine)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignOutline:

@@ -89,6 +89,7 @@ def _benchmark_plan(outline: BenchmarkOutline, dataset_file: Path, dataset: Data
                 engine=engine,
                 engine_plan=engine_plan,
                 benchmark=table.name,
+                scenarios=outline.scenarios_of(engine),
                 model_sha256=model_sha256,
                 dataset=dataset_file,
                 sample_limit=table.sample_limit,

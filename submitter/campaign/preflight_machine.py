@@ -66,7 +66,7 @@ def check_engines(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
         for engine in benchmark.distinct_engines:
             if engine.engine not in used:
                 used.append(engine.engine)
-            scenarios = [str(scenario) for scenario, own in benchmark.engines.items() if own == engine]
+            scenarios = map(str, benchmark.scenarios_of(engine))
             for problem in _engine_problems(outline, benchmark, engine, devices, machines):
                 where = f"{benchmark.table.measurements}: {', '.join(scenarios)}: "
                 for each in problem.problems if isinstance(problem, SeveralErrors) else (problem,):

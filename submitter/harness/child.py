@@ -88,7 +88,7 @@ class EngineSession:
             shape.ranks_here,
             SessionFacts(
                 benchmark=plan.benchmark,
-                scenarios=tuple(dict.fromkeys(run.scenario for run in plan.runs)),
+                scenarios=plan.scenarios,
                 engine=plan.engine,
                 model_sha256=plan.model_sha256,
             ),

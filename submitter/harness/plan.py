@@ -68,7 +68,8 @@ class RunPlan(StrictRecord):
 class SessionPlan(StrictRecord):
     """All runs of one engine. `sample_limit` cuts the data set for a smoke run.
 
-    `benchmark` and `model_sha256` are for the nodes of an engine that serves on several machines: they must have both.
+    `benchmark`, `scenarios` and `model_sha256` are for the nodes of an engine that serves on several machines: theirs
+    must be the same. The scenarios are those with this engine, whatever runs there are.
     In a session that `is_network` the engine's servers are on another system than LoadGen, which asks them their names.
     A session that `goes_on` then makes the runs that it reads from standard input.
     """
@@ -76,6 +77,7 @@ class SessionPlan(StrictRecord):
     engine: EngineSettings
     engine_plan: EnginePlan
     benchmark: str = ""
+    scenarios: tuple[Scenario, ...] = ()
     model_sha256: str = ""
     dataset: Path
     sample_limit: int | None = None

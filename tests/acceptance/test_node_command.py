@@ -45,9 +45,9 @@ def campaign(tmp_path: Path) -> Campaign:
 @contextmanager
 def started(hosts: Hosts, host: str, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            hosts.command(host, *arguments), stdout=output, stderr=output, cwd=REPOSITORY, start_new_session=True
-        )
+        # SIGINT is ignored, as in the background jobs of a shell script: SIGTERM must end it all the same.
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *hosts.command(host, *arguments)]
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=REPOSITORY, start_new_session=True)
     try:
         yield process
     finally:
@@ -118,7 +118,7 @@ def test_a_host_that_dies_ends_the_run_and_the_next_one_works(hosts: Hosts, camp
                 assert time.monotonic() - began_s < LOST_S
                 ends.append(_error(driver_log))
                 if death == "vanished":
-                    wait_for_text(node_log, "the driver is lost", LOST_S)
+                    wait_for_text(node_log, "the driver is lost: connection timed out", LOST_S)
                     hosts.cable("up")
             else:
                 assert driver.wait(60) == 0, driver_log.read_text()
@@ -126,7 +126,9 @@ def test_a_host_that_dies_ends_the_run_and_the_next_one_works(hosts: Hosts, camp
         ends[0]
         == f"submitter: the engine failed: node {NODE} with rank 1 closed the connection: it was stopped or killed"
     )
-    assert ends[1].startswith(f"submitter: the engine failed: node {NODE} with rank 1 does not answer: ")
+    assert ends[1].startswith(
+        f"submitter: the engine failed: node {NODE} with rank 1 does not answer: connection timed out"
+    )
     _wait_until_empty(hosts)
 
 
@@ -139,6 +141,19 @@ def _wait_until_empty(hosts: Hosts) -> None:
     while left := hosts.processes():
         assert time.monotonic() < end_s, left
         time.sleep(0.1)
+
+
+def test_tune_has_its_nodes_too(hosts: Hosts, campaign: Campaign, tmp_path: Path) -> None:
+    """Its session begins without any run."""
+    node_log, driver_log = tmp_path / "node.log", tmp_path / "driver.log"
+    tune = ("tune", str(campaign.file), "--scenario", "Server", "--budget", "5s")
+    with (
+        started(hosts, hosts.node, node_log, "node", str(campaign.file)),
+        started(hosts, hosts.driver, driver_log, *tune) as driver,
+    ):
+        assert driver.wait(90) in (0, 1), driver_log.read_text()
+        wait_for_text(node_log, "the driver has ended its session", 20)
+    assert "target_qps" in driver_log.read_text()
 
 
 PROBLEMS: dict[str, tuple[tuple[str, str], str]] = {

@@ -105,3 +105,13 @@ def test_enough_are_named(devices: dict[str, int | None], tmp_path: Path) -> Non
 @pytest.mark.parametrize("made", [{"smoke": True}, {"division": "open"}])
 def test_a_smoke_run_and_the_open_division_are_warned(made: dict[str, object], tmp_path: Path) -> None:
     assert require_accelerators(campaign(tmp_path, system_id="8xMI300X", **made)).startswith("warning: ")  # type: ignore[arg-type]
+
+
+def test_the_accelerators_of_one_of_several_machines(tmp_path: Path, devices: dict[str, int | None]) -> None:
+    spread = TP2_DP4 + 'data_parallel_size_local = 2\ndata_parallel_address = "10.0.0.1"\n'
+    made = campaign(tmp_path, engine=spread)
+    devices["count"] = 4
+    assert require_accelerators(made) == "4x GPU"
+    devices["count"] = 3
+    with pytest.raises(NotInstalledError, match="implies 4 accelerators, this host has 3"):
+        require_accelerators(made)

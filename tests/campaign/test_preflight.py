@@ -106,6 +106,47 @@ def test_more_devices_than_described(made: Made) -> None:
     assert any("uses 16 devices" in problem.message for problem in problems(made))
 
 
+SPREAD = """tensor_parallel_size = 4
+data_parallel_size = 4
+data_parallel_size_local = 2
+data_parallel_address = "127.0.0.1"
+"""
+
+
+def describe(made: Made, devices: int, machines: int) -> None:
+    fields = f'"accelerators_per_node": "{devices}", "number_of_nodes": "{machines}"'
+    made.edit(made.folder / "system.json", '"accelerators_per_node": "0"', fields)
+
+
+@pytest.mark.parametrize(
+    ("devices", "machines", "expected"),
+    [
+        (8, 2, ""),
+        (4, 2, "the engine uses 8 devices on each machine, .* describes 4"),
+        (8, 1, "4 ranks, 2 a machine, are on 2 machines, .* has number_of_nodes = 1"),
+        (8, 4, "4 ranks, 2 a machine, are on 2 machines, .* has number_of_nodes = 4"),
+    ],
+)
+def test_machines_and_devices_as_described(made: Made, devices: int, machines: int, expected: str) -> None:
+    with_vllm(SPREAD)(made)
+    describe(made, devices, machines)
+    found = [
+        text for problem in problems(made) if re.search(r"on \d+ machines|on each machine", text := problem.message)
+    ]
+    assert len(found) == bool(expected), found
+    assert all(re.search(expected, message) for message in found), found
+
+
+def test_an_address_of_one_machine_for_all(made: Made) -> None:
+    with_vllm(SPREAD + '[env]\nVLLM_HOST_IP = "10.0.0.1"')(made)
+    assert any("[env] sets VLLM_HOST_IP" in problem.message for problem in problems(made))
+
+
+def test_the_lists_of_cores_are_those_of_one_machine(made: Made) -> None:
+    with_vllm(SPREAD + '[binding]\nengines = ["0", "0"]')(made)
+    assert not [problem for problem in problems(made) if "lists of cores" in problem.message]
+
+
 @pytest.mark.parametrize("count", [0, 8])
 def test_an_engine_that_is_built_for_another_device(made: Made, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     with_vllm("")(made)

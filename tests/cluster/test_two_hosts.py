@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_hosts import DRIVER, NODE, REPOSITORY, Hosts, two_hosts, wait_for_text
+from two_hosts import DRIVER, NODE, REPOSITORY, Hosts, title, two_hosts, wait_for_text
 
 pytest.importorskip("vllm")
 pytest.importorskip("mlperf_loadgen")
@@ -22,7 +22,7 @@ pytest.importorskip("mlperf_loadgen")
 SAMPLES = 128
 USER_CONF = f"""
 *.*.performance_sample_count_override = {SAMPLES}
-*.Offline.min_query_count = 256
+*.Offline.min_query_count = 512
 *.Offline.min_duration = 1000
 *.Offline.target_qps = 60
 *.Server.min_duration = {{server_ms}}
@@ -116,8 +116,21 @@ def test_ranks_on_both_hosts_answer_and_a_host_that_dies_ends_the_run(tmp_path: 
                 assert min(answers.values()) >= record["sample_count"] // 8, (run, answers)
                 assert "vllm" in record["engine_facts"][f"rank 1 at {NODE}"]
 
-            # The same node serves the next session, and is killed in the middle of it.
+            # The same node serves the next session. First its rank is killed, and it reports that.
             set_server_ms(tmp_path, 60000)
+            with started(hosts, hosts.driver, driver_log, *server) as dying:
+                wait_for_text(driver_log, "Server performance    about", 300)
+                (rank,) = [pid for pid in hosts.pids(hosts.node) if "EngineCore_DP1" in title(pid)]
+                os.kill(rank, signal.SIGKILL)
+                killed_s = time.monotonic()
+                assert dying.wait(60) == 4, driver_log.read_text()
+                assert time.monotonic() - killed_s < LOST_S
+            print(driver_log.read_text())
+            words = "vLLM's rank 1 ended by SIGKILL, perhaps because memory ran out"
+            assert f"the engine failed: node {NODE} with rank 1: {words}\n" in driver_log.read_text()
+            assert words in node_log.read_text()
+
+            # Then the node itself is killed in the middle of a run.
             with started(hosts, hosts.driver, driver_log, *server) as dying:
                 wait_for_text(driver_log, "Server performance    about", 300)
                 time.sleep(2)
@@ -145,8 +158,11 @@ def test_ranks_on_both_hosts_answer_and_a_host_that_dies_ends_the_run(tmp_path: 
                 down_s = time.monotonic()
                 assert dying.wait(60) == 4, driver_log.read_text()
                 assert time.monotonic() - down_s < LOST_S
-                assert f"the engine failed: node {NODE} with rank 1 does not answer" in driver_log.read_text()
-                wait_for_text(node_log, "the driver is lost", LOST_S)
+                assert (
+                    f"the engine failed: node {NODE} with rank 1 does not answer: connection timed out"
+                    in driver_log.read_text()
+                )
+                wait_for_text(node_log, "the driver is lost: connection timed out", LOST_S)
             node.send_signal(signal.SIGTERM)
             assert node.wait(20) == 0
             print(driver_log.read_text(), node_log.read_text())

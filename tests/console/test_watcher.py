@@ -45,6 +45,16 @@ def show_session(watcher: ConsoleWatcher, run: RunPlan) -> None:
         watcher.event(kind, of, dict(facts))
 
 
+def test_an_engine_that_waits_for_other_machines_says_so_at_once(server: RunPlan) -> None:
+    stream = io.StringIO()
+    watcher = ConsoleWatcher(stream, [[server]])
+    watcher.event("nodes", None, {"ranks": 8, "seconds": 0.0, "log": LOG})
+    watcher.event("nodes", None, {"ranks": 1, "seconds": 1.0, "log": LOG})
+    watcher.close()
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("engine   waiting for nodes, 8 ranks missing ... 0 s, log: ")
+
+
 def test_a_run_in_a_pipe_is_plain_lines_10_s_apart(server: RunPlan, clock: list[float]) -> None:
     stream = io.StringIO()
     watcher = ConsoleWatcher(stream, [[server]])

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,26 +37,27 @@ class Hosts:
         """Set the node's end of the cable `up` or `down`."""
         ip("-n", self.node, "link", "set", "cable", state)
 
+    def pids(self, host: str) -> list[int]:
+        """The processes that run on a host."""
+        done = subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True, check=False)
+        return [int(pid) for pid in done.stdout.split()]
+
     def processes(self) -> list[str]:
-        """What runs on either host, by its command line, which for vLLM's processes is their title."""
-        found = []
-        for host in (self.driver, self.node):
-            done = subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True, check=True)
-            for pid in map(int, done.stdout.split()):
-                try:
-                    found.append(f"{host}: {' '.join(psutil.Process(pid).cmdline())}")
-                except psutil.NoSuchProcess:
-                    continue
-        return found
+        """What runs on either host, by its command line."""
+        return [shown for host in (self.driver, self.node) for pid in self.pids(host) if (shown := title(pid))]
 
     def end_all(self) -> None:
-        for host in (self.driver, self.node):
-            done = subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True, check=False)
-            for pid in map(int, done.stdout.split()):
-                try:
-                    psutil.Process(pid).kill()
-                except psutil.NoSuchProcess:
-                    continue
+        for pid in (*self.pids(self.driver), *self.pids(self.node)):
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()
+
+
+def title(pid: int) -> str:
+    """The command line of a process, which for vLLM's is their title; empty if it has ended."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager

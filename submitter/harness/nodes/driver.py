@@ -26,6 +26,7 @@ from submitter.harness.nodes.messages import (
     line_of,
     read_failed,
     read_hello,
+    why_lost,
 )
 from submitter.quoting import printable
 
@@ -152,7 +153,7 @@ class Nodes:
         except ConnectionResetError:  # its kernel closed it, with something of ours unread
             why = _failure(b"")
         except OSError as error:
-            why = f" does not answer: {os_reason(error)}", ""
+            why = f" does not answer: {why_lost(error)}", ""
         writer.close()
         self._gone(node, *why)
 

@@ -125,6 +125,12 @@ def _first(error: ValidationError) -> str:
     return str(error.errors()[0]["msg"])
 
 
+def why_lost(error: Exception) -> str:
+    """Why a connection was lost, in the system's words, such as `connection timed out`; or why it was given up."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return (text or str(error) or "no answer in time").lower()
+
+
 def keep_alive(connection: socket.socket) -> None:
     """Let the kernel find out within seconds that the other host has vanished."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

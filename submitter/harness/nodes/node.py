@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.errors import InputError, RunError, os_reason, raise_all
+from submitter.errors import InputError, RunError, raise_all
 from submitter.harness.engine_log import log_hint
 from submitter.harness.engines import EnginePlan, RanksElsewhere, RanksPlan
 from submitter.harness.nodes.compare import HINT
@@ -31,6 +31,7 @@ from submitter.harness.nodes.messages import (
     node_versions,
     read_failed,
     read_from_driver,
+    why_lost,
 )
 from submitter.harness.nodes.ranks import NodeSessionPlan
 from submitter.harness.process_group import process_group
@@ -124,7 +125,7 @@ class Node:
             if not isinstance(answer, Start) or answer.session >= len(self._sessions):
                 raise MessageError("it does not say which ranks to serve")
         except (OSError, MessageError) as error:
-            self._say(f"the driver is lost: {os_reason(error) if isinstance(error, OSError) else error}")
+            self._say(f"the driver is lost: {why_lost(error)}")
             return False
         self._serve_ranks(driver, self._sessions[answer.session], answer)
         return True
@@ -170,7 +171,7 @@ class Node:
                         line = driver.next()
                         message = read_from_driver(line) if line else None
                     except (OSError, MessageError) as error:
-                        return f"the driver is lost: {os_reason(error) if isinstance(error, OSError) else error}"
+                        return f"the driver is lost: {why_lost(error)}"
                     if message is None:
                         return "the driver has ended its session"
                     if isinstance(message, Loaded) and process.stdin:
