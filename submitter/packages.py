@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
     "node": (ENGINE,),
-    "run with engine endpoint": (RUNS, ENDPOINT, SCORING),
+    "run-with-endpoint": (RUNS, ENDPOINT, SCORING),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
     "quantize": (QUANTISING,),
