@@ -131,7 +131,7 @@ def test_ranks_on_both_hosts_answer_and_a_host_that_dies_ends_the_run(tmp_path: 
             print(driver_log.read_text())
             words = "vLLM's rank 1 ended by SIGKILL, perhaps because memory ran out"
             assert f"the engine failed: node {NODE} with rank 1: {words}\n" in driver_log.read_text()
-            assert words in node_log.read_text()
+            wait_for_text(node_log, words, LOST_S)
 
             # Then the node itself is killed in the middle of a run.
             with started(hosts, hosts.driver, driver_log, *server) as dying:

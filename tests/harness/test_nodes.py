@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import pytest
 from echo_sessions import Watched
 
 from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError
+from submitter.harness.binding import Binding
 from submitter.harness.engines import EnginePlan, shape
 from submitter.harness.nodes.driver import Nodes
 from submitter.harness.nodes.messages import (
@@ -35,6 +37,7 @@ from submitter.harness.nodes.messages import (
     read_from_driver,
 )
 from submitter.harness.nodes.node import Node, NodeSession
+from submitter.harness.nodes.ranks import ServedRanks
 from submitter.harness.plan import EngineSettings
 from submitter.harness.supervisor import Limits
 from submitter.model import Mode, Scenario
@@ -415,3 +418,20 @@ def test_an_engine_that_fails_because_of_a_lost_node_names_the_node(mine: Sessio
     loss = driver.nodes.loss()
     assert loss is not None
     assert "node 127.0.0.1 with rank 1 closed the connection" in loss.message
+
+
+def test_ranks_are_bound_as_on_the_drivers_machine() -> None:
+    """One rank of the two that the driver's machine has; LoadGen's cores are not for this process."""
+    last = max(os.sched_getaffinity(0))
+    before = os.sched_getaffinity(0)
+    rank = subprocess.Popen(["sleep", "60"])
+    try:
+        ranks = ServedRanks(Binding(harness="0", engines=(str(last), "0")))
+        ranks.started([rank.pid])
+        assert os.sched_getaffinity(rank.pid) == before
+        ranks.loaded()
+        assert os.sched_getaffinity(rank.pid) == {last}
+        assert os.sched_getaffinity(0) == before
+    finally:
+        rank.kill()
+        rank.wait()

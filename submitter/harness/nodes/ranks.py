@@ -28,7 +28,9 @@ class NodeSessionPlan(StrictRecord):
     ranks: RanksPlan
 
 
-class _Ranks:
+class ServedRanks:
+    """The processes of the ranks, and the cores for them."""
+
     def __init__(self, binding: Binding) -> None:
         # LoadGen is not here, so no core is kept for it; and a node may serve fewer ranks than the driver's machine.
         self._cores = binding.engines
@@ -37,10 +39,14 @@ class _Ranks:
     def started(self, process_ids: list[int]) -> None:
         self._process_ids = process_ids
 
+    def loaded(self) -> None:
+        """Bind each rank to its cores. Not before: vLLM looks for free cores while it loads."""
+        if self._cores is not None:
+            Binding(engines=self._cores[: len(self._process_ids)]).apply(self._process_ids)
+
     def follow_node(self) -> None:
         while os.read(0, 1):
-            if self._cores is not None:
-                Binding(engines=self._cores[: len(self._process_ids)]).apply(self._process_ids)
+            self.loaded()
         os.killpg(0, signal.SIGKILL)
 
 
@@ -48,7 +54,7 @@ def main() -> None:
     plan_file, report = sys.argv[1], int(sys.argv[2])
     os.set_inheritable(report, False)
     plan = NodeSessionPlan.model_validate_json(Path(plan_file).read_bytes())
-    ranks = _Ranks(plan.binding)
+    ranks = ServedRanks(plan.binding)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the engine ends its processes on the way out
     threading.Thread(target=ranks.follow_node, daemon=True).start()
     try:
