@@ -269,9 +269,17 @@ class HostedSut(Sut):
 
 
 def suts_of(
-    scenario: Scenario, work: Workload, mlcommons: Path | None, amd: Path | None, endpoint: str | None = None
+    scenario: Scenario,
+    work: Workload,
+    mlcommons: Path | None,
+    amd: Path | None,
+    endpoint: str | None,
+    named: list[str],
 ) -> list[Sut]:
-    """What there is for the scenario: the yardstick is Offline only; peers need their folders, a server its URL."""
+    """What there is for the scenario: the yardstick is Offline only; peers need their folders, a server its URL.
+
+    With `named` only those; two ranks and the batches of 16 take several times as long, so they must be named.
+    """
     benchmark = load_benchmark()
     folder = work.folder / scenario
     folder.mkdir()
@@ -303,11 +311,12 @@ def suts_of(
         suts.append(host("AMD", "amd.py", amd))
     if mlcommons is not None:
         suts.append(host("MLCommons", "mlcommons.py", mlcommons, batch_size=work.samples))
-        if scenario is Scenario.OFFLINE:
+        if scenario is Scenario.OFFLINE and "MLCommons batch 16" in named:
             suts.append(host("MLCommons batch 16", "mlcommons.py", mlcommons, batch_size=16))
     # Two ranks share two cores with the front end, so this shows that they work, and no gain.
     ranks = {**ENGINE_ARGUMENTS, "data_parallel_size": 2}
-    suts.append(this("submitter 2 ranks", "vllm", ranks, VLLM_CPU_OMP_THREADS_BIND="nobind"))
+    if "submitter 2 ranks" in named:
+        suts.append(this("submitter 2 ranks", "vllm", ranks, VLLM_CPU_OMP_THREADS_BIND="nobind"))
     if endpoint is not None:
         suts.append(this("submitter endpoint", "endpoint", {"urls": [endpoint]}))
-    return suts
+    return [sut for sut in suts if not named or sut.name in named]

@@ -13,6 +13,9 @@ its last answer.
   5 % steps. The first round bisects the scale; each further round bisects the six steps around the result before.
 - `rate`: p99 of TTFT and TPOT with all at one Server rate (`--rate`).
 
+The SUTs are LLM.generate (Offline only), submitter, AMD, MLCommons and "submitter endpoint"; with `--suts` only those
+that it names. "submitter 2 ranks" and "MLCommons batch 16" (Offline only) run only if it names them.
+
 CPU time is that of the harness: LoadGen, the SUT and vLLM's front end, without vLLM's own processes (`VLLM::...`).
 
 `--mlcommons` is `language/llama3.1-8b` of a checkout of mlcommons/inference; `--amd` is AMD's folder
@@ -157,7 +160,7 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="offline,server,rate")
-    parser.add_argument("--suts", help="names with a comma between them; all that there are without it")
+    parser.add_argument("--suts", default="", help="names with a comma between them")
     parser.add_argument("--rounds", type=int, default=4, help="of offline; server and rate have half as many")
     parser.add_argument("--samples", type=int, default=4096, help="of an Offline run")
     parser.add_argument("--seconds", type=float, default=10.0, help="of a Server run")
@@ -169,7 +172,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.rounds, chosen.samples, chosen.seconds = 1, 512, 3.0
-    wanted = chosen.suts.split(",") if chosen.suts else None
+    named = [name for name in chosen.suts.split(",") if name]
     parts = chosen.parts.split(",")
     if unknown := set(parts) - {"offline", "server", "rate"}:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
@@ -189,8 +192,7 @@ def main() -> None:
             with ExitStack() as loaded:
                 suts = [
                     loaded.enter_context(sut)
-                    for sut in suts_of(scenario, work, chosen.mlcommons, chosen.amd, chosen.endpoint)
-                    if wanted is None or sut.name in wanted
+                    for sut in suts_of(scenario, work, chosen.mlcommons, chosen.amd, chosen.endpoint, named)
                 ]
                 for part in mine:
                     bench = Bench(suts, work, chosen.rounds if part == "offline" else (chosen.rounds + 1) // 2)
