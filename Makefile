@@ -74,8 +74,8 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 bench: setup
-	$(BIN)/python bench/harness_overhead.py echo
-	$(BIN)/python bench/harness_overhead.py vllm
+	$(BIN)/python bench/harness_overhead.py
+	$(BIN)/python bench/engines.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

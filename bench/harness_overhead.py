@@ -1,24 +1,15 @@
-"""The cost of the harness: LoadGen Offline through it compared with vLLM alone, and its speed without a model.
+"""The harness without a model: its speed with LoadGen, the SUT and the echo engine on one core.
 
-    python bench/harness_overhead.py vllm [--pairs 5] [--samples 2048]
-    python bench/harness_overhead.py echo [--samples 200000]
+    python bench/harness_overhead.py [--samples 200000]
 
-`vllm`: in each pair the same prompts go once through vLLM's own `LLM.generate` and once through a LoadGen Offline
-run on `AsyncLLM`, each in a process of its own; the order changes from pair to pair. Tokens/s of both are measured
-inside the process, without the start of the engine. The result is the median of the pairs' ratios.
-
-`echo`: samples/s through FirstTokenComplete and QuerySamplesComplete with the echo engine, with everything on one core.
-The result is LoadGen's own `result_samples_per_second`.
+Samples/s through FirstTokenComplete and QuerySamplesComplete: LoadGen's own `result_samples_per_second`. With vLLM:
+bench/engines.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,16 +21,6 @@ from submitter.harness.engines import EnginePlan
 from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, run_session
 from submitter.model import Mode, Scenario
-
-VLLM_SETTINGS: dict[str, Any] = {
-    "dtype": "bfloat16",
-    "kv_cache_dtype": "fp8",
-    "enforce_eager": True,
-    "max_model_len": 512,
-    "max_num_seqs": 256,
-    "max_num_batched_tokens": 4096,
-}
-ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 
 
 class Silent:
@@ -86,63 +67,6 @@ def through_the_harness(engine: EngineSettings, data: Path, samples: int, folder
     return found
 
 
-ALONE = """
-import json, sys, time
-from pathlib import Path
-from vllm import LLM, SamplingParams
-from submitter.harness.dataset import Dataset
-data, samples, model, max_tokens, eos, settings = json.loads(sys.argv[1])
-prompts = Dataset.open(Path(data)).subset(samples)
-llm = LLM(model=model, enable_prefix_caching=False, skip_tokenizer_init=True, **settings)
-parameters = SamplingParams(
-    temperature=0.0, max_tokens=max_tokens, min_tokens=1, stop_token_ids=[eos], detokenize=False)
-inputs = [{"prompt_token_ids": prompts.prompt(i)} for i in range(samples)]
-llm.generate(inputs[:64], parameters, use_tqdm=False)
-began = time.perf_counter()
-outputs = llm.generate(inputs, parameters, use_tqdm=False)
-seconds = time.perf_counter() - began
-print("RESULT", json.dumps(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds))
-"""
-
-
-def vllm_alone(data: Path, samples: int) -> float:
-    """Tokens/s of `LLM.generate` over the first `samples` samples."""
-    benchmark = load_benchmark()
-    arguments = json.dumps(
-        [str(data), samples, str(model_folder()), benchmark.max_new_tokens, benchmark.eos_token_id, VLLM_SETTINGS]
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE, arguments], capture_output=True, text=True, env={**os.environ, **ENV}, check=False
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith("RESULT "):
-            return float(line.removeprefix("RESULT "))
-    raise SystemExit(done.stderr[-2000:])
-
-
-def compare(pairs: int, samples: int) -> None:
-    engine = EngineSettings(engine="vllm", in_flight=512, warm_up_prompts=64, settings=VLLM_SETTINGS, env=ENV)
-    ratios = []
-    with tempfile.TemporaryDirectory() as scratch:
-        data = prepare(Path(scratch, "data"))
-        for pair in range(pairs):
-            figures: dict[str, float] = {}
-            for which in ("harness", "alone") if pair % 2 else ("alone", "harness"):
-                if which == "alone":
-                    figures[which] = vllm_alone(data, samples)
-                else:
-                    folder = Path(scratch, f"pair-{pair}")
-                    folder.mkdir()
-                    figures[which] = through_the_harness(engine, data, samples, folder)["tokens_per_s"]
-            ratios.append(figures["harness"] / figures["alone"])
-            print(
-                f"pair {pair + 1}: harness {figures['harness']:,.0f} tokens/s, LLM.generate {figures['alone']:,.0f}, "
-                f"ratio {ratios[-1]:.3f}",
-                flush=True,
-            )
-    print(f"ratio: median {statistics.median(ratios):.3f}, lowest {min(ratios):.3f}, highest {max(ratios):.3f}")
-
-
 def echo(samples: int) -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     engine = EngineSettings(engine="echo", in_flight=256, settings={"output_tokens": 16})
@@ -153,14 +77,8 @@ def echo(samples: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=["vllm", "echo"])
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--samples", type=int)
-    arguments = parser.parse_args()
-    if arguments.engine == "vllm":
-        compare(arguments.pairs, arguments.samples or 2048)
-    else:
-        echo(arguments.samples or 200_000)
+    parser.add_argument("--samples", type=int, default=200_000)
+    echo(parser.parse_args().samples)
 
 
 if __name__ == "__main__":
