@@ -123,9 +123,8 @@ def test_vllm_is_given_the_others() -> None:
     folder = Path(__file__).resolve().parents[2] / "submitter/embedded/model"
     plan = engines.EnginePlan(model=str(folder), max_new_tokens=7, eos_token_id=2)
     made: Any = engines.create("vllm", {}, plan, Sampling(**chosen))
-    for parameters in (made._streaming, made._whole):
-        for name in set(chosen) - {"early_stopping"}:
-            assert getattr(parameters, name) == chosen[name]
+    for name in set(chosen) - {"early_stopping"}:
+        assert getattr(made._parameters, name) == chosen[name]
     greedy: Any = engines.create("vllm", {}, plan)
-    assert greedy._whole.temperature == 0
-    assert greedy._whole.max_tokens == 7
+    assert greedy._parameters.temperature == 0
+    assert greedy._parameters.max_tokens == 7
