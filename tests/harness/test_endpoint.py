@@ -17,7 +17,9 @@ from submitter.embedded.benchmark import model_folder
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError
 from submitter.harness.engines import Engine, EnginePlan, check_settings, create, runs_on, shape, versions
 from submitter.harness.remote.answers import Answer, AnswerError
+from submitter.harness.remote.client import Client
 from submitter.harness.remote.retokenise import Retokeniser
+from submitter.harness.remote.settings import Settings
 from submitter.harness.sampling import Sampling
 
 PLAN = EnginePlan(model="none", max_new_tokens=64, eos_token_id=EOS)
@@ -213,6 +215,25 @@ def test_a_fault_in_a_client_process_is_the_same_line(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["comment", "empty chunk"])
+def test_a_connection_that_the_server_closes_while_it_is_used_has_its_own_line() -> None:
+    """The error is aiohttp's for it; it was seen when a server on two busy cores was late to close idle connections."""
+    import aiohttp
+
+    url = "http://node1:8000"
+
+    async def failed() -> None:
+        client = Client(Settings(urls=[url]))
+        try:
+            with client._failures(url):
+                raise aiohttp.ClientOSError(None, f"Can not write request body for {url}/v1/completions")
+        finally:
+            await client.close()
+
+    with pytest.raises(RunError, match=f"^{url} closed a connection on which a request was being sent$") as caught:
+        asyncio.run(failed())
+    assert "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" in caught.value.hint
+
+
 def test_what_is_no_token_is_passed_over(fault: str) -> None:
     with FaultServer(fault, after=1) as server:
         answers, _ = served(server)

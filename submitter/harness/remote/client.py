@@ -17,7 +17,8 @@ from submitter.quoting import printable
 
 # Below the 5 s after which the servers close an idle connection (uvicorn's default, which vLLM, SGLang and
 # TensorRT-LLM keep): a request on a connection that the server is just closing would fail.
-_IDLE_CONNECTION_S = 2.0
+# Both clocks are late where a core is missing, so it is far below.
+_IDLE_CONNECTION_S = 1.0
 _ERROR_BYTES = 1 << 16
 _SPARE_FILES = 256
 _DOWN = "check that the server runs and that this machine reaches it: curl"
@@ -124,6 +125,12 @@ class Client:
             raise RunError(f"{url} cannot be reached: {_reason(error)}", f"{_DOWN} {url}/v1/models") from None
         except (http.ServerDisconnectedError, http.ClientPayloadError, ConnectionError):
             raise RunError(f"{url} closed the connection before the end of an answer", _LOG) from None
+        except http.ClientOSError:
+            raise RunError(
+                f"{url} closed a connection on which a request was being sent",
+                "an overloaded server may close connections that are in use: let it keep idle ones longer "
+                "(vllm serve: VLLM_HTTP_TIMEOUT_KEEP_ALIVE=3600), or lower the rate",
+            ) from None
         except http.ClientError as error:
             raise RunError(
                 f"{url} does not answer in HTTP: {printable(_first_line(error))}", f"{_DOWN} {url}/v1/models"
