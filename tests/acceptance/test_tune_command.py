@@ -116,7 +116,7 @@ def test_the_embedded_model_on_vllm(campaign: Any) -> None:
         campaign.measurement(scenario, "engine.toml").write_text(VLLM_TOML)
         campaign.measurement(scenario, "user.conf").write_text(
             "*.*.performance_sample_count_override = 512\n*.Offline.min_query_count = 512\n"
-            "*.Server.min_duration = 40000\n*.Server.target_qps = 10\n"
+            "*.*.min_duration = 40000\n*.Server.target_qps = 10\n*.Offline.target_qps = 200\n"
         )
     assert (repository / "submitter/embedded/model").is_dir()
     done = campaign.submitter("tune", str(campaign.file), "--scenario", "Server", "--budget", "8m", timeout_s=900)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from submitter.campaign.closed import reference_problems
 from submitter.campaign.file import BenchmarkTable, validated
 from submitter.campaign.measurements import engine_settings
-from submitter.errors import InputError, raise_all
+from submitter.errors import InputError, NotInstalledError, raise_all
 from submitter.harness.engines import check_settings
 from submitter.harness.plan import EngineSettings
 from submitter.harness.sampling import Sampling
@@ -125,6 +126,9 @@ def test_vllm_is_given_the_others() -> None:
     made: Any = engines.create("vllm", {}, plan, Sampling(**chosen))
     for name in set(chosen) - {"early_stopping"}:
         assert getattr(made._parameters, name) == chosen[name]
+    made._engine = object()  # as of a version that has none of what the harness uses
+    with pytest.raises(NotInstalledError, match=r"^vLLM \S+ has another engine core than \S+, which .* no attribute"):
+        asyncio.run(made._checked_core_requests())
     greedy: Any = engines.create("vllm", {}, plan)
     assert greedy._parameters.temperature == 0
     assert greedy._parameters.max_tokens == 7

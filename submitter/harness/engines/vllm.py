@@ -199,7 +199,7 @@ class VllmEngine:
 
         try:
             self._engine = AsyncLLM.from_engine_args(_async_engine_args()(**self._arguments))
-            self._requests = await self._core_requests()
+            self._requests = await self._checked_core_requests()
         except SubmitterError:
             raise
         except Exception as error:  # vLLM raises whatever its parts raise; the engine's log has the cause
@@ -210,6 +210,17 @@ class VllmEngine:
         # One process for each data-parallel rank, `EngineCore_DP0` and so on; a rank's workers are its child processes.
         processes = [each for each in multiprocessing.active_children() if each.name.startswith(_CORE)]
         self._processes = sorted(processes, key=lambda each: int(each.name.removeprefix(_CORE).strip("_DP") or 0))
+
+    async def _checked_core_requests(self) -> CoreRequests:
+        """As `_core_requests`. NotInstalledError if this version's engine core has another interface."""
+        try:
+            return await self._core_requests()
+        except (AttributeError, ImportError, TypeError) as error:
+            raise NotInstalledError(
+                f"vLLM {packages.version_of('vllm')} has another engine core than {packages.ENGINE_VERSION}, which the "
+                f"harness is tested with: {_first_line(error)}",
+                f"serve it with vllm serve and engine endpoint, or: {packages.install_command(packages.ENGINE)}",
+            ) from error
 
     async def _core_requests(self) -> CoreRequests:
         """Take the place of `AsyncLLM`'s own receiver. `AsyncLLM` still checks the sampling parameters, once."""
