@@ -37,7 +37,7 @@ ENGINE_ARGUMENTS: dict[str, Any] = {
     "max_num_batched_tokens": 4096,
 }
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-# A SUT waits for its turn while the engines of the others load: that is no stall.
+# A SUT waits for its turn while the engines of the others load: that is not a stall.
 LIMITS = Limits(start_s=300, stall_s=3600)
 # A Server run issues whole copies of this many samples, so the steps of its length are short.
 SERVER_COPY = 256

@@ -43,7 +43,7 @@ class Measurement:
     link_gbits: float | None = None
     """The speed of the slower of the two links, if both are known."""
     problem: str = ""
-    """Why there is no figure."""
+    """Why the figure is missing."""
 
 
 def measure(connections: Sequence[NodeConnection], on_step: Callable[[str], None]) -> list[Measurement]:

@@ -12,7 +12,7 @@ from submitter.cluster.slurm_table import SlurmTable
 from submitter.version import VERSION
 
 END_BEFORE_LIMIT_S = 120
-"""How long before its time limit a job is told to end: the driver then has to end its engine."""
+"""How long before its time limit a job gets the signal to end: the driver then has to end its engine."""
 _SIGNAL_EARLY_S = 60  # man sbatch, --signal: it may come so much earlier than asked for
 _BODY = "slurm_job.sh"
 

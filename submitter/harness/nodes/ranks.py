@@ -1,6 +1,6 @@
 """The process that owns a node's ranks: `python -m submitter.harness.nodes.ranks PLAN.json REPORT_FD`.
 
-It serves them until it is told to end. Its standard input is a pipe from the node's process: a line says that the whole
+It serves them until it has to end. Its standard input is a pipe from the node's process: a line says that the whole
 engine is loaded, and its end that the node's process is gone. Then this process kills its group, as the child does.
 """
 
