@@ -34,8 +34,8 @@ batch system the machines differ from job to job, and engine.toml is published."
 @dataclass(frozen=True, kw_only=True)
 class RanksElsewhere:
     """Ranks that other machines serve: the last `count`. A node serves `per_node` unless its command says otherwise;
-    None if it has to say so. Nodes meet the driver at `address`, one of the driver's own, and `port`; the engine's own first
-    port there is `engine_port`."""
+    None if it has to say so. Nodes meet the driver at `address`, one of the driver's own, and `port`; the engine's own
+    first port there is `engine_port`."""
 
     count: int
     per_node: int | None
