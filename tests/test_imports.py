@@ -23,11 +23,11 @@ LAYERS = [
     {"plugins", "input_file", "packages"},
     {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"}
     | {"validation"},
-    {"rulebook", "record"},
+    {"rulebook", "record", "archive"},
     {"weights", "manifest", "system", "compliance", "rulebook_import"},
     {"submission"},
     {"checker", "harness", "cluster", "scoring", "assembly", "quantize"},
-    {"insight", "embedded", "datasets"},
+    {"insight", "embedded", "datasets", "package"},
     {"campaign", "doctor"},
     {"console"},
     {"cli"},

@@ -124,6 +124,16 @@ class Campaign(_CampaignPart):
         return self.output / "engine"
 
     @property
+    def failed_folder(self) -> Path:
+        """What failed runs left for diagnosis: a folder each."""
+        return self.output / "failed"
+
+    @property
+    def log(self) -> Path:
+        """The log of everything that the commands did with this campaign, and said."""
+        return self.output / "submitter.log"
+
+    @property
     def slurm_folder(self) -> Path:
         """Where the jobs of `submitter slurm` and their node processes write their output."""
         return self.output / "slurm"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
-import json
 import os
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from submitter.campaign.file import Campaign
+from submitter.campaign.journal import write_journal
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.preflight_servers import caching_problem
 from submitter.campaign.selection import require_run
@@ -36,7 +34,6 @@ from submitter.record import (
 )
 from submitter.system import identity
 
-JOURNAL = "journal.jsonl"
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
 
@@ -83,7 +80,7 @@ def make_runs(
 
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
-        _journal(plan, "slurm", **job)
+        write_journal(plan.campaign.output, "slurm", **job)
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
             pending = []
@@ -99,7 +96,7 @@ def make_runs(
                     pending.append(run)
             if not pending:
                 continue
-            _journal(plan, "session", runs=[run.label for run in pending])
+            write_journal(plan.campaign.output, "session", runs=[run.label for run in pending])
             try:
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
@@ -109,7 +106,7 @@ def make_runs(
                     partial(_write_record, plan, benchmark, session),
                 )
             except BaseException as error:
-                _journal(plan, "ended", why=f"{type(error).__name__}: {error}")
+                write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
                 raise
 
 
@@ -165,7 +162,9 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     write_json_atomically(done.folder / RECORD, record.model_dump(mode="json"))
     shutil.rmtree(run.folder, ignore_errors=True)
     done.folder.replace(run.folder)
-    _journal(plan, "finished", run=run.label, valid=record.valid, metric=metric and metric.model_dump())
+    write_journal(
+        plan.campaign.output, "finished", run=run.label, valid=record.valid, metric=metric and metric.model_dump()
+    )
 
 
 def _require_no_caching(division: Division, engine_facts: dict[str, str]) -> None:
@@ -174,9 +173,3 @@ def _require_no_caching(division: Division, engine_facts: dict[str, str]) -> Non
         is_on = name.endswith(PREFIX_CACHING) and value.startswith("on")
         if is_on and (problem := caching_problem(division, name.removesuffix(PREFIX_CACHING))):
             raise RunError(problem.message, problem.hint)
-
-
-def _journal(plan: CampaignPlan, event: str, **facts: Any) -> None:
-    line = {"time_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "event": event, **facts}
-    with (plan.campaign.output / JOURNAL).open("a") as journal:
-        journal.write(json.dumps(line) + "\n")

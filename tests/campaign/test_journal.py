@@ -1,0 +1,27 @@
+"""`submitter.campaign.journal`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from submitter.campaign.journal import JOURNAL, read_journal, write_journal
+
+
+def test_events_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    write_journal(tmp_path, "session", runs=["a", "b"])
+    write_journal(tmp_path, "ended", why="because")
+    first, second = read_journal(tmp_path)
+    assert (first["event"], first["runs"], second["why"]) == ("session", ["a", "b"], "because")
+    assert first["time_utc"] <= second["time_utc"]
+
+
+def test_a_half_written_line_damages_no_other(tmp_path: Path) -> None:
+    write_journal(tmp_path, "one")
+    with (tmp_path / JOURNAL).open("ab") as journal:
+        journal.write(b'{"event": "cut')
+    write_journal(tmp_path, "two")
+    assert [each["event"] for each in read_journal(tmp_path)] == ["one", "two"]
+
+
+def test_no_journal_has_no_events(tmp_path: Path) -> None:
+    assert not list(read_journal(tmp_path))
