@@ -103,9 +103,8 @@ def _add(tar: tarfile.TarFile, member: Member) -> None:
         content = _Hashed(opened)
         tar.addfile(info, content)
     if content.sha256 != member.sha256:
-        raise InputError(
-            f"{printable(member.name)} changed while it was packed", "end what writes to it, and pack again"
-        )
+        message = f"{printable(member.name)} changed while it was packed"
+        raise InputError(message, "end what writes to it, and run it again")
 
 
 class _Hashed:
@@ -115,7 +114,7 @@ class _Hashed:
         self._file = file
         self._digest = hashlib.sha256()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         content = self._file.read(size)
         self._digest.update(content)
         return content.ljust(size, b"\0")  # tarfile fails on a short file with an error that names nothing

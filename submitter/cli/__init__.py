@@ -24,6 +24,7 @@ from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
 from submitter.cli.node import node
+from submitter.cli.package import package
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.say import accept_every_character, say
@@ -77,6 +78,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "score": score,
     "assemble": assemble,
     "check": check,
+    "package": package,
     "explain": explain,
     "rules": rules,
     "describe-system": describe_system,

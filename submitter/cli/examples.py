@@ -37,6 +37,11 @@ EXAMPLES = {
         "submitter check submission --format text --format sarif=report.sarif",
         'submitter check submission --waive MEA004="rerun at a lower rate"',
     ],
+    "package": [
+        "submitter package submission",
+        "submitter package campaign.toml --only-valid",
+        "submitter package submission --encrypt age1mlcommons --output Acme.tar.gz.age",
+    ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
         "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",

@@ -29,6 +29,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what goes on, and how many bytes of how many are done; 0 of 0 where that is not known."""
 
 
+def _unseen(what: str, done_bytes: int, total_bytes: int) -> None:
+    """For callers who want no progress."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Package:
     """What would be packed, and what is against it."""
@@ -57,7 +61,7 @@ def prepare(
     *,
     only_valid: bool = False,
     accepted: Collection[str] = (),
-    on_progress: Progress = lambda what, done, total: None,
+    on_progress: Progress = _unseen,
 ) -> Package:
     """Check and search what would be packed of one submitter, who must be named if the tree has several.
 
@@ -83,12 +87,7 @@ def prepare(
     )
 
 
-def pack(
-    package: Package,
-    target: Path,
-    recipients: Sequence[str] = (),
-    on_progress: Progress = lambda what, done, total: None,
-) -> str:
+def pack(package: Package, target: Path, recipients: Sequence[str] = (), on_progress: Progress = _unseen) -> str:
     """Write a package that is ready, encrypted if there are recipients, and return the SHA-256 of the file.
 
     The file is whole or does not exist, and no unencrypted copy of an encrypted one remains. InputError if it cannot be
@@ -111,6 +110,7 @@ def pack(
 
 def _write(package: Package, target: Path, on_progress: Progress) -> str:
     done, total = 0, package.size_bytes
+    on_progress("packing", done, total)
 
     def advance(size_bytes: int) -> None:
         nonlocal done
@@ -133,8 +133,7 @@ def _submitter(opened: OpenSubmission, name: str) -> str:
     if len(names) > 1:
         listed = ", ".join(map(printable, names))
         raise InputError(
-            f"{opened.path} has {len(names)} submitters: {listed}",
-            "a package has one of them: name it with --submitter",
+            f"{opened.path} has {len(names)} submitters: {listed}", "name the one to package with --submitter"
         )
     if not names:
         opened.require_listed()
@@ -164,6 +163,7 @@ def _members(selection: Selection, inspector: Inspector, root: Path, on_progress
     """The files of the tree, each read for its hash and for secrets."""
     files = selection.contents.files
     done, total = 0, sum(file.size_bytes for file in files)
+    on_progress("searching for secrets", done, total)
     members = []
     for file in files:
         with (root / file.path).open("rb") as content:

@@ -1,4 +1,4 @@
-"""What must not leave the house, or does not arrive: secrets, links, leftovers of tools, names that are refused elsewhere."""
+"""What must not leave the house, or does not arrive: secrets, links, leftovers, names that other systems refuse."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _HOME = re.compile(rb"/(?:home|Users)/[A-Za-z0-9._-]+")
 _COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar")
 _CHUNK_BYTES = 1 << 20
 _SECRET_REMEDY = (
-    "withdraw it where it is valid, remove it, and if it is in a log, make the run again without it; --accept FILE if it is"
-    " not a secret"
+    "withdraw it where it is valid, then remove it; if it is in a log, make the run again without it. If it is not a"
+    " secret, --accept the file"
 )
 
 
@@ -71,14 +71,9 @@ def contents_of(opened: OpenSubmission, submitters: Iterable[SubmitterDir]) -> C
         if not _gather(opened, str(submitter.path), found):
             found.leftovers[str(submitter.path)] = "an empty folder"
         found.blocks += _audit_files(submitter)
-        found.blocks += [
-            HygieneFinding(
-                path=path,
-                kind=f"a file of {size} bytes",
-                remedy=f"make it at most {opened.book.round.file_max_bytes} bytes",
-            )
-            for path, size in submitter.survey.large
-        ]
+        remedy = f"make it at most {opened.book.round.file_max_bytes} bytes: the repository of the results refuses it"
+        for path, size in submitter.survey.large:
+            found.blocks.append(HygieneFinding(path=path, kind=f"a file of {size} bytes", remedy=remedy))
     found.files.sort(key=lambda file: file.path)
     found.blocks += _refused_names(found.files)
     return found
@@ -136,15 +131,15 @@ def name_notes(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         name = path.rpartition("/")[2]
         if " " in path:
-            kinds.setdefault("paths have a space", []).append(path)
+            kinds.setdefault("paths with a space", []).append(path)
         if not path.isascii():
-            kinds.setdefault("paths are not ASCII", []).append(path)
+            kinds.setdefault("paths outside of ASCII", []).append(path)
         if _REFUSED_BY_WINDOWS.fullmatch(name):
-            kinds.setdefault("names are refused by Windows", []).append(path)
+            kinds.setdefault("names that Windows refuses", []).append(path)
         if len(path) > _LONGEST_PATH_OF_WINDOWS:
-            kinds.setdefault(f"paths are longer than {_LONGEST_PATH_OF_WINDOWS}", []).append(path)
+            kinds.setdefault(f"paths longer than the {_LONGEST_PATH_OF_WINDOWS} characters of Windows", []).append(path)
     for kind, examples in kinds.items():
-        yield f"{len(examples)} {kind}, such as {printable(examples[0])}"
+        yield f"{kind}: {len(examples)}, such as {printable(examples[0])}"
 
 
 @dataclass(kw_only=True)
@@ -163,10 +158,10 @@ class Inspected:
     def notes(self) -> Iterator[str]:
         """A line for each kind of thing that is allowed and may be unwanted."""
         for path, home in list(self.homes.items())[:1]:
-            yield f"{len(self.homes)} files name a home folder, such as {printable(path)}: {home}"
+            yield f"files that name a home folder: {len(self.homes)}, such as {printable(path)} with {home}"
         if self.compressed:
             count, first = len(self.compressed), printable(self.compressed[0])
-            yield f"{count} compressed files were not searched for secrets, such as {first}"
+            yield f"compressed files, which were not searched for secrets: {count}, such as {first}"
 
 
 class Inspector:

@@ -1,9 +1,10 @@
 """Finds secrets in files: tokens, keys and passwords. Only their place and kind are reported, never they themselves.
 
-The rules are those of detect-secrets, less what finds more in logs than secrets: its entropy detectors (accuracy logs are
-hexadecimal, hashes are everywhere), public IP addresses, and patterns that any base64 or decimal text matches (Twilio,
-Telegram, Artifactory, Mailchimp, IBM's). Tokens of this field that it does not know are added. Its passwords by keyword are
-those with a value in quotes; from `printenv`, where nothing is in quotes, come the variables whose name says it.
+The rules are those of detect-secrets, less what finds more in logs than secrets: its entropy detectors (accuracy logs
+are hexadecimal, and hashes are everywhere), public IP addresses, and patterns that any base64 or decimal text matches
+(Twilio, Telegram, Discord, Artifactory, Mailchimp, IBM's). Tokens of this field that it does not know are added. Its
+passwords by keyword are those with a value in quotes; what `printenv` writes, where nothing is in quotes, is judged by
+the variables' names.
 
 A file is read in pieces, and each pattern is searched in a whole piece: a hundred times as fast as line by line.
 """
@@ -19,8 +20,8 @@ from submitter import packages
 if TYPE_CHECKING:
     from detect_secrets.plugins.keyword import KeywordDetector
 
-# Each with what all of its finds contain, in lower case, where its patterns have no fixed beginning: looking for that first
-# is ten times as fast.
+# Each with what all of its finds contain, in lower case, where its patterns have no fixed beginning: looking for that
+# first is ten times as fast.
 _PLUGINS = {
     "aws.AWSKeyDetector": ("akia", "asia", "abia", "acca", "a3t", "aws"),
     "azure_storage_key.AzureStorageKeyDetector": (),
@@ -130,9 +131,8 @@ def _plugin_patterns() -> Iterator[tuple[str, re.Pattern[str], tuple[str, ...]]]
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
     """Whether it is not a part of a longer word, as a token of four fixed letters is in base64."""
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-    return not (_WORD.match(before) and _WORD.match(match[0])) and not (
-        _WORD.match(after) and _WORD.match(match[0][-1])
-    )
+    goes_on = _WORD.match(after) and _WORD.match(match[0][-1])
+    return not goes_on and not (_WORD.match(before) and _WORD.match(match[0]))
 
 
 def _is_reference(value: str) -> bool:

@@ -21,7 +21,7 @@ from submitter.submission.manifest import manifest_of
 from submitter.submission.opened import OpenSubmission
 from submitter.submission.tree import Result, SubmitterDir
 
-_NO_SYSTEM, _NO_BENCHMARK = "no result of the system is left", "no result of the benchmark is left"
+_NO_SYSTEM, _NO_BENCHMARK = "the system has no result", "the benchmark has no result"
 
 
 @dataclass(kw_only=True)
@@ -44,8 +44,8 @@ Check = Callable[[OpenSubmission], Report]
 def select(opened: OpenSubmission, name: str, check: Check, *, only_valid: bool) -> Selection:
     """What of a submitter would be packed, and the check's report on it.
 
-    With `only_valid`, results with errors are left out, and what makes no sense without them. Errors that do not concern
-    results, such as a missing document of the submitter, remain in the report.
+    With `only_valid`, results with errors are left out, and what makes no sense without them. Errors that do not
+    concern results, such as a missing document of the submitter, remain in the report.
     """
     left_out: dict[str, str] = {}
     replaced: dict[str, bytes] = {}
@@ -106,12 +106,8 @@ def _is_beside(scope: str) -> bool:
 def _with_their_files(opened: OpenSubmission, reasons: dict[Result, str]) -> Iterator[tuple[str, str]]:
     """Everything that belongs to the results, which rounds before v6.0 have in three folders."""
     for result, reason in reasons.items():
-        grammar = result.layout
-        for folder in {
-            grammar.scenario(result.key),
-            grammar.measurements(result.key),
-            grammar.compliance_root(result.key),
-        }:
+        grammar, key = result.layout, result.key
+        for folder in {grammar.scenario(key), grammar.measurements(key), grammar.compliance_root(key)}:
             if opened.files.exists(folder):
                 yield str(folder), reason
 

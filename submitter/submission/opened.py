@@ -117,7 +117,7 @@ class OpenSubmission:
         return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
     def without(self, paths: Iterable[str], replaced: Mapping[str, bytes]) -> OpenSubmission:
-        """The same submission, read anew, as if it had nothing at `paths` and other contents in the files `replaced`."""
+        """The same submission, read anew, as if nothing was at `paths`, and with other contents in `replaced`."""
         context = replace(self.context, files=Files(self.files.root, frozenset(paths), replaced))
         return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
