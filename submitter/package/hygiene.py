@@ -17,7 +17,7 @@ from submitter.submission.files import EntryKind
 from submitter.submission.opened import OpenSubmission
 from submitter.submission.tree import SubmitterDir
 
-_REFUSED_BY_WINDOWS = re.compile(r'.*([<>:"|?*\\]|[ .]$)|(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
+_REFUSED_BY_WINDOWS = re.compile(r'[<>:"|?*\\]|[ .]$|^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$', re.IGNORECASE)
 _LONGEST_PATH_OF_WINDOWS = 259
 _HOME = re.compile(rb"/(?:home|Users)/[A-Za-z0-9._-]+")
 _COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar")
@@ -134,7 +134,7 @@ def name_notes(paths: Iterable[str]) -> Iterator[str]:
             kinds.setdefault("paths with a space", []).append(path)
         if not path.isascii():
             kinds.setdefault("paths outside of ASCII", []).append(path)
-        if _REFUSED_BY_WINDOWS.fullmatch(name):
+        if _REFUSED_BY_WINDOWS.search(name):
             kinds.setdefault("names that Windows refuses", []).append(path)
         if len(path) > _LONGEST_PATH_OF_WINDOWS:
             kinds.setdefault(f"paths longer than the {_LONGEST_PATH_OF_WINDOWS} characters of Windows", []).append(path)

@@ -87,10 +87,12 @@ def _invalid(opened: OpenSubmission, name: str, report: Report) -> Iterator[tupl
     """The results that errors are about, each with the first of them. Errors above all results are about none."""
     errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
     for result in _results(opened, name):
-        reason = next((finding for finding in errors if _is_about(finding, result.path)), None)
-        if reason is not None:
-            where = "" if reason.path == str(result.path) else f" ({reason.path})"
-            yield result, f"{reason.rule} {reason.message}{where}"
+        about = [finding for finding in errors if _is_about(finding, result.path)]
+        if about:
+            first = about[0]
+            where = "" if first.path == str(result.path) else f" ({first.path})"
+            more = f", and {len(about) - 1} more" if len(about) > 1 else ""
+            yield result, f"{first.rule} {first.message}{where}{more}"
 
 
 def _is_about(finding: Finding, result: PurePosixPath) -> bool:

@@ -66,7 +66,8 @@ def test_paths_that_ustar_cannot_hold(tmp_path: Path) -> None:
     write_archive(tmp_path / "x.tar.gz", members)
     with tarfile.open(tmp_path / "x.tar.gz") as tar:
         assert tar.getnames() == [LONG, "Größe.txt", "results_17:50:24.json"]
-    assert gzip.open(tmp_path / "x.tar.gz").read(512)[156:157] == b"x"  # a pax header comes first
+    with gzip.open(tmp_path / "x.tar.gz") as file:
+        assert file.read(512)[156:157] == b"x"  # a pax header comes first
 
 
 @pytest.mark.parametrize("change", ["one\nTWO\n", "one\n"], ids=["other bytes", "shorter"])

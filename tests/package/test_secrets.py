@@ -26,7 +26,8 @@ SECRETS = {
     "Basic Auth Credentials": "https_proxy=http://bob:s3" + "cretpw@proxy.acme.example:3128",
     "Secret Keyword": 'db_password = "corr' + 'ecthorsebattery"',
     "secret in an environment variable": "MY_SERVICE_TOKEN=9f8e7d" + "6c5b4a39",
-    "JSON Web Token": "Authorization: Bearer ey" + "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9",
+    "JSON Web Token": "Authorization: Bearer ey"
+    + "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9",
 }
 HARMLESS = [
     "HF_TOKEN=",
@@ -80,12 +81,12 @@ def test_binary_and_other_encodings_are_searched_too() -> None:
 
 
 class _Endless(io.RawIOBase):
-    """A file of one line of 64 MiB that counts how much is asked for at once."""
+    """A file of one line of 8 MiB that counts how much is asked for at once."""
 
     largest = 0
 
     def __init__(self) -> None:
-        self.left = 64 << 20
+        self.left = 8 << 20
 
     def read(self, size: int = -1) -> bytes:
         self.largest = max(self.largest, size)
