@@ -16,8 +16,8 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,10 @@ _LEVEL = 6
 # 1 January 1980, before which ZIP has no times: some programs warn of an older one.
 _TIME_S = 315_532_800
 _CHUNK_BYTES = 1 << 20
+
+
+def _unseen(size_bytes: int) -> None:
+    """For callers who want no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +56,7 @@ class Member:
         return cls(name=name, content=content, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
-def write_archive(
-    target: Path, members: Iterable[Member], on_progress: Callable[[int], None] = lambda size_bytes: None
-) -> str:
+def write_archive(target: Path, members: Iterable[Member], on_progress: Callable[[int], None] = _unseen) -> str:
     """Write the members in this order. `target` is whole or does not exist; it is replaced. Returns its SHA-256.
 
     `on_progress` is called with the size of each member that was written. InputError if a file cannot be read, was
@@ -62,36 +64,40 @@ def write_archive(
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with partial.open("w+b") as file:
-            _write(file, members, on_progress)
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        partial.replace(target)
-    except OSError as error:
-        if error.filename in (None, str(partial)):
-            error.filename, error.filename2 = str(target), None
-        raise _in_words(error) from None
+        with errors_at(target, partial):
+            with partial.open("w+b") as file:
+                write_into(file, members, on_progress)
+                os.fsync(file.fileno())
+                file.seek(0)
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
     return sha256
 
 
-def _in_words(error: OSError) -> InputError | RunError:
-    told = from_os_error(error)
-    if isinstance(told, RunError):
-        return RunError(told.message, "free some space, or use a folder of another file system (--output)")
-    assert isinstance(told, InputError)
-    return told
-
-
-def _write(file: IO[bytes], members: Iterable[Member], on_progress: Callable[[int], None]) -> None:
+def write_into(file: IO[bytes], members: Iterable[Member], on_progress: Callable[[int], None] = _unseen) -> None:
+    """Write the members as an archive into an open file. OSError if it takes no more."""
     compressed = gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=_LEVEL, mtime=0)
     with compressed, tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for member in members:
             _add(tar, member)
             on_progress(member.size_bytes)
+    file.flush()
+
+
+@contextmanager
+def errors_at(target: Path, partial: Path | None = None) -> Iterator[None]:
+    """What the system refuses, in words: at `target`, where it names no file or the partial one that becomes it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.filename == str(partial):
+            error.filename, error.filename2 = str(target), None
+        refused = from_os_error(error)
+        if isinstance(refused, RunError):
+            refused = RunError(refused.message, "free some space, or write to another file system: --output")
+        raise refused from None
 
 
 def _add(tar: tarfile.TarFile, member: Member) -> None:

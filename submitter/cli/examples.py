@@ -40,7 +40,7 @@ EXAMPLES = {
     "package": [
         "submitter package submission",
         "submitter package campaign.toml --only-valid",
-        "submitter package submission --encrypt age1mlcommons --output Acme.tar.gz.age",
+        "submitter package submission --encrypt mlcommons.pub",
     ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",

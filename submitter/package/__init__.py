@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from submitter.archive.writing import Member, write_archive
+from submitter.archive.writing import Member, errors_at, write_archive, write_into
 from submitter.checker import Report, check
 from submitter.errors import InputError
 from submitter.package.hygiene import HygieneFinding, Inspector, name_notes
@@ -93,22 +93,6 @@ def pack(package: Package, target: Path, recipients: Sequence[str] = (), on_prog
     The file is whole or does not exist, and no unencrypted copy of an encrypted one remains. InputError if it cannot be
     written or a file of the tree has changed since `prepare`; RunError if the disk is full.
     """
-    if not recipients:
-        return _write(package, target, on_progress)
-    from submitter.archive.encryption import encrypt
-    from submitter.record import sha256_of
-
-    plain = target.with_name(f".{target.name}.{os.getpid()}.plain")
-    try:
-        _write(package, plain, on_progress)
-        on_progress("encrypting", 0, 0)
-        encrypt(plain, target, recipients)
-    finally:
-        plain.unlink(missing_ok=True)
-    return sha256_of(target)
-
-
-def _write(package: Package, target: Path, on_progress: Progress) -> str:
     done, total = 0, package.size_bytes
     on_progress("packing", done, total)
 
@@ -117,7 +101,17 @@ def _write(package: Package, target: Path, on_progress: Progress) -> str:
         done += size_bytes
         on_progress("packing", done, total)
 
-    return write_archive(target, package.members, advance)
+    if not recipients:
+        return write_archive(target, package.members, advance)
+    from submitter.archive.encryption import encrypt
+    from submitter.record import sha256_of
+
+    # The unencrypted archive has no name, so that nothing of it stays, not even if this process is killed.
+    with errors_at(target), tempfile.TemporaryFile(dir=target.absolute().parent) as plain:
+        write_into(plain, package.members, advance)
+        on_progress("encrypting", 0, 0)
+        encrypt(Path(f"/proc/self/fd/{plain.fileno()}"), target, recipients)
+    return sha256_of(target)
 
 
 def _submitter(opened: OpenSubmission, name: str) -> str:
