@@ -45,6 +45,7 @@ _OF_THIS_FIELD = {
     "GitHub token": r"github_pat_[A-Za-z0-9_]{80,90}",
     "Anthropic API key": r"sk-ant-[A-Za-z0-9_-]{80,120}",
     "OpenAI API key": r"sk-(?:proj|svcacct)-[A-Za-z0-9_-]{40,200}",
+    "OpenRouter API key": r"sk-or-v1-[0-9a-f]{64}",
     "Google API key": r"AIza[A-Za-z0-9_-]{35}",
     "age secret key": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
     "private key": r"-----BEGIN ENCRYPTED PRIVATE KEY-----",
@@ -53,6 +54,7 @@ _VARIABLE = "secret in an environment variable"
 # Such as HF_TOKEN=..., AWS_SECRET_ACCESS_KEY=...; not MAX_TOKENS=..., whose last word is another one.
 _LAST_WORDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "API_KEY", "APIKEY", "ACCESS_KEY", "SECRET_KEY")
 _VARIABLE_PATTERN = re.compile(rf"\b[A-Z0-9_]*(?:{'|'.join(_LAST_WORDS)})=[\"']?([^\s\"']{{8,}})")
+_PLACEHOLDER = re.compile(r"^[/~.$%`]|\.\.\.|\*\*\*|\$\(|^(your|none|xxx)", re.IGNORECASE)
 _PIECE_CHARACTERS = 1 << 20
 # No secret is longer: a line that is longer than a piece is searched in pieces that overlap by so much.
 _OVERLAP_CHARACTERS = 4096
@@ -99,7 +101,7 @@ class SecretScan:
                     yield match.start(), kind
         for start, part in _around(text, lowered, [f"{word.lower()}=" for word in _LAST_WORDS]):
             for match in _VARIABLE_PATTERN.finditer(part):
-                if self._is_real(match.group(1)) and not _is_reference(match.group(1)):
+                if self._is_real(match.group(1)):
                     yield start + match.start(1), _VARIABLE
         for start, part in _around(text, lowered, self._words):
             for secret in self._keyword.analyze_string(part):
@@ -107,11 +109,11 @@ class SecretScan:
                     yield start + part.index(secret), self._keyword_kind
 
     def _is_real(self, secret: str) -> bool:
-        """Whether it is neither a place for a secret, such as `<token>`, `${TOKEN}` or `****`, nor an alphabet."""
+        """Whether it is not just a place for a secret, such as `<token>` or `${TOKEN}`, nor a path or an alphabet."""
         heuristic = self._heuristic
         return not (
-            heuristic.is_templated_secret(secret)
-            or heuristic.is_prefixed_with_dollar_sign(secret)
+            _PLACEHOLDER.search(secret)
+            or heuristic.is_templated_secret(secret)
             or heuristic.is_sequential_string(secret)
             or heuristic.is_not_alphanumeric_string(secret)
         )
@@ -133,11 +135,6 @@ def _stands_alone(text: str, match: re.Match[str]) -> bool:
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
     goes_on = _WORD.match(after) and _WORD.match(match[0][-1])
     return not goes_on and not (_WORD.match(before) and _WORD.match(match[0]))
-
-
-def _is_reference(value: str) -> bool:
-    """Whether a variable's value names the secret's place or is a placeholder: a path, a masked text, a call."""
-    return value[0] in "/~.$%`" or "***" in value or "$(" in value or value.lower().startswith(("your", "none", "xxx"))
 
 
 def _around(text: str, lowered: str, words: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from submission_tree import SUBMITTER, Tree, write_tree
 
+# Of the example in age's README.
+PUBLIC_KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -135,9 +137,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk(tree: Tree, tmp_path: Path, small_disk: Path) -> None:
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "encrypted"])
+def test_a_full_disk(tree: Tree, tmp_path: Path, small_disk: Path, is_encrypted: bool) -> None:
     (tree.submitter / "src" / "random.bin").write_bytes(os.urandom(100_000))
-    done = package(tmp_path, "submission", "-o", small_disk / "x.tar.gz")
+    recipient = ["--encrypt", PUBLIC_KEY] if is_encrypted else []
+    done = package(tmp_path, "submission", "-o", small_disk / "x.tar.gz", *recipient)
     assert done.returncode == 4, done.stdout + done.stderr
     assert done.stderr.startswith(f"submitter: the disk is full at {small_disk / 'x.tar.gz'}\n  ")
     assert not list(small_disk.iterdir())

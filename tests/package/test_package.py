@@ -140,7 +140,14 @@ def test_an_encrypted_package_leaves_no_plain_one(tree: Tree, tmp_path: Path) ->
     pack(package, plain)
     folder = tmp_path / "out"
     folder.mkdir()
-    sha256 = pack(package, folder / "x.tar.gz.age", [str(identity.to_public())])
+    seen: dict[str, list[str]] = {}
+    sha256 = pack(
+        package,
+        folder / "x.tar.gz.age",
+        [str(identity.to_public())],
+        lambda what, done, total: seen.update({what: [path.name for path in folder.iterdir()]}),
+    )
+    assert seen == {"packing": [], "encrypting": []}
     assert [path.name for path in folder.iterdir()] == ["x.tar.gz.age"]
     content = (folder / "x.tar.gz.age").read_bytes()
     assert sha256 == hashlib.sha256(content).hexdigest()
