@@ -1,8 +1,8 @@
 """Unpacks archives from strangers: the whole of it into a new folder, or nothing.
 
 Formats: tar, also compressed by gzip, bzip2 or xz; zip; each of them encrypted with age. A member becomes a file, a
-folder or a link to something in the archive, below the new folder. Owners, times and permissions are not taken over, but
-for a file's permission to be executed. Whatever else an archive has in it is refused, and then nothing of it stays.
+folder or a link to something in the archive, below the new folder. Owners, times and permissions are not taken over,
+but for a file's permission to be executed. Whatever else an archive has is refused, and then nothing of it stays.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import IO
 from submitter.archive import encryption
 from submitter.archive.entry import Entry, Kind
 from submitter.archive.limits import Limits
-from submitter.archive.refusal import Refusal, of_member
+from submitter.archive.refusal import Refusal, of_member, quoted
 from submitter.archive.streams import ZIP, BoundedStream, format_of
 from submitter.archive.tar_entries import tar_entries
 from submitter.archive.zip_entries import zip_entries
@@ -200,10 +200,10 @@ class _Writer:
             return True
         known_path, known_kind = self._kinds[key]
         if known_path != path:
-            raise of_member(entry.name, f"has the path of {known_path!r} where upper and lower case are the same")
+            raise of_member(entry.name, f"has the path of {quoted(known_path)} where upper and lower case are the same")
         if known_kind is not kind:
             where = "has the path of" if parts == entry.parts else "is in"
-            raise of_member(entry.name, f"{where} {path!r}, which is {known_kind.value} in this archive")
+            raise of_member(entry.name, f"{where} {quoted(path)}, which is {known_kind.value} in this archive")
         return False
 
     def _make_folder(self, entry: Entry, parts: tuple[str, ...]) -> None:
