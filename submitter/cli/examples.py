@@ -37,6 +37,10 @@ EXAMPLES = {
         "submitter check submission --format text --format sarif=report.sarif",
         'submitter check submission --waive MEA004="rerun at a lower rate"',
     ],
+    "unpack": [
+        "submitter unpack acme.tar.gz",
+        "submitter unpack acme.tar.gz.age --identity key.txt --output acme",
+    ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
         "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",
