@@ -47,10 +47,11 @@ def check(
     `submission` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, any folder in
     it, an archive of a submission, or a submission that is already open. Only results below that path are judged and,
     if `submitters` names any, only theirs. `book` is the round's rule book; without one, the round is recognized by the
-    seeds in the logs. `select` and `ignore` are rule ids or prefixes of ids. `waive` maps rule ids to the reason why the rule does not
-    apply here. The profile `official` has only the rules that the round's official checker enforces. `jobs` is the
-    number of processes, by default one per CPU. `fail_on` is the lowest severity that fails the report; with None it
-    never fails. `partial` sorts the outcome into right, wrong and missing, and only what is wrong fails the report.
+    seeds in the logs. `select` and `ignore` are rule ids or prefixes of ids. `waive` maps rule ids to the reason why
+    the rule does not apply here. The profile `official` has only the rules that the round's official checker enforces.
+    `jobs` is the number of processes, by default one per CPU. `fail_on` is the lowest severity that fails the report;
+    with None it never fails. `partial` sorts the outcome into right, wrong and missing, and only what is wrong fails
+    the report.
     InputError if there is nothing to check, or a rule, a profile or a submitter is unknown.
     """
     opening: AbstractContextManager[OpenSubmission] = (

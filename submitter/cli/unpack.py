@@ -92,14 +92,13 @@ def _about(manifest: PackageManifest) -> list[str]:
     """What was verified, and what the manifest states: that is its packer's word."""
     from submitter.quoting import printable
 
-    counts = [f"{count} {printable(kind)}" for kind, count in manifest.findings.items()]
+    counts = [f"{count} {printable(kind)}" for kind, count in manifest.findings.items() if count]
     verdicts = [result.verdict for result in manifest.results]
     results = [f"{verdicts.count(verdict)} {printable(verdict)}" for verdict in dict.fromkeys(verdicts)]
     outcome = f"findings: {', '.join(counts) or 'none'}; results: {', '.join(results) or 'none'}"
     return [
         f"  ✓ all {len(manifest.files):,} files are those of the manifest, and there is no other",
-        f"  {printable(manifest.submitter)}, round {printable(manifest.round)};"
-        f" checked by submitter {printable(manifest.submitter_version)} when it was packed: {printable(manifest.verdict)}",
-        f"  {outcome}",
+        f"  {printable(manifest.submitter)}, round {printable(manifest.round)}; when it was packed, submitter"
+        f" {printable(manifest.submitter_version)} checked it: {printable(manifest.verdict)}; {outcome}",
         *(f"  left out: {printable(left.path)}: {printable(left.reason)}" for left in manifest.left_out),
     ]
