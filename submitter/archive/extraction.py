@@ -24,7 +24,7 @@ from typing import IO
 
 from submitter.archive import encryption
 from submitter.archive.entry import Entry, Kind
-from submitter.archive.limits import Limits
+from submitter.archive.limits import LINK_LIMIT, Limits
 from submitter.archive.refusal import Refusal, of_member, quoted
 from submitter.archive.streams import ZIP, BoundedStream, format_of
 from submitter.archive.tar_entries import tar_entries
@@ -170,6 +170,8 @@ class _Writer:
             raise of_member(entry.name, "is there twice")
         elif entry.kind is Kind.LINK:
             self._links.append(entry)
+            if len(self._links) > LINK_LIMIT:
+                raise Refusal(f"it has more than {LINK_LIMIT} links", "pack the files themselves: tar --dereference")
         else:
             self._write(entry)
 
@@ -181,6 +183,7 @@ class _Writer:
         for entry in self._links:
             link = self._folder.joinpath(*entry.parts)
             try:
+                link.stat()  # unlike realpath, the system follows few links only
                 real = os.path.realpath(link, strict=True)
             except OSError:
                 raise of_member(entry.name, "is a link that leads nowhere or in a circle") from None

@@ -14,7 +14,7 @@ from submitter.archive.limits import Limits
 from submitter.archive.refusal import Refusal
 
 ZIP, TAR = "zip", "tar"
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16
 # What `xz -9` needs is 65 MiB; the format allows 4 GiB.
 _XZ_MEMORY_BYTES = 256 << 20
 # Between two members: the headers of pax, which hold long names. Published trees need 1 KiB.

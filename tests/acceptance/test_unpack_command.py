@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyrage
 import pytest
 from echo_campaign import submitter
 from hostile_archives import member, tar_bytes
@@ -112,6 +111,7 @@ def test_an_archive_without_our_manifest_is_fine(tree: Tree, archive: Path, run_
 
 
 def test_an_encrypted_package_needs_its_key(archive: Path, run_submitter: Run) -> None:
+    pyrage = pytest.importorskip("pyrage")
     key = pyrage.x25519.Identity.generate()
     Path("key.txt").write_text(str(key))
     Path("key.txt").chmod(0o600)

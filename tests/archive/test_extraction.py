@@ -177,6 +177,17 @@ def test_a_key_for_what_is_not_encrypted_is_refused(tmp_path: Path) -> None:
         extract(tmp_path / "good", tmp_path / "target", identity=tmp_path / "key")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif("SUBMITTER_ROUNDS" not in os.environ, reason="needs published rounds")
+@pytest.mark.parametrize("name", ["v4.1", "v5.1", "v6.0", "v5.0-others"])
+def test_a_published_round_passes_with_the_usual_limits(tmp_path: Path, name: str) -> None:
+    archive = Path(os.environ["SUBMITTER_ROUNDS"]) / f"{name}.tar.xz"
+    extracted = extract(archive, tmp_path / "round")
+    subprocess.run(["tar", "-xf", archive, "--one-top-level=tar"], cwd=tmp_path, check=True)
+    subprocess.run(["diff", "-r", "--no-dereference", "tar", "round"], cwd=tmp_path, check=True)
+    assert extracted.files > 5_000
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     small = tmp_path / "small"

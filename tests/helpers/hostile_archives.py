@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from submitter.archive.extraction import extract
 from submitter.archive.limits import Limits
 from submitter.errors import SubmitterError
@@ -147,8 +149,7 @@ def hungry_xz() -> bytes:
 
 def sealed(content: bytes, change: Callable[[bytes], bytes] = bytes) -> Callable[[Path], object]:
     def make(path: Path) -> None:
-        import pyrage
-
+        pyrage = pytest.importorskip("pyrage")
         identity = pyrage.x25519.Identity.generate()
         key = path.with_name("key.txt")
         key.write_text(str(identity))
@@ -226,6 +227,16 @@ CASES = [
         what="a link to its own folder",
         make=tar(member("d/x"), link("d/l", "../d")),
         says="is a link to a folder that it is in",
+    ),
+    Hostile(
+        what="a chain of 41 links",
+        make=tar(member("0"), *(link(str(number), str(number - 1)) for number in range(1, 42))),
+        says="leads nowhere or in a circle",
+    ),
+    Hostile(
+        what="1,001 links",
+        make=tar(*(link(str(number), "0") for number in range(1, 1002))),
+        says="it has more than 1000 links",
     ),
     Hostile(
         what="a hard link to a file of the system",
