@@ -239,5 +239,5 @@ def missing_identity(path: Path) -> InputError:
     """What to say of an encrypted archive when no secret key is given."""
     return InputError(
         f"{path} is encrypted",
-        f"give the file of the secret key: --identity FILE; or decrypt it first: age --decrypt --identity FILE {path}",
+        f"submitter unpack {path} --identity FILE decrypts it with the secret key in FILE; so does age --decrypt",
     )

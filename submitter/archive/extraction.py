@@ -1,8 +1,8 @@
 """Unpacks archives from strangers: the whole of it into a new folder, or nothing.
 
 Formats: tar, also compressed by gzip, bzip2 or xz; zip; each of them encrypted with age. A member becomes a file, a
-folder or a link to something in the archive, below the new folder. Owners, times and permissions are not taken over, but
-for a file's permission to be executed. Whatever else an archive has in it is refused, and then nothing of it stays.
+folder or a link to something in the archive, below the new folder. Owners, times and permissions are not taken over,
+but for a file's permission to be executed. Whatever else an archive has is refused, and then nothing of it stays.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import IO
 
 from submitter.archive import encryption
 from submitter.archive.entry import Entry, Kind
-from submitter.archive.limits import Limits
-from submitter.archive.refusal import Refusal, of_member
+from submitter.archive.limits import LINK_LIMIT, Limits
+from submitter.archive.refusal import Refusal, of_member, quoted
 from submitter.archive.streams import ZIP, BoundedStream, format_of
 from submitter.archive.tar_entries import tar_entries
 from submitter.archive.zip_entries import zip_entries
@@ -170,6 +170,8 @@ class _Writer:
             raise of_member(entry.name, "is there twice")
         elif entry.kind is Kind.LINK:
             self._links.append(entry)
+            if len(self._links) > LINK_LIMIT:
+                raise Refusal(f"it has more than {LINK_LIMIT} links", "pack the files themselves: tar --dereference")
         else:
             self._write(entry)
 
@@ -181,6 +183,7 @@ class _Writer:
         for entry in self._links:
             link = self._folder.joinpath(*entry.parts)
             try:
+                link.stat()  # unlike realpath, the system follows few links only
                 real = os.path.realpath(link, strict=True)
             except OSError:
                 raise of_member(entry.name, "is a link that leads nowhere or in a circle") from None
@@ -200,10 +203,10 @@ class _Writer:
             return True
         known_path, known_kind = self._kinds[key]
         if known_path != path:
-            raise of_member(entry.name, f"has the path of {known_path!r} where upper and lower case are the same")
+            raise of_member(entry.name, f"has the path of {quoted(known_path)} where upper and lower case are the same")
         if known_kind is not kind:
             where = "has the path of" if parts == entry.parts else "is in"
-            raise of_member(entry.name, f"{where} {path!r}, which is {known_kind.value} in this archive")
+            raise of_member(entry.name, f"{where} {quoted(path)}, which is {known_kind.value} in this archive")
         return False
 
     def _make_folder(self, entry: Entry, parts: tuple[str, ...]) -> None:

@@ -11,6 +11,8 @@ RAISE_HINT = "if you trust it: submitter unpack --max-gb N --max-files N"
 PATH_LIMIT_BYTES = 1_000
 NAME_LIMIT_BYTES = 255
 DEPTH_LIMIT = 64
+# To see where a link leads may take a while: over 40 others, each of them with a long path. Rounds have a few links.
+LINK_LIMIT = 1_000
 # What an archive may become however small it is: the ratio alone would refuse small archives of empty logs.
 _ALWAYS_ALLOWED_BYTES = 100 * BYTES_PER_MB
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from submitter.quoting import printable
 
+_SHOWN_CHARACTERS = 100
+
 
 class Refusal(Exception):
     """Something about an archive is not accepted. `extract` makes an InputError of it, with the archive's path."""
@@ -16,4 +18,9 @@ class Refusal(Exception):
 
 def of_member(name: str, reason: str, hint: str = "") -> Refusal:
     """The refusal because of one member; `reason` continues its name."""
-    return Refusal(f"member {printable(name)!r} {reason}", hint)
+    return Refusal(f"member {quoted(name)} {reason}", hint)
+
+
+def quoted(path: str) -> str:
+    """A member's path, safe to print, and its end left out if it is long."""
+    return f"'{printable(path)}'" if len(path) <= _SHOWN_CHARACTERS else f"'{printable(path[:_SHOWN_CHARACTERS])}...'"

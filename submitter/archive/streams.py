@@ -14,7 +14,7 @@ from submitter.archive.limits import Limits
 from submitter.archive.refusal import Refusal
 
 ZIP, TAR = "zip", "tar"
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16
 # What `xz -9` needs is 65 MiB; the format allows 4 GiB.
 _XZ_MEMORY_BYTES = 256 << 20
 # Between two members: the headers of pax, which hold long names. Published trees need 1 KiB.
@@ -123,11 +123,20 @@ class _Decompressed:
             elif self._stream.needs_input:
                 data = self._file.read(_CHUNK_BYTES)
             is_last = self._stream.needs_input and not data
-            if content := self._stream.decompress(data, size):
+            if content := self._decompress(data, size):
                 return content
             if is_last and not self._stream.eof:
                 raise EOFError
             data = b""
+
+    def _decompress(self, data: bytes, size: int) -> bytes:
+        try:
+            return self._stream.decompress(data, size)
+        except lzma.LZMAError as error:
+            if "Memory usage limit" in str(error):
+                reason = f"it takes more than {_XZ_MEMORY_BYTES >> 20} MiB of memory to decompress"
+                raise Refusal(reason, "compress it with xz -9 or less") from None
+            raise
 
 
 class _Source(Protocol):

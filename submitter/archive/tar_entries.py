@@ -49,7 +49,7 @@ def tar_entries(stream: BoundedStream, folder: Path) -> Iterator[Entry]:
         raise NotInstalledError("unpacking tar needs Python 3.11.4 or newer", "use a newer Python, or pack it as zip")
     with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_AHEAD_BYTES, tarinfo=_StrictTarInfo) as tar:
         while (info := tar.next()) is not None:
-            tar.members.clear()  # it would keep all of them
+            tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
             if info.size < 0:
                 raise of_member(info.name, "has a negative size")
             after = info.offset_data + info.size

@@ -32,6 +32,7 @@ from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.slurm import slurm
 from submitter.cli.tune import tune
+from submitter.cli.unpack import unpack
 from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error
 from submitter.version import VERSION
 
@@ -79,6 +80,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "assemble": assemble,
     "check": check,
     "package": package,
+    "unpack": unpack,
     "explain": explain,
     "rules": rules,
     "describe-system": describe_system,

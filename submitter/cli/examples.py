@@ -42,6 +42,10 @@ EXAMPLES = {
         "submitter package campaign.toml --only-valid",
         "submitter package submission --encrypt mlcommons.pub",
     ],
+    "unpack": [
+        "submitter unpack acme.tar.gz",
+        "submitter unpack acme.tar.gz.age --identity key.txt --output acme",
+    ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
         "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",

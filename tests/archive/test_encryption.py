@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 
-import pyrage
 import pytest
 
+from submitter import packages
 from submitter.archive import encryption
 from submitter.archive.encryption import decrypt, encrypt
-from submitter.errors import InputError, SubmitterError
+from submitter.errors import InputError, NotInstalledError, SubmitterError
+
+pyrage = pytest.importorskip("pyrage")
 
 CONTENT = bytes(range(256)) * 800  # 200 KiB: four chunks of age's 64 KiB
 
@@ -186,6 +189,18 @@ def test_an_ssh_key_with_a_passphrase_is_named(tmp_path: Path, sealed: Path) -> 
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "pass", "-f", tmp_path / "id"], check=True)
     with pytest.raises(InputError, match=r"the secret key in .*/id has a passphrase"):
         decrypted(sealed, tmp_path / "id")
+
+
+def test_without_the_library_a_line_says_what_installs_it(
+    tmp_path: Path, sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyrage", None)
+    monkeypatch.setattr(packages, "version_of", lambda package: "")
+    with pytest.raises(
+        NotInstalledError, match="encryption needs the package pyrage, which is not installed"
+    ) as missing:
+        decrypted(sealed, tmp_path / "key.txt")
+    assert "[package]" in missing.value.hint
 
 
 def test_a_full_disk_leaves_nothing_and_is_one_line(tmp_path: Path, key: pyrage.x25519.Identity, sealed: Path) -> None:
