@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from submitter.version import VERSION
 
 __all__ = ["MANIFEST", "HygieneFinding", "Package", "pack", "prepare"]
 
+_NO_OTHER_FILES = "STR020"
 Progress = Callable[[str, int, int], None]
 """Called with what goes on, and how many bytes of how many are done; 0 of 0 where that is not known."""
 
@@ -83,7 +84,7 @@ def prepare(
         members=(first, *members),
         report=selection.report,
         blocks=(*selection.contents.blocks, *inspector.found.blocks),
-        notes=(*name_notes(file.path for file in selection.contents.files), *inspector.found.notes),
+        notes=(*_about_round(selection), *name_notes(manifest.files), *inspector.found.notes),
     )
 
 
@@ -151,6 +152,13 @@ def _require_known(selection: Selection, accepted: Collection[str]) -> None:
     known = {file.path for file in selection.contents.files}
     for path in accepted:
         require(path, known, "file of the package")
+
+
+def _about_round(selection: Selection) -> Iterator[str]:
+    """A note if the round's official checker refuses a tree with our manifest in it."""
+    book = selection.opened.book
+    if _NO_OTHER_FILES not in book.checker.absent:
+        yield f"move {MANIFEST} away after unpacking: the official checker of {book.name} wants nothing beside divisions"
 
 
 def _members(selection: Selection, inspector: Inspector, root: Path, on_progress: Progress) -> tuple[Member, ...]:

@@ -15,6 +15,7 @@ from submitter.errors import InputError
 from submitter.manifest import Manifest, ManifestFullRun
 from submitter.package import MANIFEST, pack, prepare
 from submitter.package.manifest import PackageManifest
+from submitter.rulebook import load_rulebook
 from submitter.submission import OpenSubmission, open_submission
 from submitter.version import VERSION
 
@@ -115,6 +116,13 @@ def test_errors_and_secrets_keep_it_from_being_ready(tree: Tree) -> None:
     package = prepare(opened(tree), accepted=["closed/Acme/src/env.txt"])
     assert package.report.verdict == "fail"
     assert not package.is_ready
+
+
+def test_a_round_whose_checker_accepts_no_manifest_is_noted(tree: Tree) -> None:
+    assert not [note for note in prepare(opened(tree)).notes if MANIFEST in note]
+    tree.book = load_rulebook("v5.1")
+    notes = prepare(open_submission(tree.root, tree.book)).notes
+    assert notes[0].startswith(f"move {MANIFEST} away after unpacking")
 
 
 def test_an_accepted_file_that_is_not_there(tree: Tree) -> None:
