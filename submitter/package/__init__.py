@@ -158,7 +158,7 @@ def _about_round(selection: Selection) -> Iterator[str]:
     """A note if the round's official checker refuses a tree with our manifest in it."""
     book = selection.opened.book
     if _NO_OTHER_FILES not in book.checker.absent:
-        yield f"move {MANIFEST} away after unpacking: the official checker of {book.name} wants nothing beside divisions"
+        yield f"move {MANIFEST} away after unpacking: {book.name}'s official checker wants no file beside the divisions"
 
 
 def _members(selection: Selection, inspector: Inspector, root: Path, on_progress: Progress) -> tuple[Member, ...]:
