@@ -26,6 +26,7 @@ from submitter.campaign.settled import finished_folder
 from submitter.campaign.system_changes import here, notes, system_changes
 from submitter.errors import InputError, raise_all
 from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.layout import DETAIL_LOG
 from submitter.model import Keep, Mode, Scenario
 from submitter.record import RECORD, DamagedRecordError, RunRecord, read_record, sha256_of, sha256_once
 
@@ -168,23 +169,29 @@ def _edits(
     """What of a run's folder is not what it was at the run's end."""
     repeat = plan.campaign.repeats(run.scenario, run.mode)
     restore = f"restore it, or {repeat}"
+    is_log_edited = False
     for name, sha256 in record.files.items():
         path = folder / name
         if not path.is_file():
             yield InputError(f"{path} is missing, and its run's record lists it", restore)
         elif sha256_once(path) != sha256:
             yield InputError(f"{path} was changed after its run", restore)
-    known = hashes.get((benchmark.table.name, run.label))
-    if known and sha256_of(folder / RECORD) not in known:
-        yield InputError(f"{folder / RECORD} was changed after its run", restore)
+        else:
+            continue
+        is_log_edited |= name == DETAIL_LOG
+    if is_log_edited:  # then it says nothing of the record
+        return
     try:
         log = read_log(folder, restore)
     except InputError as error:
-        if not record.files:
-            yield error  # with hashes, it was reported above
+        yield error
         return
     metric = metric_of(log, plan.book, benchmark.official, run.scenario, run.mode)
-    yield from contradictions(record, log, metric, folder, repeat)
+    found = list(contradictions(record, log, metric, folder, repeat))
+    known = hashes.get((benchmark.table.name, run.label))
+    if not found and known and sha256_of(folder / RECORD) not in known:
+        found.append(InputError(f"{folder / RECORD} was changed after its run", restore))
+    yield from found
 
 
 def _recorded_hashes(plan: CampaignOutline) -> dict[tuple[str, str], set[str]]:

@@ -15,7 +15,7 @@ from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.loadgen_conf import Line, read_file
 from submitter.record import RunRecord
 
-_NONE = "none"
+_NONE = "not set"
 
 
 class Cause(StrEnum):

@@ -69,7 +69,6 @@ def make_runs(
     NotInstalledError if LoadGen or the engine is not installed, InputError if the campaign has no such run, a file of a
     run that stays was edited, or the engine refuses its settings, RunError if a run fails.
     """
-
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
@@ -95,7 +94,7 @@ def make_runs(
                     continue
                 for change in fate.changes:
                     if change.cause is Cause.DAMAGED:
-                        why = f"{run.folder / change.what}: {change.detail}"
+                        why = f"{run.folder / RECORD} is damaged: {change.detail}"
                         watcher.event("damaged", run, {"why": why, "aside": str(_set_aside(run))})
                 pending.append(run)
             if not pending:
