@@ -23,7 +23,7 @@ from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import process_group
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
-from submitter.record import NetworkTraffic
+from submitter.record import RECORD, NetworkTraffic
 
 PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
@@ -96,7 +96,8 @@ def run_session(
             )
     finally:
         for run in runs:
-            shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
+            if not (partial_folder(run.folder) / RECORD).is_file():  # with its record it is a finished run
+                shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
 
 
 def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:

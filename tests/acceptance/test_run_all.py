@@ -92,6 +92,7 @@ def test_a_kept_run_still_says_what_its_network_lost(finished: Finished, tmp_pat
     content = json.loads(record.read_text())
     content["network"]["warnings"] = ["eth0 counted 7 errors"]
     record.write_text(json.dumps(content))
+    (campaign.output / "journal.jsonl").unlink()  # it knows the record's hash
     done = campaign.submitter("run-all", str(campaign.file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "echo-model Server performance, network: eth0 counted 7 errors\n" in done.stdout
@@ -104,6 +105,7 @@ def test_records_from_before_the_network_was_sampled_are_kept(finished: Finished
         for key in ("network", "engine_facts", "answers"):
             del content[key]
         record.write_text(json.dumps({**content, "version": 2}))
+    (campaign.output / "journal.jsonl").unlink()  # there was none
     done = campaign.submitter("run-all", str(campaign.file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("kept: finished before") == 6
@@ -170,10 +172,16 @@ def test_run_makes_one_run(campaign: Any) -> None:
     assert "not finished: Offline performance, Offline TEST06, Server performance" in refused.stderr
 
 
+def test_plan_says_what_shows_which_runs_stay(finished: Finished) -> None:
+    done = finished[0].submitter("plan", str(finished[0].file))
+    assert done.stderr.endswith(f"which of them stay: submitter run-all {finished[0].file} --dry-run\n")
+
+
 def test_plan_runs_nothing(campaign: Any) -> None:
     done = campaign.submitter("plan", str(campaign.file))
     assert done.returncode == 0, done.stderr
     assert "Offline performance" in done.stderr
+    assert "--dry-run" not in done.stderr
     assert not (campaign.output / "runs").exists()
 
 
@@ -199,7 +207,8 @@ def test_a_damaged_record_costs_only_its_own_run(finished: Finished, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("kept: finished before") == 5
     aside = run.with_name("accuracy.damaged-1")
-    reported = [line for line in done.stderr.splitlines() if "Server accuracy" in line and "made again" in line]
+    assert "made again  Server accuracy: record.json is damaged: it is not JSON" in done.stderr
+    reported = [line for line in done.stderr.splitlines() if "its folder is now" in line]
     assert len(reported) == 1
     assert f"{run / 'record.json'} is damaged" in reported[0]
     assert reported[0].endswith(f"its folder is now {aside}")
