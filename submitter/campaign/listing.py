@@ -119,7 +119,7 @@ def list_campaign(
         is_running=is_running,
         runs=runs,
         failed=tuple(_failed_run(folder) for folder in sorted(_folders(output / _FAILED))),
-        is_assembled=_is_of(content, runs),
+        is_assembled=_is_of(content, [run for run in runs if run.in_campaign]),
         last_check=_last_check(journal),
         last_end=journal[-1] if journal and journal[-1]["event"] == "ended" else None,
         used_bytes=_used(output),
@@ -250,11 +250,16 @@ def _tree(output: Path) -> tuple[Path | None, dict[str, Any]]:
 
 def _is_of(content: dict[str, Any], runs: Sequence[ListedRun]) -> bool:
     """Whether a tree's manifest has these runs and no other."""
+    names = ("benchmark", "scenario", "mode", "started_utc")
     try:
-        in_tree = {run["started_utc"] for result in content["results"] for run in result["runs"].values()}
+        in_tree = {
+            tuple(record[name] for name in names) for each in content["results"] for record in each["runs"].values()
+        }
     except (LookupError, TypeError, AttributeError):
         return False
-    return in_tree == {run.started_utc for run in runs if run.state.is_finished}
+    return in_tree == {
+        (run.benchmark, run.scenario, run.mode, run.started_utc) for run in runs if run.state.is_finished
+    }
 
 
 def _used(output: Path) -> dict[str, int]:

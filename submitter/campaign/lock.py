@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from submitter.errors import InputError
 
 LOCK = ".lock"
-_LOOK_S = 0.5
+_LOOK_S = 0.2
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def completed(line: str, environment: dict[str, str]) -> list[str]:
     ("line", "expected"),
     [
         ("submitter che", ["check"]),
-        ("submitter run", ["run-all", "run"]),
+        ("submitter run", ["run-all", "run", "runs"]),
         ("submitter dataset ", ["verify", "convert", "stats"]),
         ("submitter check --fo", ["--format"]),
         ("submitter run x.toml --scenario S", ["Server", "SingleStream"]),
