@@ -8,6 +8,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from submitter import layout
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
@@ -134,7 +135,10 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         official_benchmark=benchmark.official,
         scenario=run.scenario,
         mode=run.mode,
-        plan_sha256=fingerprint(benchmark, session, run),
+        # Of the settings that the run kept: the campaign's own files may have changed meanwhile.
+        plan_sha256=fingerprint(
+            benchmark, session, run.model_copy(update={"user_conf": done.folder / layout.USER_CONF})
+        ),
         engine=session.engine.engine,
         engine_settings=session.engine.model_dump(exclude={"engine"}),
         dataset=benchmark.dataset_facts,

@@ -18,8 +18,9 @@ from submitter import compliance, layout
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
+from submitter.harness.kept_settings import keep_settings
 from submitter.harness.network import NetworkSampler
-from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.harness.process_group import process_group
 from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
@@ -74,11 +75,14 @@ def run_session(
     With `next_run` the session goes on with the runs that it returns, on the same loaded engine, until it returns None.
     """
     runs: list[RunPlan] = []
-    inner = plan.model_copy(
-        update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
-    )
-    work.mkdir(parents=True, exist_ok=True)
     try:
+        inner = plan.model_copy(
+            update={
+                "runs": tuple(_prepared(run, plan.engine, runs) for run in plan.runs),
+                "goes_on": next_run is not None,
+            }
+        )
+        work.mkdir(parents=True, exist_ok=True)
         with (
             process_group(_CHILD, inner, work / ENGINE_LOG, inner.engine) as (process, events),
             NetworkSampler() as network,
@@ -93,20 +97,20 @@ def run_session(
                 on_finished=on_finished,
                 engine=EnginePhase(plan.engine.engine, work / ENGINE_LOG),
                 next_run=next_run,
+                settings=plan.engine,
             )
     finally:
         for run in runs:
             shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
 
 
-def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
+def _prepared(run: RunPlan, engine: EngineSettings, runs: list[RunPlan]) -> RunPlan:
     """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
+    runs.append(run)
     partial = partial_folder(run.folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
-    runs.append(run)
-    return run.model_copy(update={"folder": partial})
+    return run.model_copy(update={"folder": partial, "user_conf": keep_settings(run.user_conf, engine, partial)})
 
 
 def partial_folder(folder: Path) -> Path:
@@ -124,6 +128,7 @@ def _follow(
     on_finished: Callable[[Finished], None],
     engine: EnginePhase,
     next_run: Callable[[], RunPlan | None] | None,
+    settings: EngineSettings,
 ) -> None:
     """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
     deadline = Deadline(limits.start_s)
@@ -182,7 +187,7 @@ def _follow(
                 engine.begin("stopping")
                 waiting_for = f"the engine to end (limit {limits.stall_s:.0f} s)"
         if next_run is not None and done == len(runs) and kind in ("ready", "finished"):
-            _send_next_run(process, next_run(), runs)
+            _send_next_run(process, next_run(), settings, runs)
     if done < len(runs):
         code = process.wait()
         raise RunError(
@@ -190,9 +195,11 @@ def _follow(
         )
 
 
-def _send_next_run(process: subprocess.Popen[bytes], run: RunPlan | None, runs: list[RunPlan]) -> None:
+def _send_next_run(
+    process: subprocess.Popen[bytes], run: RunPlan | None, settings: EngineSettings, runs: list[RunPlan]
+) -> None:
     """Write the next run as a line to the child's standard input; an empty line ends the session."""
-    line = b"" if run is None else _prepared(run, runs).model_dump_json().encode()
+    line = b"" if run is None else _prepared(run, settings, runs).model_dump_json().encode()
     if process.stdin:
         process.stdin.write(line + b"\n")
         process.stdin.flush()
