@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from submitter import layout
+from submitter.campaign.description import HOST_FACTS
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
@@ -33,7 +34,7 @@ from submitter.record import (
     sha256_of,
     write_json_atomically,
 )
-from submitter.system import identity
+from submitter.system import describe, identity
 
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
@@ -123,6 +124,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
     _require_no_caching(plan.campaign.division, done.engine_facts)
     key = plan.book.metric_key(benchmark.official, run.scenario)
+    write_json_atomically(done.folder / HOST_FACTS, describe())
     metric = None
     if run.mode is Mode.PERFORMANCE and key in done.log:
         unit = plan.book.metric_unit(benchmark.official, run.scenario)
