@@ -1,4 +1,4 @@
-"""Puts a faulty engine in the place of echo, in the processes that load an engine: SUBMITTER_TEST_FAULT names the fault.
+"""Puts a faulty engine in the place of echo, in a session's process; SUBMITTER_TEST_FAULT names the fault.
 
 A session's processes find this file through PYTHONPATH, and Python imports it when it starts.
 """
@@ -85,8 +85,7 @@ def leave_things() -> None:
     """A process in a session of its own, shared memory, and a temporary file, none of which it would remove."""
     subprocess.Popen(["sleep", str(HANGS_S)], start_new_session=True)
     kept.append(shared_memory.SharedMemory(create=True, size=4096))
-    kept.append(tempfile.NamedTemporaryFile(delete=False))
-    print("left", kept[0]._name.lstrip("/"), kept[1].name, flush=True)
+    print("left", kept[0]._name.lstrip("/"), tempfile.mkdtemp(), flush=True)
 
 
 kept: list = []
