@@ -287,8 +287,6 @@ def test_a_full_tree_does_not_call_itself_smoke_and_takes_no_smoke_run(work):
     finish(work / "runs" / SYSTEM / NAME / "Server" / "accuracy", Scenario.SERVER, Mode.ACCURACY, smoke=True)
     with pytest.raises(InputError, match=r"Server/accuracy is a smoke run"):
         assemble(work)
-    with pytest.raises(InputError, match=r"Offline/performance is not a smoke run"):
-        assemble(work, smoke=True)
 
 
 RUN = f"runs/{SYSTEM}/{NAME}/Offline"

@@ -150,9 +150,6 @@ class TreeBuilder:
                 raise InputError(f"{run} is a run of {what} {found}, not {required}", "run it again or fix the plan")
         if record.smoke and not self.plan.smoke:
             raise InputError(f"{run} is a smoke run, which a submission may not contain", "make the full run")
-        if self.plan.smoke and not record.smoke:
-            hint = "remove smoke from the campaign file, or run it again with an output folder of its own"
-            raise InputError(f"{run} is not a smoke run, and the tree would be marked as one", hint)
         return record.model_copy(update={"round": self.plan.round})
 
     def _write_measurements(self, folder: Path, run: Path, records: Mapping[str, RunRecord], key: ResultKey) -> None:

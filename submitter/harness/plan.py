@@ -19,6 +19,11 @@ LATENCIES = "latencies.npy"
 PARTIAL = ".partial"
 
 
+def partial_folder(folder: Path) -> Path:
+    """Where a run's logs are as long as it has not ended, given the folder of the finished run."""
+    return folder.with_name(folder.name + PARTIAL)
+
+
 class EngineSettings(StrictRecord):
     """`engine.toml`. `settings` are the engine's own keys; `env` is set before the engine's library is imported.
 
@@ -68,7 +73,7 @@ class RunPlan(StrictRecord):
     @property
     def partial_folder(self) -> Path:
         """Where the logs are as long as the run has not ended."""
-        return self.folder.with_name(self.folder.name + PARTIAL)
+        return partial_folder(self.folder)
 
 
 class SessionPlan(StrictRecord):

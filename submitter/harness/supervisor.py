@@ -27,7 +27,7 @@ from submitter.harness.process_group import ProcessGroup, end_earlier_session, p
 from submitter.harness.run_log import accepted_log
 from submitter.logs import DetailLog
 from submitter.model import Mode
-from submitter.record import NetworkTraffic
+from submitter.record import RECORD, NetworkTraffic
 
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
@@ -119,7 +119,8 @@ def run_session(
         raise error from None
     finally:
         for run in runs:
-            shutil.rmtree(run.partial_folder, ignore_errors=True)
+            if not (run.partial_folder / RECORD).is_file():  # with its record it is a finished run
+                shutil.rmtree(run.partial_folder, ignore_errors=True)
 
 
 def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
