@@ -15,12 +15,12 @@ from submitter.campaign.disk_use import entries, own_bytes
 from submitter.campaign.file import Campaign, load_campaign, resolved
 from submitter.campaign.found_campaigns import is_output
 from submitter.campaign.journal import write_journal
-from submitter.campaign.listed_run import REPLACED, finished_place
 from submitter.campaign.listing import expected_folders
 from submitter.campaign.lock import LOCK, locked
 from submitter.campaign.run import DAMAGED
+from submitter.campaign.settled import REPLACED, finished_folder
 from submitter.errors import InputError
-from submitter.harness.supervisor import PARTIAL
+from submitter.harness.plan import PARTIAL
 from submitter.record import RECORD
 
 # The files that runs, their scoring and their failures write.
@@ -125,7 +125,7 @@ def _leftovers(output: Path, campaign: Campaign | None, *, with_runs: bool) -> I
 def _of_run(run: Path, *, is_unwanted: bool) -> Iterator[Leftover]:
     """What is left in one of the folders of a scenario: a run's, or what an earlier one left."""
     name, _, end = run.name.partition(".")
-    place = finished_place(run.with_name(name))
+    place = finished_folder(run.with_name(name))
     if not run.is_dir() or (end and place == run):
         return  # it is finished, and gets its name when the campaign goes on
     if f".{end}" == PARTIAL:

@@ -18,13 +18,15 @@ from submitter import compliance, input_file
 from submitter.campaign.disk_use import used_bytes
 from submitter.campaign.file import EMBEDDED, Campaign
 from submitter.campaign.journal import JOURNAL, read_journal
-from submitter.campaign.listed_run import REPLACED, ListedRun, RunState, finished_place, read_run
+from submitter.campaign.listed_run import ListedRun, RunState, read_run
 from submitter.campaign.lock import is_locked
 from submitter.campaign.outline import run_folder
 from submitter.campaign.run import DAMAGED
+from submitter.campaign.settled import REPLACED, finished_folder
 from submitter.embedded.benchmark import load_benchmark
 from submitter.errors import SubmitterError
-from submitter.harness.supervisor import PARTIAL
+from submitter.harness.failed_run import FAILURE
+from submitter.harness.plan import PARTIAL
 from submitter.layout import layout_of
 from submitter.model import Mode, Scenario
 from submitter.rulebook import load_rulebook
@@ -142,7 +144,7 @@ def list_campaign(
 
 def holds_runs(folder: Path) -> bool:
     """Whether this is the output folder of a campaign: it has a run's record, whatever is in it."""
-    return any(finished_place(run) for run in run_folders(folder))
+    return any(finished_folder(run) for run in run_folders(folder))
 
 
 def _runs(output: Path, campaign: Campaign | None, is_running: bool) -> Iterator[ListedRun]:
@@ -189,7 +191,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _failed_run(folder: Path) -> FailedRun:
     try:
-        facts = input_file.read_json_object(folder / "failure.json")
+        facts = input_file.read_json_object(folder / FAILURE)
     except SubmitterError:
         facts = {}
     run, why, time_utc = (str(facts.get(key) or "") for key in ("run", "why", "time_utc"))

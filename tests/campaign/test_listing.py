@@ -93,7 +93,7 @@ def test_a_pipe_a_folder_and_a_broken_link_are_damaged(made: Made) -> None:
     assert run_of(made).state is RunState.DAMAGED
     record.rmdir()
     record.symlink_to("missing")
-    assert run_of(made).state is RunState.NOT_MADE
+    assert run_of(made).state is RunState.DAMAGED
 
 
 def test_an_unknown_round_in_a_record_is_damage(made: Made) -> None:
