@@ -108,7 +108,7 @@ def list_campaign(
     except OSError:
         is_running = False
     runs = tuple(_runs(output, campaign, is_running))
-    journal = _journal(output)
+    journal = [event for event in _journal(output) if event["event"] != "cleaned"]
     manifest, content = _tree(output)
     record = next((run.record for run in runs if run.record), None)
     found = ListedCampaign(
