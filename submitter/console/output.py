@@ -58,7 +58,7 @@ def copy_messages(copy: Callable[[str], None] | None) -> None:
 def is_shown(text: str, stream: TextIO, level: Level) -> bool:
     """Whether to write this text to the stream. If it is a message, it is copied."""
     if stream is not sys.stderr:
-        return True
+        return level >= min(_shown_from, Level.NORMAL)
     if _copy is not None:
         _copy(text)
     return level >= _shown_from
