@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from logging.handlers import RotatingFileHandler
 
 _MAX_BYTES, _OLDER_FILES = 5_000_000, 3
+_MAX_CAMPAIGN_BYTES = 1_000_000  # what is larger is an archive, and not worth reading
 _COLOUR = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
@@ -104,7 +105,7 @@ class LoggedCommand(Command):
 
     def invoke(self, ctx: Any) -> Any:
         given = ctx.params.get("campaign") or ctx.params.get("path")
-        if isinstance(given, Path) and given.is_file():
+        if isinstance(given, Path) and os.path.isfile(given) and os.path.getsize(given) < _MAX_CAMPAIGN_BYTES:
             _begin(given)
         return super().invoke(ctx)
 

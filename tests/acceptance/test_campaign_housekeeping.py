@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from submitter.campaign.cleaning import clean
+
 Finished = tuple[Any, subprocess.CompletedProcess[str]]
 
 
@@ -75,3 +77,11 @@ def test_a_failed_run_is_listed_logged_and_cleaned(kept: Any) -> None:
     assert "kept, because" not in cleaned.stdout  # every file that a failed run leaves is known
     assert not list((kept.output / "failed").iterdir())
     assert len(list(kept.output.glob("runs/**/record.json"))) == 6
+
+
+def test_every_file_of_a_run_is_known_to_clean(kept: Any) -> None:
+    kept.edit(kept.file, '["Offline", "Server"]', '["Offline"]')
+    done = clean(kept.file, remove=True, with_runs=True)
+    assert [each.path.name for each in done.leftovers] == ["TEST06", "accuracy", "performance"]
+    assert not [path for each in done.leftovers for path in each.unknown]
+    assert len(list(kept.output.glob("runs/**/record.json"))) == 3

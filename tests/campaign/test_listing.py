@@ -178,7 +178,9 @@ def test_stages(made: Made) -> None:
 def test_a_tree_of_earlier_runs_is_not_the_campaigns(made: Made) -> None:
     edit(made.run() / "record.json", started_utc="2026-08-31T00:00:00Z")
     assert listed(made).stage is CampaignStage.SCORED
-    write_journal(made.output, "assembled")
+    write_journal(made.output, "assembled", tree="submission-v6.0")
+    assert listed(made).last_check
+    write_journal(made.output, "assembled", tree="submission")
     assert listed(made).last_check is None
 
 
