@@ -20,9 +20,8 @@ from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.harness.process_group import end_earlier_session
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, run_session
+from submitter.harness.supervisor import Finished, Limits, recover_session, run_session
 from submitter.model import Division, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -83,7 +82,10 @@ def make_runs(
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
+    journal = partial(write_journal, plan.campaign.output)
     for benchmark in plan.benchmarks:
+        work = plan.campaign.engine_folder / benchmark.table.name
+        recover_session(work, plan.campaign.failed_folder, journal)
         for session in benchmark.sessions:
             pending = []
             for run in filter(is_chosen, session.runs):
@@ -96,9 +98,7 @@ def make_runs(
                     watcher.event("kept", run, {})
                 else:
                     pending.append(run)
-            work = plan.campaign.engine_folder / benchmark.table.name
             if not pending:
-                end_earlier_session(work / ENGINE_LOG)  # killed after its last run
                 continue
             write_journal(plan.campaign.output, "session", runs=[run.label for run in pending])
             try:
@@ -109,7 +109,7 @@ def make_runs(
                     watcher,
                     partial(_write_record, plan, benchmark, session),
                     failed_folder=plan.campaign.failed_folder,
-                    journal=partial(write_journal, plan.campaign.output),
+                    journal=journal,
                 )
             except BaseException as error:
                 with suppress(OSError):  # a full disk, say, which must not hide the error
