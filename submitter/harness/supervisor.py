@@ -71,17 +71,17 @@ def run_session(
     except (SubmitterError, OSError) as caught:
         error = from_os_error(caught) if isinstance(caught, OSError) else caught
         if session is not None:  # else the engine's process was not started, and has left nothing
-            failed.keep(session.failure(error), session.next_run and _logs(session.next_run), error)
+            failed.keep(session.failure(error), _logs(session.next_run), error)
         raise error from None
     finally:
         for partial in filter(None, map(_logs, runs)):
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _logs(run: RunPlan) -> Path | None:
-    """The logs of a run that has not ended."""
-    partial = partial_folder(run.folder)
-    return partial if is_unfinished(partial) else None
+def _logs(run: RunPlan | None) -> Path | None:
+    """The logs of a run that has not ended, if there are any."""
+    partial = partial_folder(run.folder) if run else None
+    return partial if partial and is_unfinished(partial) else None
 
 
 def recover_session(work: Path, failed_folder: Path | None, journal: Journal = no_journal) -> None:
