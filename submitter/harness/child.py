@@ -266,7 +266,7 @@ def _without_collector() -> Iterator[None]:
 
 
 def _read_next_runs(session: EngineSession) -> None:
-    """Read the next runs from standard input, which only the parent holds open. Its end is first the guard's business."""
+    """Read the next runs from standard input, which only the parent holds open. At its end the guard acts first."""
     pending = b""
     while chunk := os.read(0, 65536):
         *lines, pending = (pending + chunk).split(b"\n")
