@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -104,9 +105,12 @@ def make_runs(
                     waiting_limits(plan.campaign),
                     watcher,
                     partial(_write_record, plan, benchmark, session),
+                    failed_folder=plan.campaign.failed_folder,
+                    journal=partial(write_journal, plan.campaign.output),
                 )
             except BaseException as error:
-                write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
+                with suppress(OSError):  # a full disk, say, which must not hide the error
+                    write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
                 raise
 
 

@@ -1,40 +1,47 @@
 """The parent's side of a session: starts the child, follows its events, limits its time, and verifies its runs.
 
 A run's logs are written to `<folder>.partial`. When the run has ended and its log shows that it is the requested run,
-`on_finished` gets it, writes the record and gives the folder its name. A run that fails has no record, so no verdict.
+`on_finished` gets it, writes the record and gives the folder its name. A run that fails has no record, so no verdict;
+what it leaves is kept for its diagnosis.
 """
 
 from __future__ import annotations
 
 import datetime
 import shutil
-import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitter import compliance, layout
+from submitter import layout
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
+from submitter.harness.clock import ClockSteps
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
+from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.harness.process_group import process_group
-from submitter.logs import DetailLog, LogFormatError, read_detail
+from submitter.harness.process_group import ProcessGroup, end_earlier_session, process_group
+from submitter.harness.run_log import accepted_log
+from submitter.logs import DetailLog
 from submitter.model import Mode
 from submitter.record import NetworkTraffic
 
-PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
 _NODES_HINT = "on each other machine start: submitter node CAMPAIGN.toml"
-_DISK_HINT = "check whether the disk is full"
+_STOP_LIMIT_S = 60.0  # everything is recorded then, so nothing is lost if the engine is killed
+_EXIT_LIMIT_S = 5.0  # between the end of the child's events and its own end
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long the parent waits, in s: for the engine to load and warm up, and for a run's next finished sample."""
+    """How long the parent waits, in s: for the engine to load and warm up, and for a run's next finished sample.
+
+    After the last run an engine has `stall_s` to end, and no more than 60 s.
+    """
 
     start_s: float = 1800.0
     stall_s: float = 300.0
@@ -68,134 +75,213 @@ def run_session(
     watcher: Watcher,
     on_finished: Callable[[Finished], None],
     next_run: Callable[[], RunPlan | None] | None = None,
+    *,
+    failed_folder: Path | None = None,
+    journal: Journal = no_journal,
 ) -> None:
     """Make all runs of the plan; `on_finished` gets each as it ends. RunError if a run fails; finished runs are kept.
 
     With `next_run` the session goes on with the runs that it returns, on the same loaded engine, until it returns None.
+    What a failed run leaves is kept in `failed_folder`, which the error names and the journal notes. So is what an
+    earlier session left whose parent was killed.
     """
     runs: list[RunPlan] = []
-    inner = plan.model_copy(
-        update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
-    )
+    log = work / ENGINE_LOG
     work.mkdir(parents=True, exist_ok=True)
+    failed = FailedRuns(failed_folder, plan.engine, log, journal)
+    if end_earlier_session(log):
+        left = next((run for run in plan.runs if run.partial_folder.is_dir()), None)
+        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left))
+    session = None
     try:
-        with (
-            process_group(_CHILD, inner, work / ENGINE_LOG, inner.engine) as (process, events),
-            NetworkSampler() as network,
-        ):
-            _follow(
-                process,
-                events,
+        inner = plan.model_copy(
+            update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
+        )
+        with process_group(_CHILD, inner, log, inner.engine) as group, NetworkSampler() as network:
+            session = _Session(
+                group,
                 network,
                 runs=runs,
                 limits=limits,
                 watcher=watcher,
                 on_finished=on_finished,
-                engine=EnginePhase(plan.engine.engine, work / ENGINE_LOG),
+                engine=EnginePhase(plan.engine.engine, log),
                 next_run=next_run,
+                journal=failed.note,
             )
+            session.follow()
+    except (SubmitterError, OSError) as caught:
+        error = from_os_error(caught) if isinstance(caught, OSError) else caught
+        starting = Failure(why=error.message, phase="starting", run=next(iter(runs), None))
+        failed.keep(session.failure(error) if session else starting, error)
+        raise error from None
     finally:
         for run in runs:
-            shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
+            shutil.rmtree(run.partial_folder, ignore_errors=True)
 
 
 def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
     """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
-    partial = partial_folder(run.folder)
+    partial = run.partial_folder
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
     runs.append(run)
+    shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
     return run.model_copy(update={"folder": partial})
 
 
-def partial_folder(folder: Path) -> Path:
-    return folder.with_name(folder.name + PARTIAL)
+class _Session:
+    """A session under way. Every wait has a limit, which is looked at with each event and after each silent second."""
 
+    def __init__(
+        self,
+        group: ProcessGroup,
+        network: NetworkSampler,
+        *,
+        runs: list[RunPlan],
+        limits: Limits,
+        watcher: Watcher,
+        on_finished: Callable[[Finished], None],
+        engine: EnginePhase,
+        next_run: Callable[[], RunPlan | None] | None,
+        journal: Journal,
+    ) -> None:
+        self._group, self._network = group, network
+        self._runs, self._limits, self._watcher = runs, limits, watcher
+        self._on_finished, self._next_run, self._journal = on_finished, next_run, journal
+        self._engine = engine
+        self._engine_facts: dict[str, str] = {}
+        self._run: RunPlan | None = None
+        self._started_utc = ""
+        self._done = 0
+        self._last_progress = -1
+        self._status: int | None = None
+        self._clock = ClockSteps()
+        self._deadline = Deadline(limits.start_s)
+        self._wait_for("the engine to load", limits.start_s)
 
-def _follow(
-    process: subprocess.Popen[bytes],
-    events: int,
-    network: NetworkSampler,
-    *,
-    runs: list[RunPlan],
-    limits: Limits,
-    watcher: Watcher,
-    on_finished: Callable[[Finished], None],
-    engine: EnginePhase,
-    next_run: Callable[[], RunPlan | None] | None,
-) -> None:
-    """Act on the child's events, read from the descriptor `events`, until it ends. RunError if it ends too early."""
-    deadline = Deadline(limits.start_s)
-    waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
-    done_before = -1
-    started_utc = ""
-    engine_facts: dict[str, str] = {}
-    done = 0
-    engine.tell(watcher)
-    for facts in read_events(events, deadline):
-        kind = facts.pop("event")
-        run = runs[facts.pop("number")] if "number" in facts else None
-        if kind == TICK:
-            if not deadline.remaining_s():
-                hint = _NODES_HINT if engine.kind == "nodes" else log_hint(engine.log)
-                raise RunError(f"timed out waiting for {waiting_for}", hint)
-            engine.tell(watcher)
-            continue
-        if kind == "error":
-            raise _error(facts, engine.log)
+    def follow(self) -> None:
+        """Act on the child's events until it ends. RunError if it ends too early, or not in time."""
+        self._engine.tell(self._watcher)
+        for facts in read_events(self._group.reports, self._deadline):
+            kind = facts.pop("event")
+            if kind == "error":
+                raise _error(facts, self._engine.log)
+            if kind == TICK:
+                self._engine.tell(self._watcher)
+                if self._group.has_ended():  # a process that it left may hold the pipe of the events open
+                    break
+            else:
+                self._take(kind, facts)
+            self._require_clock()
+            if not self._deadline.remaining_s():
+                if self._engine.kind == "stopping":
+                    self._journal("engine_killed", why=f"it did not end in {self._limit_s:.0f} s after its last run")
+                    return
+                hint = _NODES_HINT if self._engine.kind == "nodes" else log_hint(self._engine.log)
+                raise RunError(f"timed out waiting for {self._waiting_for} (limit {self._limit_s:.0f} s)", hint)
+        if self._engine.kind != "stopping":
+            raise self._too_early()
+
+    def failure(self, error: SubmitterError) -> Failure:
+        """What the session did when the error ended it."""
+        run = self._run or next(iter(self._runs[self._done :]), None)
+        return Failure(why=error.message, phase=self._engine.kind or "run", run=run, status=self._status)
+
+    def _wait_for(self, what: str, limit_s: float) -> None:
+        self._waiting_for, self._limit_s = what, limit_s
+        self._deadline.set(limit_s)
+
+    def _take(self, kind: str, facts: dict[str, Any]) -> None:
+        """Act on an event of the child that is neither an error nor silence."""
+        run = self._runs[facts.pop("number")] if "number" in facts else None
         if kind == "nodes":
             missing = facts["ranks"]
             if missing:
-                engine.begin(kind, **facts)
-                waiting_for = f"nodes with {missing} more of the engine's ranks (limit {limits.start_s:.0f} s)"
+                self._engine.begin(kind, **facts)
+                self._waiting_for = f"nodes with {missing} more of the engine's ranks"
             else:
-                engine.begin("loading", engine=engine.name)
-                waiting_for = f"the engine to load (limit {limits.start_s:.0f} s)"
-            engine.tell(watcher)
-            continue
+                self._engine.begin("loading", engine=self._engine.name)
+                self._waiting_for = "the engine to load"
+            self._engine.tell(self._watcher)
+            return
         if kind == "warm_up":  # it is a part of loading, so it has no time of its own
-            engine.begin(kind, **facts)
-            engine.tell(watcher)
-            continue
+            self._group.note_shared_memory()
+            self._engine.begin(kind, **facts)
+            self._engine.tell(self._watcher)
+            return
         if kind == "ready":
-            engine_facts = facts.pop("engine_facts")
+            self._engine_facts = facts.pop("engine_facts")
         if kind == "run" and run is not None:
-            started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            network.begin(partial_folder(run.folder))
-        if kind != "progress" or facts["done"] > done_before:
-            done_before = facts["done"] if kind == "progress" else -1
-            deadline.set(limits.stall_s)
-            waiting_for = f"the next finished sample (limit {limits.stall_s:.0f} s)"
-        engine.begin("")
-        watcher.event(kind, run, facts)
+            self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            self._run = run
+            self._clock.begin()
+            self._network.begin(run.partial_folder)
+        if kind != "progress" or facts["done"] > self._last_progress:
+            self._last_progress = facts["done"] if kind == "progress" else -1
+            self._wait_for("the next finished sample", self._limits.stall_s)
+        self._engine.begin("")
+        self._watcher.event(kind, run, facts)
         if kind == "finished" and run is not None:
-            done += 1
-            traffic = network.end()
-            finished = _checked(run, facts, started_utc, engine_facts, traffic)
-            on_finished(finished)
-            valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
-            watcher.event("judged", run, {"valid": valid})
-            if traffic and traffic.warnings:
-                watcher.event("network", run, {"warnings": traffic.warnings})
-            if done == len(runs):
-                engine.begin("stopping")
-                waiting_for = f"the engine to end (limit {limits.stall_s:.0f} s)"
-        if next_run is not None and done == len(runs) and kind in ("ready", "finished"):
-            _send_next_run(process, next_run(), runs)
-    if done < len(runs):
-        code = process.wait()
-        raise RunError(
-            f"the engine's process ended before all runs were finished (status {code})", log_hint(engine.log)
+            self._finish(run, facts)
+        if kind in ("ready", "finished") and self._done == len(self._runs):
+            self._go_on()
+
+    def _finish(self, run: RunPlan, facts: dict[str, Any]) -> None:
+        traffic = self._network.end()
+        finished = Finished(
+            run=run,
+            folder=run.partial_folder,
+            log=accepted_log(run, run.partial_folder),
+            started_utc=self._started_utc,
+            duration_s=facts["seconds"],
+            sample_count=facts["done"],
+            token_count=facts["tokens"],
+            engine_facts=self._engine_facts,
+            answers=facts["answers"],
+            network=traffic,
         )
+        self._require_clock()
+        self._on_finished(finished)
+        self._run = None
+        self._done += 1
+        valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
+        self._watcher.event("judged", run, {"valid": valid})
+        if traffic and traffic.warnings:
+            self._watcher.event("network", run, {"warnings": traffic.warnings})
+        self._wait_for("the next run to begin", self._limits.stall_s)  # what `on_finished` took does not count
 
+    def _go_on(self) -> None:
+        """Send the child the next run, as a line to its standard input; without one, an empty line ends the session."""
+        run = self._next_run() if self._next_run is not None else None
+        if self._next_run is not None and self._group.process.stdin:
+            line = b"" if run is None else _prepared(run, self._runs).model_dump_json().encode()
+            with suppress(BrokenPipeError):  # it has ended, as its events will show
+                self._group.process.stdin.write(line + b"\n")
+                self._group.process.stdin.flush()
+        if run is None:
+            self._engine.begin("stopping")
+            self._wait_for("the engine to end", min(self._limits.stall_s, _STOP_LIMIT_S))
+        else:
+            self._wait_for("the next run to begin", self._limits.stall_s)
 
-def _send_next_run(process: subprocess.Popen[bytes], run: RunPlan | None, runs: list[RunPlan]) -> None:
-    """Write the next run as a line to the child's standard input; an empty line ends the session."""
-    line = b"" if run is None else _prepared(run, runs).model_dump_json().encode()
-    if process.stdin:
-        process.stdin.write(line + b"\n")
-        process.stdin.flush()
+    def _require_clock(self) -> None:
+        """RunError if the clock was set during a run: LoadGen's times are wrong then. An accuracy run has no times."""
+        if self._run is None or not (step_s := self._clock.step_s()):
+            return
+        self._journal("clock_set", run=self._run.label, seconds=round(step_s, 3))
+        self._clock.begin()
+        if self._run.mode is not Mode.ACCURACY:
+            raise RunError(
+                f"{self._run.label}: the system's clock, with which LoadGen measures, was set by {step_s:+.1f} s",
+                "make the run again; let the time service slew the clock while a run is under way, and not set it",
+            )
+
+    def _too_early(self) -> RunError:
+        self._status = self._group.status(_EXIT_LIMIT_S)
+        how = self._group.how_it_ended(self._status)
+        when = f"in the run {self._run.label}" if self._run else "before its runs were finished"
+        return RunError(f"the engine's process {how} {when}", log_hint(self._engine.log))
 
 
 def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
@@ -207,63 +293,3 @@ def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
         if kind is RunError or not error.hint:
             error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
     return errors[0] if len(errors) == 1 else SeveralErrors(errors)
-
-
-def _is_complete(accuracy_log: Path) -> bool:
-    """Whether the log ends with LoadGen's closing bracket: LoadGen itself does not report a full disk."""
-    try:
-        with accuracy_log.open("rb") as file:
-            file.seek(max(0, accuracy_log.stat().st_size - 8))
-            return file.read().rstrip().endswith(b"]")
-    except OSError:
-        return False
-
-
-def _checked(
-    run: RunPlan,
-    facts: dict[str, Any],
-    started_utc: str,
-    engine_facts: dict[str, str],
-    traffic: NetworkTraffic | None,
-) -> Finished:
-    """Accept a run only if its own log shows that it is the requested run and that it ended; else RunError."""
-    folder = partial_folder(run.folder)
-    path = folder / layout.DETAIL_LOG
-    try:
-        log = read_detail(path)
-    except (OSError, LogFormatError) as error:
-        why = from_os_error(error, path).message if isinstance(error, OSError) else error
-        raise RunError(f"{run.label}: LoadGen left no readable log: {why}", _DISK_HINT) from None
-    if not mode_is(log, run.mode):
-        raise RunError(
-            f"{run.label}: the log is of another mode: {log['effective_test_mode']}",
-            "this is a bug in submitter: report it",
-        )
-    audited = compliance.was_audited(log) if run.audit is None else not compliance.not_in_force(log, run.audit)
-    if audited != run.mode.is_compliance:
-        raise RunError(
-            f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
-            f"remove any {layout.AUDIT_CONFIG} that is not part of this run",
-        )
-    if run.mode is not Mode.ACCURACY and "result_validity" not in log:
-        raise RunError(f"{run.label}: the log ends before its result", _DISK_HINT)
-    if not _is_complete(folder / layout.ACCURACY_LOG):
-        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", _DISK_HINT)
-    return Finished(
-        run=run,
-        folder=folder,
-        log=log,
-        started_utc=started_utc,
-        duration_s=facts["seconds"],
-        sample_count=facts["done"],
-        token_count=facts["tokens"],
-        engine_facts=engine_facts,
-        answers=facts["answers"],
-        network=traffic,
-    )
-
-
-def mode_is(log: DetailLog, mode: Mode) -> bool:
-    """Whether LoadGen's log is of a run of this mode."""
-    expected = "AccuracyOnly" if mode is Mode.ACCURACY else "PerformanceOnly"
-    return bool(log["effective_test_mode"] == expected)

@@ -19,7 +19,8 @@ from submitter.compliance import test06, was_audited
 from submitter.errors import InputError, RunError
 from submitter.harness import loadgen
 from submitter.harness.dataset import Dataset
-from submitter.harness.supervisor import Limits, mode_is
+from submitter.harness.run_log import mode_is
+from submitter.harness.supervisor import Limits
 from submitter.layout import ACCURACY_LOG, AUDIT_CONFIG, DETAIL_LOG
 from submitter.logs import read_accuracy, read_detail
 from submitter.model import Mode, Scenario
@@ -197,7 +198,7 @@ def test_a_killed_child_is_an_error_that_names_its_log(run_echo: RunEcho) -> Non
             if kind == "run":
                 threading.Timer(0.2, lambda: os.kill(_child_of_ours(), signal.SIGKILL)).start()
 
-    with pytest.raises(RunError, match=r"ended before all runs were finished \(status -9\)") as caught:
+    with pytest.raises(RunError, match=r"ended by SIGKILL \(.*for memory.*\) in the run Server performance") as caught:
         run_echo([(Scenario.SERVER, Mode.PERFORMANCE)], watched=Killer(), first_token_ms=2000)
     assert "engine.log" in caught.value.hint
 
