@@ -16,7 +16,7 @@ from faults.record import GOES_ON, Attempt, Base, Engine, Fault
 from faults.site import Ended, Running, Site, opened
 
 _LOG = re.compile(r"(/\S+\.log)\b")
-_UNWANTED = ("Traceback", "internal error", "Errno", "Error:")
+_UNWANTED = ("Traceback", "internal error", "Errno")
 _GO_ON_S = {Engine.ECHO: 120.0, Engine.VLLM: 400.0}
 _SCORES = ("accuracy.txt", "scored.json", "verify_accuracy.txt")
 # How long a fault's campaign waits for an engine to load, and for a sample; real ones wait longer.
@@ -178,7 +178,7 @@ def _without_reason(fault: Fault, events: list[dict[str, object]]) -> Iterator[s
     reasons = [str(event["why"]) for event in events if "why" in event]
     if not reasons:
         yield "the journal does not say why it ended"
-    elif fault.message and not any(fault.message in why for why in reasons):
+    elif not any((fault.message if fault.reason is None else fault.reason) in why for why in reasons):
         yield f"the journal's reason is another: {reasons}"
 
 

@@ -10,7 +10,6 @@ from faults.site import Ended, Site
 _LOADING, _ANSWERING = "run, loading", "run"
 _STALLED = "timed out waiting for the next finished sample"
 _NOT_LOADED = "timed out waiting for the engine to load"
-_ENDED = "the engine's process ended before all runs were finished"
 
 
 def _misbehave(site: Site, *, name: str, limit_s: float) -> Ended:
@@ -45,8 +44,8 @@ FAULTS = (
     _fault("hangs_after_the_first_token", "the engine gives first tokens, and no second one", _STALLED),
     _fault("blocks", "the engine blocks its whole process while it answers", _STALLED),
     _fault("never_for_one", "the engine never answers one sample", _STALLED),
-    _fault("dies", "the engine's process exits", _ENDED),
-    _fault("crashes", "the engine's process crashes (SIGSEGV)", _ENDED),
+    _fault("dies", "the engine's process exits", "the engine's process ended with status 1"),
+    _fault("crashes", "the engine's process crashes", "the engine's process ended by SIGSEGV"),
     _fault("raises", "the engine raises an error", "the scheduler lost the request"),
     _fault("raises_exit", "the engine raises SystemExit", "the engine failed: "),
     _fault("raises_cancelled", "the engine raises CancelledError", "the engine failed: "),
@@ -56,6 +55,6 @@ FAULTS = (
     _fault("no_token", "the engine returns no token", "the engine returned an empty answer"),
     _fault("no_number", "the engine returns text instead of token ids", "the engine failed: "),
     _fault("loadgen_fails_to_start", "LoadGen refuses to start", "LoadGen: the test settings are invalid"),
-    _fault("loadgen_gets_an_answer_twice", "LoadGen gets an answer twice", ""),
-    _fault("loadgen_is_told_no_length", "LoadGen notes an error in its log", ""),
+    _fault("loadgen_gets_an_answer_twice", "LoadGen gets an answer twice, and crashes", "the engine's process ended by SIGSEGV"),
+    _fault("loadgen_is_told_no_length", "LoadGen reports an error in its log", "LoadGen reports an error"),
 )

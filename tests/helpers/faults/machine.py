@@ -20,7 +20,7 @@ _CLOCK = Path(__file__).with_name("injected") / "clock.c"
 _IN_A_RUN = {Engine.ECHO: "^Offline TEST06", Engine.VLLM: "^engine +ready"}
 _INTO_THE_RUN_S = 0.5
 _CGROUPS = Path("/sys/fs/cgroup/memory")  # version 1
-_HOG_BYTES = 64 << 20
+_ROOM_BYTES, _HOG_BYTES = 4 << 20, 24 << 20  # the hog is the smallest process of all
 
 
 def _jump(site: Site, *, seconds: int) -> Ended:
@@ -66,16 +66,26 @@ def _out_of_memory(site: Site, *, engine: Engine) -> Ended:
         if engine is Engine.ECHO:  # it has no model, so it is not the largest process, as an engine is
             Path(f"/proc/{victim.pid}/oom_score_adj").write_text("1000")
         running.at_fault()
-        used = int((group / "memory.usage_in_bytes").read_text())
-        (group / "memory.limit_in_bytes").write_text(str(used + (1 << 20)))
-        hog = ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group), "python3", "-c")
-        with subprocess.Popen([*hog, f"x = bytearray({_HOG_BYTES}); print(1); input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-            ended = running.end(90)
-            process.kill()
-        killed = (group / "memory.oom_control").read_text()
-        if "oom_kill 0" in killed.splitlines():
-            raise AssertionError(f"the kernel killed nothing: {killed}")
-        return ended
+        limit = group / "memory.limit_in_bytes"
+        used_bytes = int((group / "memory.usage_in_bytes").read_text())
+        unlimited = limit.read_text()
+        limit.write_text(str(used_bytes + _ROOM_BYTES))
+        hog = subprocess.Popen([*join, "python3", "-c", f"x = bytearray({_HOG_BYTES}); input()"], stdin=subprocess.PIPE)
+        try:
+            _wait_for_kill(group)
+            limit.write_text(unlimited)
+            return running.end(90)
+        finally:
+            hog.kill()
+            hog.communicate()
+
+
+def _wait_for_kill(group: Path) -> None:
+    end_s = time.monotonic() + 60
+    while "oom_kill 0" in (group / "memory.oom_control").read_text().splitlines():
+        if time.monotonic() > end_s:
+            raise AssertionError("the kernel killed nothing")
+        time.sleep(0.01)
 
 
 def _largest(running: Running) -> psutil.Process:
@@ -112,7 +122,7 @@ CLOCK_FAULTS = tuple(
         what=f"the clock jumps an hour {name}",
         stage="run",
         inject=partial(_jump, seconds=seconds),
-        message="the clock",
+        message="the system's clock, with which LoadGen measures, was set by",
     )
     for name, seconds in (("ahead", 3600), ("back", -3600))
 )

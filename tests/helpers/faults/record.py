@@ -36,6 +36,8 @@ class Fault:
     """Starts a command at the site, makes the fault, waits for the end, and puts right what a person would."""
     message: str = ""
     """A part of the line that the user sees; empty if there is none, because nothing could write it."""
+    reason: str | None = None
+    """A part of the journal's entry, where it is not `message`."""
     codes: tuple[int, ...] = (4,)
     engine: Engine = Engine.ECHO
     base: Base = Base.NEW

@@ -24,6 +24,8 @@ def signals(stage_s: dict[str, float]) -> list[Fault]:
             message="interrupted",
             codes=(code,),
             within_s=10.0,
+            reason="",
+            keeps_a_reason=stage.name != "preflight",  # nothing has begun
         )
         for number, code in _CODES.items()
         for stage in STAGES[Engine.ECHO]

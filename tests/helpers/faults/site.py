@@ -28,6 +28,8 @@ _PARTS = ("tmp", "shm", "campaign")
 # Root may write everywhere; without these capabilities it may do what a user may.
 _WITHOUT_POWER = "-dac_override,-dac_read_search"
 _POLL_S = 0.02
+# PyTorch's cache of compiled kernels, one for each user of a machine, which its import creates and later ones use.
+_CACHE = "torchinductor_"
 
 
 class CannotBeMadeHereError(Exception):
@@ -226,7 +228,8 @@ class Site:
 
     def left_in_folders(self) -> list[str]:
         """Entries of the temporary folder and of /dev/shm, and half-made files in the output folder."""
-        left = [f"/tmp/{entry.name}" for entry in (self.folder / "tmp").iterdir()]
+        entries = (self.folder / "tmp").iterdir()
+        left = [f"/tmp/{entry.name}" for entry in entries if not entry.name.startswith(_CACHE)]
         left += [f"/dev/shm/{entry.name}" for entry in (self.folder / "shm").iterdir()]
         half = [path for path in self.output.rglob("*") if path.name.endswith((".partial", ".tmp"))]
         return left + [str(path.relative_to(self.output)) for path in half]
