@@ -1,7 +1,7 @@
 """The command line: the only package that prints or exits. Each command imports what it needs when it runs.
 
 Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong input, 3 something is not installed, 4 a run failed,
-70 internal error, 130 interrupted.
+70 internal error, 130 interrupted by SIGINT (Ctrl-C), 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -45,6 +46,25 @@ app = typer.Typer(
 )
 _PROGRAM = "submitter"  # also as `python -m submitter.cli`
 _INTERNAL_ERROR, _INTERRUPTED = 70, 130
+_CLEAN_UP_S = 10.0
+
+
+class _Interruption:
+    """Handles SIGINT and SIGTERM: the first one ends the command. Others are ignored for as long as it cleans up."""
+
+    def __init__(self) -> None:
+        self.signal = signal.SIGINT
+        self._until_s = 0.0
+
+    def __call__(self, number: int, frame: object) -> None:
+        if time.monotonic() >= self._until_s:
+            self.signal = signal.Signals(number)
+            self._until_s = time.monotonic() + _CLEAN_UP_S
+            raise KeyboardInterrupt
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.signal
 
 
 def _version(is_requested: bool) -> None:
@@ -90,8 +110,10 @@ app.add_typer(dataset, name="dataset")
 def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     accept_every_character()
-    # Not through SIGINT: a shell script starts its background jobs with SIGINT ignored.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption = _Interruption()
+    signal.signal(signal.SIGTERM, interruption)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell script's background jobs ignore it
+        signal.signal(signal.SIGINT, interruption)
     try:
         code = app(standalone_mode=False, prog_name=_PROGRAM)
         if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt
@@ -102,7 +124,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
-        sys.exit(_INTERRUPTED)
+        sys.exit(interruption.exit_code)
     except typer.TyperException as error:  # a wrong option or argument
         say(usage.shown(error))
         sys.exit(InputError.exit_code)

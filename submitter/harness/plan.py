@@ -16,7 +16,6 @@ from submitter.model import Mode, Scenario
 from submitter.strict_record import StrictRecord
 
 LATENCIES = "latencies.npy"
-PARTIAL = ".partial"
 
 
 class EngineSettings(StrictRecord):
@@ -64,11 +63,6 @@ class RunPlan(StrictRecord):
     @property
     def label(self) -> str:
         return f"{self.scenario} {self.mode}"
-
-    @property
-    def partial_folder(self) -> Path:
-        """Where the logs are as long as the run has not ended."""
-        return self.folder.with_name(self.folder.name + PARTIAL)
 
 
 class SessionPlan(StrictRecord):

@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from submitter import layout
-from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
+from submitter.errors import RunError, SubmitterError, from_os_error
 from submitter.harness.clock import ClockSteps
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
-from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal
+from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal, reported_error
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import ProcessGroup, end_earlier_session, process_group
 from submitter.harness.run_log import accepted_log
 from submitter.logs import DetailLog
 from submitter.model import Mode
-from submitter.record import NetworkTraffic
+from submitter.record import RECORD, NetworkTraffic
 
+PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
 _NODES_HINT = "on each other machine start: submitter node CAMPAIGN.toml"
@@ -90,8 +91,8 @@ def run_session(
     work.mkdir(parents=True, exist_ok=True)
     failed = FailedRuns(failed_folder, plan.engine, log, journal)
     if end_earlier_session(log):
-        left = next((run for run in plan.runs if run.partial_folder.is_dir()), None)
-        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left))
+        left = next((run for run in plan.runs if _is_unfinished(partial_folder(run.folder))), None)
+        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left), _logs(left))
     session = None
     try:
         inner = plan.model_copy(
@@ -113,21 +114,38 @@ def run_session(
     except (SubmitterError, OSError) as caught:
         error = from_os_error(caught) if isinstance(caught, OSError) else caught
         starting = Failure(why=error.message, phase="starting", run=next(iter(runs), None))
-        failed.keep(session.failure(error) if session else starting, error)
+        failure = session.failure(error) if session else starting
+        failed.keep(failure, _logs(failure.run), error)
         raise error from None
     finally:
         for run in runs:
-            shutil.rmtree(run.partial_folder, ignore_errors=True)
+            if _is_unfinished(partial_folder(run.folder)):
+                shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
 
 
 def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
     """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
-    partial = run.partial_folder
+    partial = partial_folder(run.folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     runs.append(run)
     shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
     return run.model_copy(update={"folder": partial})
+
+
+def partial_folder(folder: Path) -> Path:
+    return folder.with_name(folder.name + PARTIAL)
+
+
+def _is_unfinished(partial: Path) -> bool:
+    """Whether it is a folder of a run that has not ended: with its record it is a finished run, whatever its name."""
+    return partial.is_dir() and not (partial / RECORD).is_file()
+
+
+def _logs(run: RunPlan | None) -> Path | None:
+    """The logs of a run that has not ended, if there are any."""
+    partial = partial_folder(run.folder) if run else None
+    return partial if partial and _is_unfinished(partial) else None
 
 
 class _Session:
@@ -166,7 +184,7 @@ class _Session:
         for facts in read_events(self._group.reports, self._deadline):
             kind = facts.pop("event")
             if kind == "error":
-                raise _error(facts, self._engine.log)
+                raise reported_error(facts, self._engine.log)
             if kind == TICK:
                 self._engine.tell(self._watcher)
                 if self._group.has_ended():  # a process that it left may hold the pipe of the events open
@@ -216,7 +234,7 @@ class _Session:
             self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             self._run = run
             self._clock.begin()
-            self._network.begin(run.partial_folder)
+            self._network.begin(partial_folder(run.folder))
         if kind != "progress" or facts["done"] > self._last_progress:
             self._last_progress = facts["done"] if kind == "progress" else -1
             self._wait_for("the next finished sample", self._limits.stall_s)
@@ -231,8 +249,8 @@ class _Session:
         traffic = self._network.end()
         finished = Finished(
             run=run,
-            folder=run.partial_folder,
-            log=accepted_log(run, run.partial_folder),
+            folder=partial_folder(run.folder),
+            log=accepted_log(run, partial_folder(run.folder)),
             started_utc=self._started_utc,
             duration_s=facts["seconds"],
             sample_count=facts["done"],
@@ -282,14 +300,3 @@ class _Session:
         how = self._group.how_it_ended(self._status)
         when = f"in the run {self._run.label}" if self._run else "before its runs were finished"
         return RunError(f"the engine's process {how} {when}", log_hint(self._engine.log))
-
-
-def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
-    """The error that the child reported. For a failure the hint also quotes the engine's log, which has the cause."""
-    kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
-    kind = kinds.get(facts["exit_code"], RunError)
-    errors = [kind(each["message"], each["hint"]) for each in facts["problems"]]
-    for error in errors:
-        if kind is RunError or not error.hint:
-            error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
-    return errors[0] if len(errors) == 1 else SeveralErrors(errors)

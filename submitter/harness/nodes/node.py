@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -149,7 +150,7 @@ class Node:
         self._say(f"serving {ranks} of {session.facts.benchmark}, log: {log}")
         with process_group(_RANKS, plan, log, session.facts.engine) as group:
             why = self._follow(driver, group, log)
-            group.process.terminate()  # so that the engine ends its processes in order
+            os.kill(group.process.pid, signal.SIGTERM)  # so that the engine ends its processes in order
             group.status(_END_S)
         self._say(why)
 
