@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from submitter.campaign.changes import FINISHED, RunChanges, require_unedited, run_changes
+from submitter.campaign.differences import Cause, campaign_settings, fingerprint
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
+from submitter.campaign.logged import is_valid, metric_of
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.preflight_servers import caching_problem
 from submitter.campaign.selection import require_run
+from submitter.campaign.settled import finished_folder, settle
 from submitter.cluster.slurm_job import job_facts
 from submitter.errors import RunError
 from submitter.harness import engines, environment, loadgen
@@ -22,28 +26,20 @@ from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import end_earlier_session
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, run_session
-from submitter.model import Division, Mode, Scenario
+from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, partial_folder, run_session
+from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
-    DamagedRecordError,
     Provenance,
-    RecordedMetric,
     RunRecord,
     read_record,
     sha256_of,
+    sha256_once,
     write_json_atomically,
 )
 from submitter.system import identity
 
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
-
-
-def _is_finished(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> bool:
-    """Whether the run has been made already, with the same settings, data set, model and engine."""
-    if not (run.folder / RECORD).is_file():
-        return False
-    return read_record(run.folder).plan_sha256 == fingerprint(benchmark, session, run)
 
 
 def _set_aside(run: RunPlan) -> Path:
@@ -55,11 +51,6 @@ def _set_aside(run: RunPlan) -> Path:
     return run.folder.rename(aside)
 
 
-def fingerprint(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan) -> str:
-    """Of everything that a run measures; `SessionPlan.fingerprint` lists it."""
-    return session.fingerprint(run, benchmark.dataset.sha256, benchmark.model.sha256)
-
-
 def make_runs(
     plan: CampaignPlan,
     watcher: Watcher,
@@ -67,35 +58,47 @@ def make_runs(
     rerun: bool = False,
     scenario: Scenario | None = None,
     mode: Mode | None = None,
+    keep: Collection[Keep] = (),
+    on_changes: Callable[[Sequence[RunChanges]], None] = lambda _: None,
 ) -> None:
     """Make every run that is not finished yet, or all with `rerun`; only those of `scenario` and `mode`, if given.
 
-    The caller holds the campaign's lock (`locked`). Runs that are finished stay, also when a later one fails. A run
-    whose record is damaged is made again; its folder is renamed, and not removed.
+    `changes` says which finished runs stay and which are made again; `on_changes` gets that before the first run. The
+    caller holds the campaign's lock (`locked`). Runs that are finished stay, also when a later one fails, and a run
+    that is made again stays until the new one is whole. A run whose record is damaged is made again; its folder is
+    renamed, and not removed.
 
-    NotInstalledError if LoadGen or the engine is not installed, InputError if the campaign has no such run or the
-    engine refuses its settings, RunError if a run fails.
+    NotInstalledError if LoadGen or the engine is not installed, InputError if the campaign has no such run, a file of a
+    run that stays was edited, or the engine refuses its settings, RunError if a run fails.
     """
-
-    def is_chosen(run: RunPlan) -> bool:
-        return scenario in (None, run.scenario) and mode in (None, run.mode)
-
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
+    for benchmark, _, run in plan.runs:
+        # An earlier process may have been killed at any step.
+        if finished_folder(run.folder) == partial_folder(run.folder):
+            _take_over(plan, benchmark, run)
+        else:
+            settle(run.folder)
+    found = run_changes(plan, scenario=scenario, mode=mode, keep=keep, rerun=rerun)
+    on_changes(found)
+    require_unedited(found)
+    fates = {each.run.folder: each for each in found}
     for benchmark in plan.benchmarks:
         for session in benchmark.sessions:
             pending = []
-            for run in filter(is_chosen, session.runs):
-                try:
-                    is_finished = not rerun and _is_finished(benchmark, session, run)
-                except DamagedRecordError as error:
-                    is_finished = False
-                    watcher.event("damaged", run, {"why": error.message, "aside": str(_set_aside(run))})
-                if is_finished:
-                    watcher.event("kept", run, {})
-                else:
-                    pending.append(run)
+            for run in session.runs:
+                fate = fates.get(run.folder)
+                if fate is None:  # it is not chosen
+                    continue
+                if fate.stays:
+                    _keep(plan, fate, keep, watcher)
+                    continue
+                for change in fate.changes:
+                    if change.cause is Cause.DAMAGED:
+                        why = f"{run.folder / RECORD} is damaged: {change.detail}"
+                        watcher.event("damaged", run, {"why": why, "aside": str(_set_aside(run))})
+                pending.append(run)
             work = plan.campaign.engine_folder / benchmark.table.name
             if not pending:
                 end_earlier_session(work / ENGINE_LOG)  # killed after its last run
@@ -117,6 +120,19 @@ def make_runs(
                 raise
 
 
+def _keep(plan: CampaignPlan, fate: RunChanges, keep: Collection[Keep], watcher: Watcher) -> None:
+    watcher.event("kept", fate.run, {"valid": fate.is_valid})
+    if fate.despite:
+        write_journal(
+            plan.campaign.output,
+            "kept",
+            benchmark=fate.benchmark,
+            run=fate.run.label,
+            despite=[str(each) for each in fate.despite],
+            keep=sorted(keep),
+        )
+
+
 def waiting_limits(campaign: Campaign) -> Limits:
     """How long a session of the campaign waits, as the harness takes it."""
     return Limits(campaign.limits.start_s, campaign.limits.stall_s)
@@ -128,11 +144,6 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
     _require_no_caching(plan.campaign.division, done.engine_facts)
-    key = plan.book.metric_key(benchmark.official, run.scenario)
-    metric = None
-    if run.mode is Mode.PERFORMANCE and key in done.log:
-        unit = plan.book.metric_unit(benchmark.official, run.scenario)
-        metric = RecordedMetric(key=key, value=float(done.log[key]), unit=unit)
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
@@ -144,6 +155,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         plan_sha256=fingerprint(benchmark, session, run),
         engine=session.engine.engine,
         engine_settings=session.engine.model_dump(exclude={"engine"}),
+        campaign_settings=campaign_settings(session, run),
         dataset=benchmark.dataset_facts,
         model=benchmark.model,
         loadgen_version=str(done.log["loadgen_version"]),
@@ -162,16 +174,29 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         engine_facts=done.engine_facts,
         answers=done.answers,
         network=done.network,
-        valid=None if run.mode is Mode.ACCURACY else done.log["result_validity"] == "VALID",
-        metric=metric,
-        files={file.name: sha256_of(file) for file in sorted(done.folder.iterdir()) if file.is_file()},
+        valid=is_valid(done.log, run.mode),
+        metric=metric_of(done.log, plan.book, benchmark.official, run.scenario, run.mode),
+        files={file.name: sha256_once(file) for file in sorted(done.folder.iterdir()) if file.is_file()},
     )
     write_json_atomically(done.folder / RECORD, record.model_dump(mode="json"))
-    shutil.rmtree(run.folder, ignore_errors=True)
-    done.folder.replace(run.folder)
+    _take_over(plan, benchmark, run)
+
+
+def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> None:
+    """Give the finished run in the `.partial` folder its name. Every step may be the last one of this process."""
+    folder = partial_folder(run.folder)
+    record = read_record(folder)
+    # First the journal: a record that it does not know counts as edited.
     write_journal(
-        plan.campaign.output, "finished", run=run.label, valid=record.valid, metric=metric and metric.model_dump()
+        plan.campaign.output,
+        FINISHED,
+        benchmark=benchmark.table.name,
+        run=run.label,
+        valid=record.valid,
+        metric=record.metric and record.metric.model_dump(),
+        record_sha256=sha256_of(folder / RECORD),
     )
+    settle(run.folder)
 
 
 def _require_no_caching(division: Division, engine_facts: dict[str, str]) -> None:

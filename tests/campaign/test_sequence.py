@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Noted:
         self.stages: list[str] = []
         self.outcomes: list[c.PassedCheck | SubmitterError] = []
         self.events: list[tuple[str, str]] = []
+        self.changes_told: list[tuple[c.RunChanges, ...]] = []
         self.scores: list[c.ScenarioScore] = []
         self.scoring_progress: list[tuple[str, str, int, int]] = []
 
@@ -44,6 +46,9 @@ class Noted:
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self.events.append((kind, run.label if run else ""))
+
+    def changes(self, changes: Sequence[c.RunChanges]) -> None:
+        self.changes_told.append(tuple(changes))
 
     def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
         self.scoring_progress.append((benchmark, str(scenario), done, total))
