@@ -9,7 +9,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from submitter import layout
 from submitter.campaign.changes import FINISHED, RunChanges, require_unedited, run_changes
+from submitter.campaign.description import HOST_FACTS
 from submitter.campaign.differences import Cause, campaign_settings, fingerprint
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
@@ -26,7 +28,7 @@ from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import end_earlier_session
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, partial_folder, run_session
+from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -37,7 +39,7 @@ from submitter.record import (
     sha256_once,
     write_json_atomically,
 )
-from submitter.system import identity
+from submitter.system import describe, identity
 
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
@@ -76,7 +78,7 @@ def make_runs(
         write_journal(plan.campaign.output, "slurm", **job)
     for benchmark, _, run in plan.runs:
         # An earlier process may have been killed at any step.
-        if finished_folder(run.folder) == partial_folder(run.folder):
+        if finished_folder(run.folder) == run.partial_folder:
             _take_over(plan, benchmark, run)
         else:
             settle(run.folder)
@@ -144,6 +146,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
     _require_no_caching(plan.campaign.division, done.engine_facts)
+    write_json_atomically(done.folder / HOST_FACTS, describe())
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
@@ -152,7 +155,10 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         official_benchmark=benchmark.official,
         scenario=run.scenario,
         mode=run.mode,
-        plan_sha256=fingerprint(benchmark, session, run),
+        # Of the settings that the run kept: the campaign's own files may have changed meanwhile.
+        plan_sha256=fingerprint(
+            benchmark, session, run.model_copy(update={"user_conf": done.folder / layout.USER_CONF})
+        ),
         engine=session.engine.engine,
         engine_settings=session.engine.model_dump(exclude={"engine"}),
         campaign_settings=campaign_settings(session, run),
@@ -184,7 +190,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
 
 def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> None:
     """Give the finished run in the `.partial` folder its name. Every step may be the last one of this process."""
-    folder = partial_folder(run.folder)
+    folder = run.partial_folder
     record = read_record(folder)
     # First the journal: a record that it does not know counts as edited.
     write_journal(

@@ -29,7 +29,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
     InputError if the campaign, its files and the round contradict each other, if a run is missing, changed or not
     scored, if settings, data set or model were changed after it, if the runs' logs do not fit the other round (with all
-    reasons), if the tree's folder holds a file that was not assembled, or if another process uses the campaign.
+    reasons), if a person changed the earlier tree, or if another process uses the campaign.
     RunError if the disk is full. After an error the earlier tree is still there.
     """
     if round_name is not None:
@@ -103,7 +103,7 @@ def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.
         ),
         smoke=campaign.smoke,
         full_run=None if is_draft else expected_full_run(campaign),
-        command=campaign.command,
+        command=campaign.published_command,
         documentation=campaign.documentation,
         # `src` is for the code between LoadGen and the engine (submission_rules.adoc).
         source=Path(harness.__file__).parent,

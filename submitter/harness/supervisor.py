@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitter import layout
 from submitter.errors import RunError, SubmitterError, from_os_error
 from submitter.harness.clock import ClockSteps
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
 from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal, reported_error
+from submitter.harness.kept_settings import keep_settings, require_planned
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import ProcessGroup, end_earlier_session, process_group
@@ -29,7 +29,6 @@ from submitter.logs import DetailLog
 from submitter.model import Mode
 from submitter.record import RECORD, NetworkTraffic
 
-PARTIAL = ".partial"
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
 _NODES_HINT = "on each other machine start: submitter node CAMPAIGN.toml"
@@ -91,13 +90,15 @@ def run_session(
     work.mkdir(parents=True, exist_ok=True)
     failed = FailedRuns(failed_folder, plan.engine, log, journal)
     if end_earlier_session(log):
-        left = next((run for run in plan.runs if _is_unfinished(partial_folder(run.folder))), None)
+        left = next((run for run in plan.runs if _is_unfinished(run.partial_folder)), None)
         failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left), _logs(left))
     session = None
     try:
         inner = plan.model_copy(
             update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
         )
+        for run in runs:
+            require_planned(run, plan.engine)
         with process_group(_CHILD, inner, log, inner.engine) as group, NetworkSampler() as network:
             session = _Session(
                 group,
@@ -119,22 +120,17 @@ def run_session(
         raise error from None
     finally:
         for run in runs:
-            if _is_unfinished(partial_folder(run.folder)):
-                shutil.rmtree(partial_folder(run.folder), ignore_errors=True)
+            if _is_unfinished(run.partial_folder):
+                shutil.rmtree(run.partial_folder, ignore_errors=True)
 
 
 def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
     """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
-    partial = partial_folder(run.folder)
+    partial = run.partial_folder
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     runs.append(run)
-    shutil.copyfile(run.user_conf, partial / layout.USER_CONF)
-    return run.model_copy(update={"folder": partial})
-
-
-def partial_folder(folder: Path) -> Path:
-    return folder.with_name(folder.name + PARTIAL)
+    return run.model_copy(update={"folder": partial, "user_conf": keep_settings(run.user_conf, partial)})
 
 
 def _is_unfinished(partial: Path) -> bool:
@@ -144,7 +140,7 @@ def _is_unfinished(partial: Path) -> bool:
 
 def _logs(run: RunPlan | None) -> Path | None:
     """The logs of a run that has not ended, if there are any."""
-    partial = partial_folder(run.folder) if run else None
+    partial = run.partial_folder if run else None
     return partial if partial and _is_unfinished(partial) else None
 
 
@@ -234,7 +230,7 @@ class _Session:
             self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             self._run = run
             self._clock.begin()
-            self._network.begin(partial_folder(run.folder))
+            self._network.begin(run.partial_folder)
         if kind != "progress" or facts["done"] > self._last_progress:
             self._last_progress = facts["done"] if kind == "progress" else -1
             self._wait_for("the next finished sample", self._limits.stall_s)
@@ -249,8 +245,8 @@ class _Session:
         traffic = self._network.end()
         finished = Finished(
             run=run,
-            folder=partial_folder(run.folder),
-            log=accepted_log(run, partial_folder(run.folder)),
+            folder=run.partial_folder,
+            log=accepted_log(run, run.partial_folder),
             started_utc=self._started_utc,
             duration_s=facts["seconds"],
             sample_count=facts["done"],
