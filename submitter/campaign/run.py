@@ -26,8 +26,9 @@ from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
+from submitter.harness.process_group import end_earlier_session
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import Finished, Limits, run_session
+from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -100,13 +101,15 @@ def make_runs(
                         why = f"{run.folder / RECORD} is damaged: {change.detail}"
                         watcher.event("damaged", run, {"why": why, "aside": str(_set_aside(run))})
                 pending.append(run)
+            work = plan.campaign.engine_folder / benchmark.table.name
             if not pending:
+                end_earlier_session(work / ENGINE_LOG)  # killed after its last run
                 continue
             write_journal(plan.campaign.output, "session", runs=[run.label for run in pending])
             try:
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
-                    plan.campaign.engine_folder / benchmark.table.name,
+                    work,
                     waiting_limits(plan.campaign),
                     watcher,
                     partial(_write_record, plan, benchmark, session),

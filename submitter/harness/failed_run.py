@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from submitter.errors import SeveralErrors, SubmitterError, os_reason
+from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, os_reason
+from submitter.harness.engine_log import log_hint
 from submitter.harness.plan import EngineSettings, RunPlan
 from submitter.record import write_json_atomically
 
@@ -55,10 +56,10 @@ class FailedRuns:
         with suppress(OSError):
             self._journal(event, **facts)
 
-    def keep(self, failure: Failure, error: SubmitterError | None = None) -> None:
-        """Move the run's folder and the engine's log to a new folder, and name it in the journal and in the error."""
+    def keep(self, failure: Failure, logs: Path | None, error: SubmitterError | None = None) -> None:
+        """Move the run's `logs` and the engine's log to a new folder, and name it in the journal and in the error."""
         try:
-            kept = self._kept(failure)
+            kept = self._kept(failure, logs)
         except OSError as problem:
             _add_hint(error, f"the run's logs could not be kept: {os_reason(problem)}")
             kept = None
@@ -70,10 +71,9 @@ class FailedRuns:
         if str(kept) not in error.hint:
             _add_hint(error, f"the logs are kept in {kept}")
 
-    def _kept(self, failure: Failure) -> Path | None:
+    def _kept(self, failure: Failure, logs: Path | None) -> Path | None:
         """None if there is nothing to keep, as after the output folder was removed."""
-        partial = failure.run.partial_folder if failure.run else self._engine_log
-        sources = [path for path in {partial, self._engine_log} if path.exists()]
+        sources = [path for path in (logs, self._engine_log) if path and path.exists()]
         if self._folder is None or not sources:
             return None
         now = datetime.datetime.now(datetime.UTC)
@@ -89,6 +89,17 @@ class FailedRuns:
         for older in sorted(path for path in self._folder.iterdir() if path.is_dir())[:-MAX_KEPT]:
             shutil.rmtree(older, ignore_errors=True)
         return kept
+
+
+def reported_error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
+    """The error that the child reported. For a failure the hint also quotes the engine's log, which has the cause."""
+    kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
+    kind = kinds.get(facts["exit_code"], RunError)
+    errors = [kind(each["message"], each["hint"]) for each in facts["problems"]]
+    for error in errors:
+        if kind is RunError or not error.hint:
+            error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
+    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
 
 
 def _facts(failure: Failure) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, from_os_error
+from submitter.errors import RunError, SubmitterError, from_os_error
 from submitter.harness.clock import ClockSteps
 from submitter.harness.engine_log import log_hint
 from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
-from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal
+from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal, reported_error
 from submitter.harness.kept_settings import keep_settings, require_planned
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
@@ -90,8 +90,8 @@ def run_session(
     work.mkdir(parents=True, exist_ok=True)
     failed = FailedRuns(failed_folder, plan.engine, log, journal)
     if end_earlier_session(log):
-        left = next((run for run in plan.runs if run.partial_folder.is_dir()), None)
-        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left))
+        left = next((run for run in plan.runs if _is_unfinished(run.partial_folder)), None)
+        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left), _logs(left))
     session = None
     try:
         inner = plan.model_copy(
@@ -115,11 +115,12 @@ def run_session(
     except (SubmitterError, OSError) as caught:
         error = from_os_error(caught) if isinstance(caught, OSError) else caught
         starting = Failure(why=error.message, phase="starting", run=next(iter(runs), None))
-        failed.keep(session.failure(error) if session else starting, error)
+        failure = session.failure(error) if session else starting
+        failed.keep(failure, _logs(failure.run), error)
         raise error from None
     finally:
         for run in runs:
-            if not (run.partial_folder / RECORD).is_file():  # with its record it is a finished run
+            if _is_unfinished(run.partial_folder):
                 shutil.rmtree(run.partial_folder, ignore_errors=True)
 
 
@@ -130,6 +131,17 @@ def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
     partial.mkdir(parents=True)
     runs.append(run)
     return run.model_copy(update={"folder": partial, "user_conf": keep_settings(run.user_conf, partial)})
+
+
+def _is_unfinished(partial: Path) -> bool:
+    """Whether it is a folder of a run that has not ended: with its record it is a finished run, whatever its name."""
+    return partial.is_dir() and not (partial / RECORD).is_file()
+
+
+def _logs(run: RunPlan | None) -> Path | None:
+    """The logs of a run that has not ended, if there are any."""
+    partial = run.partial_folder if run else None
+    return partial if partial and _is_unfinished(partial) else None
 
 
 class _Session:
@@ -168,7 +180,7 @@ class _Session:
         for facts in read_events(self._group.reports, self._deadline):
             kind = facts.pop("event")
             if kind == "error":
-                raise _error(facts, self._engine.log)
+                raise reported_error(facts, self._engine.log)
             if kind == TICK:
                 self._engine.tell(self._watcher)
                 if self._group.has_ended():  # a process that it left may hold the pipe of the events open
@@ -284,14 +296,3 @@ class _Session:
         how = self._group.how_it_ended(self._status)
         when = f"in the run {self._run.label}" if self._run else "before its runs were finished"
         return RunError(f"the engine's process {how} {when}", log_hint(self._engine.log))
-
-
-def _error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
-    """The error that the child reported. For a failure the hint also quotes the engine's log, which has the cause."""
-    kinds: dict[int, type[SubmitterError]] = {2: InputError, 3: NotInstalledError}
-    kind = kinds.get(facts["exit_code"], RunError)
-    errors = [kind(each["message"], each["hint"]) for each in facts["problems"]]
-    for error in errors:
-        if kind is RunError or not error.hint:
-            error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
-    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
