@@ -48,6 +48,14 @@ class Mode(StrEnum):
         return self.value.startswith("TEST")
 
 
+class Keep(StrEnum):
+    """What of the system may have changed since a run that is kept all the same."""
+
+    PACKAGES = "packages"
+    DRIVER = "driver"
+    HOST = "host"
+
+
 @dataclass(frozen=True, order=True)
 class ResultKey:
     """Identifies one result of a submission. Its text is the path of the result's folder."""

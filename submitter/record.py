@@ -119,11 +119,11 @@ class NetworkTraffic(StrictRecord):
 class RunRecord(StrictRecord):
     """One finished LoadGen run.
 
-    Version 2 added `environment` and `provenance`, version 3 `engine_facts`, `answers` and `network`. Older records are
-    read, too.
+    Version 2 added `environment` and `provenance`, version 3 `engine_facts`, `answers` and `network`, version 4
+    `campaign_settings`. Older records are read, too.
     """
 
-    version: int = 3
+    version: int = 4
     smoke: bool
     """Whether the run was part of a short rehearsal, which cannot be submitted."""
     round: str
@@ -140,6 +140,8 @@ class RunRecord(StrictRecord):
     engine: str
     engine_settings: dict[str, Any]
     """The content of engine.toml, except the engine's name."""
+    campaign_settings: dict[str, Any] = Field(default_factory=dict)
+    """What else the campaign or the round set, such as `sample_limit` and `max_new_tokens`; empty if not known."""
     dataset: DatasetFacts
     model: ModelFacts
     loadgen_version: str
@@ -262,6 +264,21 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_hashes: dict[tuple[int, ...], str] = {}
+
+
+def sha256_once(path: Path) -> str:
+    """Like `sha256_of`, but a process reads the file only once, as long as it stays as it is.
+
+    The system changes a file's ctime with each write, and no program can set it.
+    """
+    stat = path.stat()
+    key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    if key not in _hashes:
+        _hashes[key] = sha256_of(path)
+    return _hashes[key]
 
 
 def sha256_of(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Campaigns: what `submitter run-all` and its single steps do. The only package in which the features meet."""
 
+from submitter.campaign.changes import RunChanges, changes_since
 from submitter.campaign.draft import make_draft
 from submitter.campaign.file import Campaign, load_campaign
 from submitter.campaign.lock import locked
@@ -28,11 +29,13 @@ __all__ = [
     "PassedCheck",
     "PreflightError",
     "Probe",
+    "RunChanges",
     "ScenarioScore",
     "SlurmPlan",
     "Stage",
     "TuneResult",
     "assemble",
+    "changes_since",
     "load_campaign",
     "locked",
     "make_draft",

@@ -158,6 +158,17 @@ class Campaign(_CampaignPart):
         return f"submitter run-all {self.shown_path}"
 
     @property
+    def published_command(self) -> str:
+        """The command as a tree states it: in the folder of this file, because no other reader has our folders."""
+        return self.command_in(self.path)
+
+    def command_in(self, other: Path) -> str:
+        """The command in the folder of the campaign file `other`; without folders, if this file is elsewhere."""
+        whole, folder = resolved(self.path), resolved(other).parent
+        shown = whole.relative_to(folder) if whole.is_relative_to(folder) else Path(whole.name)
+        return f"submitter run-all {shlex.quote(str(shown))}"
+
+    @property
     def shown_path(self) -> str:
         """The path of the file as a user would type it in the working folder."""
         return typed(self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,20 @@ def verify_model(benchmark: BenchmarkOutline) -> str:
     return weight_data_type(benchmark.model_folder)
 
 
-def open_dataset(campaign: Campaign, table: BenchmarkTable) -> tuple[Path, Dataset]:
+def open_dataset(campaign: Campaign, table: BenchmarkTable, scratch: Path | None = None) -> tuple[Path, Dataset]:
     """The file of a benchmark's data set, and the samples of its runs. InputError if its content is wrong.
 
-    The embedded data set is generated first, if it is not there yet.
+    The embedded data set is generated first, if it is not there yet: in the campaign's output, or in `scratch`.
     """
     from submitter.embedded.dataset import prepare
     from submitter.harness.dataset import SUFFIX, Dataset
 
     embedded_file = campaign.output / "data" / f"{EMBEDDED}{SUFFIX}"
+    if scratch is not None and table.dataset == EMBEDDED:
+        copy = scratch / embedded_file.name
+        if embedded_file.is_file():
+            shutil.copyfile(embedded_file, copy)
+        embedded_file = copy
     file = prepare(embedded_file) if table.dataset == EMBEDDED else Path(table.dataset)
     whole = Dataset.open(file)
     whole.verify()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from submitter.campaign.logged import read_log
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
-from submitter.errors import InputError, os_reason, os_remedy
-from submitter.layout import DETAIL_LOG
-from submitter.logs import DetailLog, LogFormatError, read_detail
+from submitter.errors import InputError
+from submitter.logs import DetailLog
 from submitter.model import Division, Mode
 from submitter.record import read_record
 from submitter.rulebook import Rulebook, load_rulebook
@@ -54,14 +54,7 @@ def _reasons(plan: CampaignPlan, benchmark: BenchmarkPlan, book: Rulebook) -> li
     for session in benchmark.sessions:
         for run in session.runs:
             read_record(run.folder, plan.campaign.makes_runs)
-            path = run.folder / DETAIL_LOG
-            try:
-                log = read_detail(path)
-            except OSError as error:
-                raise InputError(f"{path} cannot be read: {os_reason(error)}", os_remedy(error)) from None
-            except LogFormatError as error:
-                repeat = plan.campaign.repeats(run.scenario, run.mode)
-                raise InputError(f"{path} is not a LoadGen log: {error}", repeat) from None
+            log = read_log(run.folder, plan.campaign.repeats(run.scenario, run.mode))
             reasons += _log_mismatches(log, book)
             if run.mode is Mode.PERFORMANCE and plan.campaign.division is not Division.OPEN:
                 limits = rules.token_latency.get(run.scenario)

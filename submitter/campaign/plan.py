@@ -48,9 +48,10 @@ class CampaignPlan(CampaignOutline):
         return [(b, session, run) for b in self.benchmarks for session in b.sessions for run in session.runs]
 
 
-def make_plan(source: Campaign | CampaignOutline) -> CampaignPlan:
+def make_plan(source: Campaign | CampaignOutline, scratch: Path | None = None) -> CampaignPlan:
     """Plan every run of a campaign. Its checkpoints and data sets are read whole: hundreds of GB take minutes.
 
+    With `scratch`, a folder, nothing is written to the campaign's output, and the runs of the plan cannot be made.
     InputError if the campaign, its files and the round contradict each other; SeveralErrors if they do so repeatedly.
     """
     outline = outline_campaign(source) if isinstance(source, Campaign) else source
@@ -60,7 +61,7 @@ def make_plan(source: Campaign | CampaignOutline) -> CampaignPlan:
     for benchmark in outline.benchmarks:
         try:
             verify_model(benchmark)
-            benchmarks.append((benchmark, *open_dataset(outline.campaign, benchmark.table)))
+            benchmarks.append((benchmark, *open_dataset(outline.campaign, benchmark.table, scratch)))
         except SubmitterError as error:
             problems.append(error)
     raise_all(problems)

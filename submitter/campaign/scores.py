@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from submitter import compliance, packages, scoring
+from submitter.campaign.changes import edits_of
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.outline import run_folder
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
-from submitter.errors import InputError, os_reason, os_remedy
+from submitter.errors import InputError, os_reason, os_remedy, raise_all
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.model import Mode, Scenario
@@ -58,16 +59,18 @@ def score_campaign(
     `campaign` is a campaign, or the path of its file. `on_scored` is called with the scores of each scenario as soon as
     they are known; `on_progress` before and while it is scored. A run that was scored before is not scored again.
 
-    InputError if the campaign, its files and the round contradict each other, or if a run is missing, was changed, or
-    has a damaged accuracy log. NotInstalledError and RunError as `scoring.score` raises them.
+    InputError if the campaign, its files and the round contradict each other, or if a run is missing or was changed;
+    SeveralErrors if several files of runs were. NotInstalledError and RunError as `scoring.score` raises them.
     """
-    return score_runs(make_plan(as_campaign(campaign)), on_scored, on_progress)
+    plan = make_plan(as_campaign(campaign))
+    raise_all(edits_of(plan))
+    return score_runs(plan, on_scored, on_progress)
 
 
 def score_runs(
     plan: CampaignPlan, on_scored: Callable[[ScenarioScore], None], on_progress: ScoringProgress
 ) -> tuple[ScenarioScore, ...]:
-    """Like `score_campaign`, for a plan."""
+    """Like `score_campaign`, for a plan whose runs are known to be as they were made."""
     scores = []
     for benchmark in plan.benchmarks:
         for scenario in benchmark.table.scenarios:
@@ -136,7 +139,7 @@ def _metrics(
     )
     if accuracy.log_sha256 != record.files.get(ACCURACY_LOG):
         repeat = plan.campaign.repeats(scenario, Mode.ACCURACY)
-        raise InputError(f"{folder / ACCURACY_LOG} is not the log that its record lists", repeat)
+        raise InputError(f"{folder / ACCURACY_LOG} was changed after its run", f"restore it, or {repeat}")
     scoring.write_accuracy_text(accuracy, text)
     write_scored(folder, inputs, [ACCURACY_TEXT])
     return {name: float(value) for name, value in accuracy.metrics.items()}

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from submitter import assembly, harness, layout
+from submitter import assembly, harness
+from submitter.campaign.changes import edits_of
 from submitter.campaign.description import drafted, system_description
+from submitter.campaign.differences import Change, plan_changes
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.full_run import expected_full_run
+from submitter.campaign.journal import write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.paperwork import paperwork_problems
-from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
-from submitter.campaign.run import fingerprint
+from submitter.campaign.plan import CampaignPlan, make_plan
 from submitter.errors import InputError, SubmitterError, raise_all
-from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.record import RECORD, RunRecord, read_record
+from submitter.record import RECORD, read_record
 from submitter.rulebook import load_rulebook
 
 
@@ -29,7 +30,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
     InputError if the campaign, its files and the round contradict each other, if a run is missing, changed or not
     scored, if settings, data set or model were changed after it, if the runs' logs do not fit the other round (with all
-    reasons), if the tree's folder holds a file that was not assembled, or if another process uses the campaign.
+    reasons), if a person changed the earlier tree, or if another process uses the campaign.
     RunError if the disk is full. After an error the earlier tree is still there.
     """
     if round_name is not None:
@@ -41,14 +42,16 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
 def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     """Like `assemble`, for a plan. The caller holds the campaign's lock."""
-    raise_all([*_missing_runs(plan), *_outdated_runs(plan), *paperwork_problems(plan)])
+    raise_all([*_missing_runs(plan), *_outdated_runs(plan), *edits_of(plan), *paperwork_problems(plan)])
     campaign = plan.campaign
     target = campaign.tree
     runs_round = plan.book.name
     if round_name is not None and round_name != plan.book.name:
         plan = for_round(plan, round_name)
         target = target.with_name(f"{target.name}-{round_name}")
-    return assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    tree = assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    write_journal(campaign.output, "assembled", tree=tree.name)
+    return tree
 
 
 def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:
@@ -60,34 +63,23 @@ def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:
 
 def _outdated_runs(plan: CampaignPlan) -> list[SubmitterError]:
     """What was changed after the runs: the tree would state settings that they were not made with."""
-    changed: dict[str, list[str]] = {}
+    changed: dict[Change, list[str]] = {}
     for benchmark, session, run in plan.runs:
         if not (run.folder / RECORD).is_file():
             continue
         record = read_record(run.folder, plan.campaign.makes_runs)
-        # Of a smoke run, assembly itself says that it is one.
-        if record.smoke == plan.campaign.smoke and record.plan_sha256 != fingerprint(benchmark, session, run):
-            changed.setdefault(_what_changed(benchmark, session, run, record), []).append(run.label)
+        if record.smoke and not plan.campaign.smoke:
+            continue  # assembly itself says that it is a rehearsal's
+        for change in plan_changes(plan.campaign, benchmark, session, run, record, run.folder):
+            changed.setdefault(change, []).append(run.label)
     return [
         InputError(
-            f"{what} changed after these runs: {', '.join(labels)}",
+            f"{change.path or change.what} changed after these runs: {', '.join(labels)}"
+            + (f" ({change.detail})" if change.detail else ""),
             f"restore it, or make the runs again: {plan.campaign.command}",
         )
-        for what, labels in changed.items()
+        for change, labels in changed.items()
     ]
-
-
-def _what_changed(benchmark: BenchmarkPlan, session: SessionPlan, run: RunPlan, record: RunRecord) -> str:
-    user_conf = run.folder / layout.USER_CONF
-    if record.dataset.sha256 != benchmark.dataset.sha256:
-        return f"data set {benchmark.dataset.name}"
-    if record.model.sha256 != benchmark.model.sha256:
-        return f"model {benchmark.model_folder}"
-    if {"engine": record.engine, **record.engine_settings} != session.engine.model_dump():
-        return str(run.user_conf.with_name(layout.ENGINE_TOML))
-    if user_conf.is_file() and user_conf.read_bytes() != run.user_conf.read_bytes():
-        return str(run.user_conf)
-    return f"{benchmark.table.name} in the campaign file"
 
 
 def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.AssemblyPlan:
@@ -114,7 +106,7 @@ def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.
         ),
         smoke=campaign.smoke,
         full_run=None if is_draft else expected_full_run(campaign),
-        command=campaign.command,
+        command=campaign.published_command,
         documentation=campaign.documentation,
         # `src` is for the code between LoadGen and the engine (submission_rules.adoc).
         source=Path(harness.__file__).parent,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
+from submitter.campaign.changes import RunChanges
 from submitter.campaign.outline import CampaignOutline
 from submitter.campaign.preflight import PassedCheck
 from submitter.campaign.scores import ScenarioScore
@@ -28,8 +30,9 @@ class Stage(StrEnum):
 class CampaignWatcher(Watcher, Protocol):
     """Receives the events of a campaign, in the thread that runs it. An exception in a method ends the campaign.
 
-    `event(kind, run, facts)` gets the events of `harness.events.Watcher`; `kept` for a run that is not made again; and
-    `damaged` for one that is, because its record is damaged (`why`, and `aside`: the new path of its folder).
+    `event(kind, run, facts)` gets the events of `harness.events.Watcher`; `kept` for a run that is not made again
+    (`valid`: LoadGen's verdict on a performance run, None for others); and `damaged` for one that is, because its
+    record is damaged (`why`, and `aside`: the new path of its folder).
     """
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:
@@ -37,6 +40,9 @@ class CampaignWatcher(Watcher, Protocol):
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
         """A preflight check passed, or found this problem."""
+
+    def changes(self, changes: Sequence[RunChanges]) -> None:
+        """Which finished runs stay and which are made again. Called before the first run."""
 
     def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
         """So many of the answers of an accuracy run are scored. Not called for a run that was scored before."""
@@ -53,6 +59,9 @@ class _Silent:
         pass
 
     def preflight_checked(self, outcome: PassedCheck | SubmitterError) -> None:
+        pass
+
+    def changes(self, changes: Sequence[RunChanges]) -> None:
         pass
 
     def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:

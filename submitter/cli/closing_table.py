@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from submitter.campaign import CampaignOutcome, ScenarioScore
+from submitter.campaign.logged import is_valid, metric_of, read_log
 from submitter.console import margins, short_duration, show_table, why_invalid
-from submitter.layout import DETAIL_LOG
-from submitter.logs import LogFormatError, read_detail
+from submitter.logs import DetailLog
 from submitter.model import Mode
 from submitter.record import RunRecord
+from submitter.rulebook import Rulebook
 from submitter.submission.latencies import limits_of, number
 from submitter.units import NS_PER_MS
 
@@ -25,18 +25,18 @@ def show_outcome_table(outcome: CampaignOutcome) -> None:
     """Print a table of the runs of a campaign; below it, why a run is INVALID, and what its network lost."""
     scores = {(score.benchmark, score.scenario): score for score in outcome.scores}
     folders = [run.folder for *_, run in outcome.plan.runs]
-    pairs = list(zip(outcome.runs, folders, strict=True))
+    logs = [read_log(folder, "run it again") for folder in folders]
     rows: list[tuple[str, ...]] = []
-    for benchmark, group in groupby(pairs, lambda pair: pair[0].benchmark):
+    for benchmark, group in groupby(zip(outcome.runs, logs, strict=True), lambda pair: pair[0].benchmark):
         rows.append((benchmark, "", "", "", ""))
-        for record, folder in group:
-            first, *others = _results(record, folder, scores[record.benchmark, record.scenario])
+        for record, log in group:
+            first, *others = _results(record, log, outcome.plan.book, scores[record.benchmark, record.scenario])
             time = short_duration(record.duration_s)
             rows.append((f" {record.scenario} {record.mode}", f"{record.sample_count:,}", time, *first))
             rows += [("", "", "", *other) for other in others]
     show_table(_RUNS, rows, sys.stdout)
-    for record, folder in pairs:
-        if record.mode is Mode.PERFORMANCE and not record.valid:
+    for record, folder, log in zip(outcome.runs, folders, logs, strict=True):
+        if record.mode is Mode.PERFORMANCE and not is_valid(log, record.mode):
             print(f"{record.benchmark} {record.scenario} {record.mode} is {why_invalid(folder)}")
         for warning in record.network.warnings if record.network else ():
             print(f"{record.benchmark} {record.scenario} {record.mode}, network: {warning}")
@@ -55,14 +55,15 @@ def show_score_table(scores: Sequence[ScenarioScore]) -> None:
     show_table(_SCORES, rows, sys.stdout)
 
 
-def _results(record: RunRecord, folder: Path, score: ScenarioScore) -> list[tuple[str, str]]:
-    """Each result of a run, with its verdict or its margin."""
+def _results(record: RunRecord, log: DetailLog, book: Rulebook, score: ScenarioScore) -> list[tuple[str, str]]:
+    """Each result of a run, with its verdict or its margin. Figure and verdict are the log's, not the record's."""
     if record.mode is Mode.ACCURACY:
         return _accuracy(score)
     if record.mode is not Mode.PERFORMANCE:
         return [("", _passed(score.passed[record.mode]))]
-    figure = f"{record.metric.value:,.2f} {record.metric.unit}" if record.metric else "none"
-    return [(figure, "VALID" if record.valid else "INVALID"), *_latencies(folder)]
+    metric = metric_of(log, book, record.official_benchmark, record.scenario, record.mode)
+    figure = f"{metric.value:,.2f} {metric.unit}" if metric else "none"
+    return [(figure, "VALID" if is_valid(log, record.mode) else "INVALID"), *_latencies(log)]
 
 
 def _accuracy(score: ScenarioScore) -> list[tuple[str, str]]:
@@ -77,12 +78,8 @@ def _accuracy(score: ScenarioScore) -> list[tuple[str, str]]:
     return [(f"{metric.name.replace('_per_', '/')} {metric.value:.6g}", margin) for metric, margin in rows]
 
 
-def _latencies(folder: Path) -> Iterator[tuple[str, str]]:
+def _latencies(log: DetailLog) -> Iterator[tuple[str, str]]:
     """The 99th percentile of each latency that has a limit in the run's scenario."""
-    try:
-        log = read_detail(folder / DETAIL_LOG)
-    except (OSError, LogFormatError):
-        return
     for limit in limits_of(log):
         found_ns = number(log, limit.kind.key(_PERCENTILE))
         if found_ns is not None:

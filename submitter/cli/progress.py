@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from submitter import campaign as c
-from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, ScenarioScore, Stage
+from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, RunChanges, ScenarioScore, Stage
 from submitter.campaign.outline import BenchmarkOutline
+from submitter.cli.changes import show_changes
 from submitter.cli.say import say
 from submitter.console import ConsoleWatcher, Working, duration, margins, show_table, working
 from submitter.errors import NotInstalledError, PaperworkError, SubmitterError
@@ -53,6 +54,9 @@ class CampaignProgress:
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self._runs.event(kind, run, facts)
+
+    def changes(self, changes: Sequence[RunChanges]) -> None:
+        show_changes(changes, sys.stderr)
 
     def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
         show_scoring(self._work, benchmark, scenario, done, total)

@@ -87,6 +87,8 @@ class ConsoleWatcher:
             self._time.end_run(run)
             kept = ("kept: finished before with the same settings", "kept from before")
             self._live.line(fitted((_labels(run), kept), (0, 1, 0), self._live.columns))
+            if facts.get("valid") is False:
+                self._live.line(f"  {why_invalid(run.folder)}", "red")
         elif kind == "finished":
             self._time.end_run(run)
             done, seconds = facts["done"], facts["seconds"]

@@ -18,7 +18,7 @@ from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan
 from submitter.harness.process_group import ProcessGroup
 from submitter.harness.run_log import accepted_log
-from submitter.harness.unfinished import partial_folder, prepared
+from submitter.harness.unfinished import prepared
 from submitter.logs import DetailLog
 from submitter.model import Mode
 from submitter.record import NetworkTraffic
@@ -151,7 +151,7 @@ class Session:
             self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             self._run = run
             self._clock.begin()
-            self._network.begin(partial_folder(run.folder))
+            self._network.begin(run.partial_folder)
         if kind != "progress" or facts["done"] > self._last_progress:
             self._last_progress = facts["done"] if kind == "progress" else -1
             self._wait_for("the next finished sample", self._limits.stall_s)
@@ -166,8 +166,8 @@ class Session:
         traffic = self._network.end()
         finished = Finished(
             run=run,
-            folder=partial_folder(run.folder),
-            log=accepted_log(run, partial_folder(run.folder)),
+            folder=run.partial_folder,
+            log=accepted_log(run, run.partial_folder),
             started_utc=self._started_utc,
             duration_s=facts["seconds"],
             sample_count=facts["done"],

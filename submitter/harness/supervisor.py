@@ -15,13 +15,14 @@ from submitter import layout
 from submitter.errors import SubmitterError, from_os_error
 from submitter.harness.events import EnginePhase, Watcher
 from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal
+from submitter.harness.kept_settings import require_planned
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import end_earlier_session, process_group
 from submitter.harness.session import Finished, Limits, Session
-from submitter.harness.unfinished import is_unfinished, partial_folder, prepared
+from submitter.harness.unfinished import is_unfinished, prepared
 
-__all__ = ["Finished", "Limits", "partial_folder", "recover_session", "run_session"]
+__all__ = ["Finished", "Limits", "recover_session", "run_session"]
 
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
@@ -54,7 +55,9 @@ def run_session(
         inner = plan.model_copy(
             update={"runs": tuple(prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
         )
-        unfinished = {run.label: str(partial_folder(run.folder)) for run in runs}
+        for run in runs:
+            require_planned(run, plan.engine)
+        unfinished = {run.label: str(run.partial_folder) for run in runs}
         with process_group(_CHILD, inner, log, inner.engine, unfinished) as group, NetworkSampler() as network:
             session = Session(
                 group,
@@ -80,7 +83,7 @@ def run_session(
 
 def _logs(run: RunPlan | None) -> Path | None:
     """The logs of a run that has not ended, if there are any."""
-    partial = partial_folder(run.folder) if run else None
+    partial = run.partial_folder if run else None
     return partial if partial and is_unfinished(partial) else None
 
 

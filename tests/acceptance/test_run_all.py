@@ -92,6 +92,7 @@ def test_a_kept_run_still_says_what_its_network_lost(finished: Finished, tmp_pat
     content = json.loads(record.read_text())
     content["network"]["warnings"] = ["eth0 counted 7 errors"]
     record.write_text(json.dumps(content))
+    (campaign.output / "journal.jsonl").unlink()  # it knows the record's hash
     done = campaign.submitter("run-all", str(campaign.file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "echo-model Server performance, network: eth0 counted 7 errors\n" in done.stdout
@@ -104,6 +105,7 @@ def test_records_from_before_the_network_was_sampled_are_kept(finished: Finished
         for key in ("network", "engine_facts", "answers"):
             del content[key]
         record.write_text(json.dumps({**content, "version": 2}))
+    (campaign.output / "journal.jsonl").unlink()  # there was none
     done = campaign.submitter("run-all", str(campaign.file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("kept: finished before") == 6
@@ -199,7 +201,8 @@ def test_a_damaged_record_costs_only_its_own_run(finished: Finished, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("kept: finished before") == 5
     aside = run.with_name("accuracy.damaged-1")
-    reported = [line for line in done.stderr.splitlines() if "Server accuracy" in line and "made again" in line]
+    assert "made again  Server accuracy: record.json is damaged: it is not JSON" in done.stderr
+    reported = [line for line in done.stderr.splitlines() if "its folder is now" in line]
     assert len(reported) == 1
     assert f"{run / 'record.json'} is damaged" in reported[0]
     assert reported[0].endswith(f"its folder is now {aside}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Noted:
         self.stages: list[str] = []
         self.outcomes: list[c.PassedCheck | SubmitterError] = []
         self.events: list[tuple[str, str]] = []
+        self.changes_told: list[tuple[c.RunChanges, ...]] = []
         self.scores: list[c.ScenarioScore] = []
         self.scoring_progress: list[tuple[str, str, int, int]] = []
 
@@ -44,6 +46,9 @@ class Noted:
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
         self.events.append((kind, run.label if run else ""))
+
+    def changes(self, changes: Sequence[c.RunChanges]) -> None:
+        self.changes_told.append(tuple(changes))
 
     def scoring(self, benchmark: str, scenario: Scenario, done: int, total: int) -> None:
         self.scoring_progress.append((benchmark, str(scenario), done, total))
@@ -218,6 +223,6 @@ def test_the_full_run_is_told_of_in_the_tree_without_its_model(made) -> None:
     (manifest,) = campaign.tree.rglob("submitter_manifest.json")
     full = Manifest.model_validate_json(manifest.read_bytes()).full_run
     assert full is not None
-    assert full.command == f"submitter run-all {campaign.folder / 'full.toml'}"
+    assert full.command == "submitter run-all full.toml"
     assert full.expected_s == round(outcome.plan.expected_s)
     assert not (campaign.folder / "full").exists()

@@ -46,7 +46,7 @@ MISTAKES = (
         base=Base.FINISHED,
         make=all_of(_not_scored, _other_answer),
         stage=Stage.SCORE,
-        message="mlperf_log_accuracy.json is not the log that its record lists",
+        message="mlperf_log_accuracy.json was changed after its run",
         remedy="submitter run campaign.toml --scenario Server --mode accuracy --rerun",
     ),
     Mistake(
@@ -55,8 +55,7 @@ MISTAKES = (
         base=Base.FINISHED,
         make=all_of(_not_scored, cut(f"{_ACCURACY}/mlperf_log_accuracy.json")),
         stage=Stage.SCORE,
-        varies=True,
-        message="mlperf_log_accuracy.json: line",
+        message="mlperf_log_accuracy.json was changed after its run",
     ),
     Mistake(
         id="score-record-damaged",
@@ -103,7 +102,7 @@ MISTAKES = (
         make=append(f"{_PERFORMANCE}/mlperf_log_detail.txt", "\n"),
         stage=Stage.ASSEMBLE,
         message="mlperf_log_detail.txt was changed after its run",
-        remedy="run it again",
+        remedy="submitter run campaign.toml --scenario Server --mode performance --rerun",
     ),
     Mistake(
         id="assemble-log-removed",
