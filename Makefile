@@ -3,6 +3,7 @@
 # make test-slow  the tests that take minutes
 # make fuzz       the check on 20,000 mutated trees
 # make mistakes   makes every mistake of docs/mistakes.md and writes the page again
+# make faults     injects faults into campaigns and writes the table of docs/reliability.md; as root (KILLS=50 SEED=1)
 # make packages   Debian's packages that some tests use; those tests are skipped where they are missing
 # All of them first set up .venv if necessary.
 
@@ -17,12 +18,14 @@ ROUNDS ?= $(wildcard ../shared/rounds)
 ifneq ($(ROUNDS),)
 export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
 endif
+# Many tests wait for LoadGen's clock, so two at a time take half the time; more would disturb those that measure time.
+TEST_PROCESSES ?= 2
 # Slurm, two machines made of network namespaces, and the tools that measure a network.
 SYSTEM_PACKAGES := slurm-wlm munge libslurm-dev gcc iproute2 iperf3 ethtool
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 
-.PHONY: setup lock demo packages test test-slow fuzz mistakes lint bench clean
+.PHONY: setup lock demo packages test test-slow fuzz mistakes faults lint bench clean
 
 setup: $(VENV)/.submitter
 
@@ -61,6 +64,10 @@ fuzz: setup
 mistakes: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -m mistakes
 
+# In a mount namespace of its own, with which all that it mounts ends.
+faults: setup
+	PYTHONPATH=tests/helpers unshare --mount $(BIN)/python -m faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
 lint: setup
 	$(BIN)/ruff check submitter tests bench
 	$(BIN)/ruff format --check submitter tests bench
@@ -68,7 +75,7 @@ lint: setup
 	$(BIN)/zizmor --offline --quiet action.yml .github examples/ci/github-workflow.yml
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses $(TEST_PROCESSES) --dist loadscope
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

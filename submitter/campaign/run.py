@@ -27,7 +27,7 @@ from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import Finished, Limits, run_session
+from submitter.harness.supervisor import Finished, Limits, recover_session, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -75,6 +75,9 @@ def make_runs(
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
+    journal = partial(write_journal, plan.campaign.output)
+    for benchmark in plan.benchmarks:
+        recover_session(_work(plan, benchmark), plan.campaign.failed_folder, journal)
     for benchmark, _, run in plan.runs:
         # An earlier process may have been killed at any step.
         if finished_folder(run.folder) == run.partial_folder:
@@ -106,17 +109,22 @@ def make_runs(
             try:
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
-                    plan.campaign.engine_folder / benchmark.table.name,
+                    _work(plan, benchmark),
                     waiting_limits(plan.campaign),
                     watcher,
                     partial(_write_record, plan, benchmark, session),
                     failed_folder=plan.campaign.failed_folder,
-                    journal=partial(write_journal, plan.campaign.output),
+                    journal=journal,
                 )
             except BaseException as error:
                 with suppress(OSError):  # a full disk, say, which must not hide the error
                     write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
                 raise
+
+
+def _work(plan: CampaignPlan, benchmark: BenchmarkPlan) -> Path:
+    """Where the engine's log of the benchmark's sessions is."""
+    return plan.campaign.engine_folder / benchmark.table.name
 
 
 def _keep(plan: CampaignPlan, fate: RunChanges, keep: Collection[Keep], watcher: Watcher) -> None:
