@@ -3,6 +3,7 @@
 # make test-slow  the tests that take minutes
 # make fuzz       the check on 20,000 mutated trees, and unpacking 20,000 damaged archives
 # make mistakes   makes every mistake of docs/mistakes.md and writes the page again
+# make faults     injects faults into campaigns and writes the table of docs/reliability.md; as root (KILLS=50 SEED=1)
 # make packages   Debian's packages that some tests use; those tests are skipped where they are missing
 # All of them first set up .venv if necessary.
 
@@ -24,7 +25,7 @@ SYSTEM_PACKAGES := slurm-wlm munge libslurm-dev gcc iproute2 iperf3 ethtool
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_LOCK := $(PIP_INSTALL) --no-deps --require-hashes -r $(LOCK)
 
-.PHONY: setup lock demo packages test test-slow fuzz mistakes lint bench clean
+.PHONY: setup lock demo packages test test-slow fuzz mistakes faults lint bench clean
 
 setup: $(VENV)/.submitter
 
@@ -63,6 +64,10 @@ fuzz: setup
 
 mistakes: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -m mistakes
+
+# In a mount namespace of its own, with which all that it mounts ends.
+faults: setup
+	PYTHONPATH=tests/helpers unshare --mount $(BIN)/python -m faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 lint: setup
 	$(BIN)/ruff check submitter tests bench

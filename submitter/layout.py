@@ -24,6 +24,7 @@ MLPERF_CONF = "mlperf.conf"
 MEASUREMENTS_JSON = "measurements.json"
 README = "README.md"
 ENGINE_TOML = "engine.toml"
+SERVER_OPTIONS = ".yaml"  # the end of the name of a file with the options of the engine's servers
 AUDIT_CONFIG = "audit.config"
 MODEL_MAPPING = "model_mapping.json"
 # The files that mlcommons/endpoints writes instead of LoadGen's logs: beside performance/ and accuracy/, and in them.

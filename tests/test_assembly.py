@@ -7,6 +7,7 @@ import hashlib
 import json
 import resource
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ import real_loadgen
 
 from submitter import assembly, layout, record
 from submitter.errors import InputError, RunError
-from submitter.manifest import Manifest, ManifestFullRun
+from submitter.manifest import Manifest, ManifestFullRun, is_edited
 from submitter.model import Division, Mode, Scenario
-from submitter.record import DatasetFacts, ModelFacts, RunRecord
+from submitter.record import DatasetFacts, ModelFacts, Provenance, RunRecord
 from submitter.scoring import Accuracy, write_accuracy_text
 
 pytest.importorskip("mlperf_loadgen")
@@ -79,6 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (measurements / layout.USER_CONF).write_text("*.Offline.target_qps = 1\n")
         (measurements / layout.README).write_text("# How to repeat this\n")
         (measurements / layout.ENGINE_TOML).write_text('engine = "echo"\n')
+        (measurements / "serve.yaml").write_text("stream_interval: 10\n")
         (measurements / layout.MEASUREMENTS_JSON).write_text(
             json.dumps(
                 {
@@ -140,12 +142,46 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_options_of_the_engines_servers_are_part_of_the_measurement(work):
-    (work / "measurements/Offline/trtllm-serve.yaml").write_text("stream_interval: 10\n")
+SETTINGS = {layout.USER_CONF: "*.*.target_qps = 7\n", layout.ENGINE_TOML: "engine = 'echo'\n", "serve.yaml": "a: 7\n"}
+
+
+def keep_settings(work: Path) -> None:
+    """As a run does: the settings that it was made with are in its folder, and in its record."""
+    for scenario in SCENARIOS:
+        for mode in MODES:
+            folder = work / "runs" / SYSTEM / NAME / scenario / mode
+            for name, text in SETTINGS.items():
+                (folder / name).write_text(text)
+            finish(folder, scenario, mode)
+
+
+def test_settings_are_those_that_the_performance_run_kept(work):
+    keep_settings(work)
+    (work / "measurements/Offline/later.yaml").write_text("not: of this run\n")
     tree = files_of(assemble(work))
-    (found,) = [path for path in tree if path.endswith(".yaml")]
-    assert found.endswith("/Offline/trtllm-serve.yaml")
-    assert tree[found] == b"stream_interval: 10\n"
+    for scenario in SCENARIOS:
+        folder = f"{RESULT}/{scenario}"
+        assert {name: tree[f"{folder}/{name}"].decode() for name in SETTINGS} == SETTINGS
+    assert not [name for name in tree if name.endswith("later.yaml")]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_that_were_changed_after_the_run_are_refused(name, work):
+    keep_settings(work)
+    kept = work / "runs" / SYSTEM / NAME / "Server" / "performance" / name
+    kept.write_text("better")
+    with pytest.raises(InputError, match=f"{kept} was changed after its run"):
+        assemble(work)
+    kept.unlink()
+    with pytest.raises(InputError, match=f"{kept} is missing"):
+        assemble(work)
+
+
+def test_settings_of_a_run_that_kept_none_are_the_campaigns(work):
+    tree = files_of(assemble(work))
+    for scenario in SCENARIOS:
+        for name in SETTINGS:
+            assert tree[f"{RESULT}/{scenario}/{name}"] == (work / "measurements" / scenario / name).read_bytes()
 
 
 def test_the_tree_is_the_rounds_and_holds_nothing_else(work):
@@ -162,7 +198,7 @@ def test_the_tree_is_the_rounds_and_holds_nothing_else(work):
     }
     for scenario in ("Offline", "Server"):
         folder = f"{RESULT}/{scenario}"
-        expected |= {f"{folder}/{name}" for name in ("user.conf", "README.md", "measurements.json", "engine.toml")}
+        expected |= {f"{folder}/{name}" for name in (*SETTINGS, "README.md", "measurements.json")}
         expected |= {f"{folder}/performance/run_1/{name}" for name in (*logs, "mlperf_log_accuracy.json")}
         expected |= {f"{folder}/accuracy/{name}" for name in (*logs, "mlperf_log_accuracy.json", "accuracy.txt")}
         expected |= {f"{folder}/TEST06/performance/run_1/{name}" for name in logs}
@@ -198,6 +234,7 @@ def test_the_manifest_names_every_file_and_every_record(work):
     tree = assemble(work)
     path = "open/Example/documentation/submitter_manifest.json"
     manifest = Manifest.model_validate_json((tree / path).read_bytes())
+    assert not is_edited((tree / path).read_text())
     files = files_of(tree)
     assert manifest.files == {
         name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != path
@@ -209,6 +246,7 @@ def test_the_manifest_names_every_file_and_every_record(work):
         for mode, run in result.runs.items():
             assert run == record.read_record(work / "runs" / SYSTEM / NAME / run.scenario / mode)
         assert result.accuracy_target == {"rouge1": 40.0}
+        assert result.scores == {"rouge1": 44.5, "gen_len": 3}
         log = work / "runs" / SYSTEM / NAME / result.path.split("/")[-1] / "accuracy" / layout.ACCURACY_LOG
         assert result.accuracy_log_sha256 == record.sha256_of(log)
 
@@ -216,7 +254,6 @@ def test_the_manifest_names_every_file_and_every_record(work):
 def test_the_same_runs_make_the_same_tree_and_stay_as_they_are(work):
     before = files_of(work / "runs")
     first = files_of(assemble(work))
-    (work / "tree" / RESULT / "Offline" / "user.conf").write_text("edited")
     second = files_of(assemble(work))
     assert first == second, "an earlier tree is replaced as a whole"
     assert files_of(work / "runs") == before
@@ -347,9 +384,107 @@ def test_what_is_not_ours_is_never_replaced(work):
     stranger = tree / "open" / "Other" / "thesis.md"
     stranger.parent.mkdir()
     stranger.write_text("years of work")
-    with pytest.raises(InputError, match=r"has the file open/Other/thesis\.md"):
+    with pytest.raises(InputError, match=r"would overwrite that: open/Other/thesis\.md \(added\)"):
         assemble(work)
     assert stranger.read_text() == "years of work"
+
+
+MANIFEST = "open/Example/documentation/submitter_manifest.json"
+
+
+def edits(tree: Path) -> dict[str, Callable[[], object]]:
+    """An edit of each kind of file that a tree has."""
+
+    def changed(name: str) -> Callable[[], object]:
+        return lambda: (tree / name).write_bytes((tree / name).read_bytes() + b" ")
+
+    log = f"{RESULT}/Server/performance/run_1/mlperf_log_detail.txt"
+    return {
+        **{f"{name} (changed)": changed(name) for name in files_of(tree) if name != MANIFEST},
+        f"{MANIFEST} (changed)": lambda: (tree / MANIFEST).write_text(
+            (tree / MANIFEST).read_text().replace('"rouge1": 40.0', '"rouge1": 39.0')
+        ),
+        f"{log} (removed)": (tree / log).unlink,
+        "open/Example/src/notes.md (added)": lambda: (tree / "open/Example/src/notes.md").write_text("mine"),
+        "open/Example/src/link.md (added)": lambda: (tree / "open/Example/src/link.md").symlink_to("README.md"),
+    }
+
+
+def test_an_edit_in_the_tree_is_never_overwritten(work):
+    """Whatever file it is in: a new tree is refused, the edit is named, and the tree stays as it is."""
+    original = work / "tree"
+    assemble(work)
+    shutil.copytree(original, work / "kept")
+    for edit in edits(original):
+        shutil.rmtree(original)
+        shutil.copytree(work / "kept", original)
+        edits(original)[edit]()
+        before = files_of(original)
+        with pytest.raises(InputError) as caught:
+            assemble(work)
+        assert caught.value.message.endswith(f"a new tree would overwrite that: {edit}")
+        assert "move it away (mv tree tree.edited)" in caught.value.hint
+        assert files_of(original) == before
+    assert not [path for path in work.iterdir() if path.name.startswith(".")]
+
+
+def test_an_edit_of_a_document_is_named_with_its_source(work):
+    tree = assemble(work)
+    (tree / "open/Example/documentation/calibration.adoc").write_text("better")
+    (tree / RESULT / "Server/README.md").write_text("better")
+    (tree / RESULT / "Server/performance/run_1/mlperf_log_detail.txt").write_text("better")
+    with pytest.raises(InputError) as caught:
+        assemble(work)
+    assert f"calibration.adoc comes from {work / 'documentation/calibration.adoc'}" in caught.value.hint
+    assert f"README.md comes from {work / 'measurements/Server/README.md'}" in caught.value.hint
+    assert "mlperf_log_detail.txt" not in caught.value.hint, "nobody should edit the log of a run"
+    (work / "tree").rename(work / "tree.edited")
+    assemble(work)
+
+
+def test_many_edits_are_counted(work):
+    tree = assemble(work)
+    for number in range(13):
+        (tree / f"note{number:02}.md").write_text("mine")
+    with pytest.raises(InputError) as caught:
+        assemble(work)
+    assert caught.value.message.endswith("note09.md (added) and 3 more")
+    assert "\n" not in caught.value.message + caught.value.hint
+
+
+def test_a_manifest_that_cannot_be_read_any_more_is_an_edit(work):
+    (assemble(work) / MANIFEST).write_text("{")
+    with pytest.raises(InputError, match=r"submitter_manifest\.json \(changed: it cannot be read any more\)"):
+        assemble(work)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"loadgen_version": "5.0"}, "LoadGen: TEST06 6.0.17, accuracy 5.0, performance 6.0.17"),
+        ({"packages": {"vllm": "0.9"}}, "packages: TEST06 vllm 0.10, accuracy vllm 0.9, performance vllm 0.10"),
+        ({"engine_settings": {"in_flight": 7}}, "engine settings"),
+        ({"model": ModelFacts(name="m", sha256="9" * 64)}, "model"),
+        ({"provenance": Provenance(host={"driver": "580"})}, "driver: TEST06 570, accuracy 580, performance 570"),
+    ],
+)
+def test_a_closed_result_has_runs_of_one_setup(changes, what, work):
+    common = {"packages": {"vllm": "0.10"}, "provenance": Provenance(host={"driver": "570"})}
+    for scenario in SCENARIOS:
+        for mode in MODES:
+            of_run = changes if (scenario, mode) == (Scenario.SERVER, Mode.ACCURACY) else {}
+            facts = {**common, "benchmark": OFFICIAL, **of_run}
+            finish(work / "runs" / SYSTEM / NAME / scenario / mode, scenario, mode, **facts)
+    (work / "runs" / SYSTEM / NAME).rename(work / "runs" / SYSTEM / OFFICIAL)
+    closed = {
+        "division": Division.CLOSED,
+        "system_description": {**DESCRIPTION, "division": "closed"},
+        "benchmarks": other_benchmark(work, name=OFFICIAL),
+    }
+    with pytest.raises(InputError, match=rf"Server differ in their {what}"):
+        assemble(work, **closed)
+    opened = {**closed, "division": Division.OPEN, "system_description": DESCRIPTION}
+    assert assemble(work, **opened).is_dir(), "in the open division, the check reports it"
 
 
 def test_a_link_in_the_place_of_the_tree_is_not_followed(work):

@@ -7,13 +7,14 @@ run folders are not changed.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark, check_plan
-from submitter.assembly.tree import DraftFiles, TreeBuilder, truncated
-from submitter.errors import InputError, from_os_error, os_remedy
+from submitter.assembly.replaced import require_assembled, require_unedited
+from submitter.assembly.runs import truncated
+from submitter.assembly.tree import DraftFiles, TreeBuilder
+from submitter.errors import from_os_error, os_remedy
 from submitter.layout import layout_of
-from submitter.manifest import Manifest
 
 __all__ = ["AssemblyPlan", "DraftFiles", "TreeBenchmark", "assemble", "draft", "truncated"]
 
@@ -22,24 +23,28 @@ def assemble(runs: Path, target: Path, *, plan: AssemblyPlan) -> Path:
     """Write the runs `<runs>/<system>/<benchmark>/<scenario>/<mode>/` as a tree of the plan's round to `target`.
 
     Returns `target`. A tree that was assembled there before is replaced as a whole. InputError if a run is not
-    finished, was changed since, or belongs to another plan, if a file is missing or still has a part to fill in, or if
-    `target` holds a file that was not assembled, or if a file cannot be read or written. RunError if the disk is full.
+    finished, was changed since, or belongs to another plan, if runs of one result contradict each other outside the
+    open division, if a file is missing or still has a part to fill in, if `target` is not as it was assembled, or if a
+    file cannot be read or written. RunError if the disk is full.
     After an error `target` is unchanged.
     """
     target = target.absolute()
     building, replaced = (target.with_name(f".{target.name}.{state}") for state in ("building", "replaced"))
     grammar = layout_of(plan.round)
+    manifest = grammar.manifest(plan.division, plan.submitter)
     check_plan(plan)
     try:
         if replaced.exists() and not target.exists():
             replaced.rename(target)  # an earlier call was interrupted between its two renames
-        _check_replaceable(target, grammar.manifest(plan.division, plan.submitter))
+        require_assembled(target, manifest)
         for stale in (building, replaced):
             if stale.exists():
                 shutil.rmtree(stale)
         building.mkdir(parents=True)
         try:
-            TreeBuilder(building, grammar, plan).build(runs)
+            builder = TreeBuilder(building, grammar, plan)
+            builder.build(runs)
+            require_unedited(target, manifest, builder.sources)
             if target.exists():
                 target.rename(replaced)
             building.rename(target)
@@ -61,25 +66,3 @@ def draft(target: Path, *, plan: AssemblyPlan) -> DraftFiles:
     InputError if a document is a link or a special file.
     """
     return TreeBuilder(target, layout_of(plan.round), plan).draft()
-
-
-def _check_replaceable(target: Path, manifest_path: PurePosixPath) -> None:
-    """InputError unless `target` is missing or empty, or holds nothing but an assembled tree."""
-    if not target.exists() and not target.is_symlink():
-        return
-    hint = "move it away, or assemble into another folder"
-    if target.is_symlink() or not target.is_dir():
-        raise InputError(f"{target} exists and is not a folder", hint)
-    if not any(target.iterdir()):
-        return
-    try:
-        manifest = Manifest.model_validate_json((target / manifest_path).read_bytes())
-    except (OSError, ValueError):
-        raise InputError(
-            f"{target} exists and has no {manifest_path}, so it was not assembled by submitter", hint
-        ) from None
-    assembled = {*manifest.files, str(manifest_path)}
-    for path in sorted(target.rglob("*")):
-        relative = path.relative_to(target).as_posix()
-        if relative not in assembled and (path.is_symlink() or not path.is_dir()):
-            raise InputError(f"{target} has the file {relative}, which was not assembled and would be lost", hint)

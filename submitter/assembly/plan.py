@@ -26,7 +26,8 @@ class TreeBenchmark:
     """The round's benchmark that it was run as. In the open division it may differ from `name`."""
     scenarios: tuple[Scenario, ...]
     measurements: Path
-    """A folder with one folder per scenario: `user.conf`, `measurements.json`, `README.md`, `engine.toml`, `*.yaml`."""
+    """A folder with one folder per scenario: `measurements.json` and `README.md`; and the settings, of which a tree
+    has those that the performance run kept."""
     accuracy_target: Mapping[str, float] = field(default_factory=dict)
     """The lowest allowed value of each metric."""
 
@@ -44,7 +45,7 @@ class AssemblyPlan:
     """All fields of the round's `systems/<system>.json`."""
     benchmarks: tuple[TreeBenchmark, ...]
     command: str
-    """The command that made the runs, as a user types it."""
+    """The command that made the runs, as a user types it in the folder of the campaign file."""
     smoke: bool = False
     """Whether the runs may be short ones. The tree is then marked as a preview."""
     full_run: ManifestFullRun | None = None

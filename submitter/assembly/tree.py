@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from submitter import documents, layout, schema
 from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
+from submitter.assembly.runs import existing, kept_settings, require_unchanged, run_files, score_of, truncated
 from submitter.errors import InputError
 from submitter.layout import Layout
-from submitter.logs import TRUNCATION_MARK, parse_accuracy_text
-from submitter.manifest import Manifest, ManifestResult
-from submitter.model import Mode, ResultKey, Scenario
-from submitter.record import RunRecord, read_record, read_scored, sha256_of, write_json_atomically
-from submitter.rulebook import Rulebook, load_rulebook
+from submitter.manifest import Manifest, ManifestResult, setup_differences
+from submitter.model import Division, Mode, ResultKey, Scenario
+from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
+from submitter.rulebook import load_rulebook
 from submitter.units import BYTES_PER_MIB
 from submitter.version import VERSION
-
-# How much the official truncate_accuracy_log.py (mlcommons/inference b66003e1) keeps at either end of a log.
-TRUNCATED_BYTES = 4096
 
 _SMOKE_LINE = (
     "SMOKE RUN: shortened runs that rehearse the process; this is not a submission, and its figures mean nothing."
@@ -31,32 +29,6 @@ _SMOKE_LINE = (
 _LEFT_OUT = ("__pycache__", layout.AUDIT_CONFIG)
 # Documents are texts of a few pages. A larger file is something else and is not searched for parts to fill in.
 _DOCUMENT_BYTES = BYTES_PER_MIB
-
-
-def truncated(log: Path, max_bytes: int) -> bytes:
-    """An accuracy log as it is submitted: complete if it is shorter than `max_bytes`, else its beginning and end."""
-    size_bytes = log.stat().st_size
-    with log.open("rb") as file:
-        if size_bytes < max_bytes:
-            return file.read()
-        head = file.read(TRUNCATED_BYTES)
-        file.seek(size_bytes - TRUNCATED_BYTES)
-        return head + TRUNCATION_MARK + file.read()
-
-
-def _run_files(grammar: Layout, book: Rulebook, key: ResultKey, mode: Mode) -> Iterator[tuple[str, PurePosixPath]]:
-    """The name of each file of a run's folder that is submitted, and its path in the tree."""
-    for name in (layout.DETAIL_LOG, layout.SUMMARY_LOG):
-        yield name, grammar.run(key, mode) / name
-    if mode is Mode.ACCURACY:
-        yield layout.ACCURACY_TEXT, grammar.accuracy(key) / layout.ACCURACY_TEXT
-        yield layout.ACCURACY_LOG, grammar.accuracy(key) / layout.ACCURACY_LOG
-    elif mode.is_compliance:
-        for name in book.compliance[mode].verify:
-            yield name, grammar.compliance(key, mode) / name
-        yield layout.ACCURACY_LOG, grammar.compliance_accuracy(key, mode) / layout.ACCURACY_LOG
-    else:
-        yield layout.ACCURACY_LOG, grammar.run(key, mode) / layout.ACCURACY_LOG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +52,7 @@ class TreeBuilder:
         self.plan = plan
         self.book = load_rulebook(plan.round)
         self.sources: dict[PurePosixPath, Path] = {}
-        """The file that each file of the tree was copied from."""
+        """The file that each file of the tree was copied from; of a whole tree, without those that the runs wrote."""
 
     def build(self, runs: Path) -> None:
         """Build the whole tree from the runs in `runs`."""
@@ -90,7 +62,7 @@ class TreeBuilder:
 
     def draft(self) -> DraftFiles:
         """Build what exists already, finished or not, except the runs' files."""
-        run_files = []
+        later = []
         missing = []
         for benchmark, scenario in self._results():
             key = self._key(benchmark, scenario)
@@ -101,10 +73,10 @@ class TreeBuilder:
                     missing.append(destination)
             audits = [Mode(test) for test in self.book.benchmark(benchmark.official_name).compliance]
             for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *audits):
-                run_files += [path for _, path in _run_files(self.grammar, self.book, key, mode)]
+                later += [path for _, path in run_files(self.grammar, self.book, key, mode)]
         self._write_submitter_files(is_draft=True)
         manifest = self.grammar.manifest(self.plan.division, self.plan.submitter)
-        return DraftFiles(run_files=(*run_files, manifest), missing=tuple(missing), sources=dict(self.sources))
+        return DraftFiles(run_files=(*later, manifest), missing=tuple(missing), sources=dict(self.sources))
 
     def _results(self) -> Iterator[tuple[TreeBenchmark, Scenario]]:
         for benchmark in self.plan.benchmarks:
@@ -138,30 +110,30 @@ class TreeBuilder:
 
     def _write_result(self, runs: Path, benchmark: TreeBenchmark, scenario: Scenario) -> ManifestResult:
         key = self._key(benchmark, scenario)
-        self._copy_measurements(benchmark.measurements / scenario, key)
         folder = runs / self.plan.system / benchmark.name / scenario
         optional = [mode for mode in Mode if mode in self.book.compliance and (folder / mode).is_dir()]
         records = {}
-        log_sha256 = None
         for mode in (Mode.PERFORMANCE, Mode.ACCURACY, *optional):
             run = folder / mode
             record = records[str(mode)] = self._checked_record(run, key, benchmark, mode)
             if mode is Mode.ACCURACY:
-                log_sha256 = _checked_accuracy(run)
-            for name, destination in _run_files(self.grammar, self.book, key, mode):
-                source = _existing(run / name)
+                score = score_of(run)
+            for name, destination in run_files(self.grammar, self.book, key, mode):
+                source = existing(run / name)
                 if mode is Mode.ACCURACY and name == layout.ACCURACY_LOG:
                     self._write(destination, truncated(source, self.book.round.accuracy_log_max_bytes))
                 else:
-                    self._copy(source, destination)
-            _check_unchanged(run, record)
-            if mode is not Mode.PERFORMANCE:
-                read_scored(run)  # refuses a score or a verification that was edited
+                    self._copy(source, destination, of_run=True)
+            require_unchanged(run, record)
+        if self.plan.division is not Division.OPEN:  # of an open result, the check reports it
+            _require_one_setup(folder, records)
+        self._write_measurements(benchmark.measurements / scenario, folder / Mode.PERFORMANCE, records, key)
         return ManifestResult(
             path=str(key),
             runs=records,
+            scores=score.metrics,
             accuracy_target=dict(benchmark.accuracy_target),
-            accuracy_log_sha256=log_sha256,
+            accuracy_log_sha256=score.sha256,
         )
 
     def _checked_record(self, run: Path, key: ResultKey, benchmark: TreeBenchmark, mode: Mode) -> RunRecord:
@@ -180,20 +152,32 @@ class TreeBuilder:
             raise InputError(f"{run} is a smoke run, which a submission may not contain", "make the full run")
         return record.model_copy(update={"round": self.plan.round})
 
-    def _copy_measurements(self, folder: Path, key: ResultKey) -> None:
-        path = _existing(folder / layout.MEASUREMENTS_JSON)
+    def _write_measurements(self, folder: Path, run: Path, records: Mapping[str, RunRecord], key: ResultKey) -> None:
+        """Copy the settings that the performance run kept, and the documents in `folder`.
+
+        An older run kept only its user.conf: the other settings are then those in `folder`, which the caller has
+        compared with the record.
+        """
+        path = existing(folder / layout.MEASUREMENTS_JSON)
         try:
             content = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             raise InputError(f"{path} is not a JSON file") from None
         schema.validate(content, "measurements", str(path))
+        kept = kept_settings(records[Mode.PERFORMANCE])
+        for name in kept:
+            self._copy_measurement(run / name, self.grammar.measurements(key) / name, of_run=True)
         for source, destination in self._measurement_files(folder, key):
-            if source.name == layout.ENGINE_TOML and not source.is_file():
+            if source.name in kept or (layout.ENGINE_TOML in kept and source.suffix == layout.SERVER_OPTIONS):
                 continue
-            if not _existing(source).read_bytes().strip():
-                raise InputError(f"{source} is empty", "fill it in: the rules require its content")
-            _require_filled(source)
-            self._copy(source, destination)
+            if source.name != layout.ENGINE_TOML or source.is_file():
+                self._copy_measurement(source, destination)
+
+    def _copy_measurement(self, source: Path, destination: PurePosixPath, *, of_run: bool = False) -> None:
+        if not existing(source).read_bytes().strip():
+            raise InputError(f"{source} is empty", "fill it in: the rules require its content")
+        _require_filled(source)
+        self._copy(source, destination, of_run=of_run)
 
     def _measurement_files(self, folder: Path, key: ResultKey) -> Iterator[tuple[Path, PurePosixPath]]:
         """The files of a scenario's measurements folder, each with its path in the tree.
@@ -207,7 +191,7 @@ class TreeBuilder:
         yield folder / layout.MEASUREMENTS_JSON, self.grammar.measurement_description(key)
         yield folder / layout.README, measurements / layout.README
         yield folder / layout.ENGINE_TOML, measurements / layout.ENGINE_TOML
-        for path in sorted(folder.glob("*.yaml")):
+        for path in sorted(folder.glob(f"*{layout.SERVER_OPTIONS}")):
             yield path, measurements / path.name
 
     def _readme(self) -> str:
@@ -216,7 +200,8 @@ class TreeBuilder:
         lines = [
             "# How these results were made",
             "",
-            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, with this command:",
+            f"With submitter {VERSION} for round {plan.round}, on system {plan.system}, with this command, in the",
+            "folder of the campaign file:",
             "",
             f"    {plan.command}",
             "",
@@ -231,10 +216,14 @@ class TreeBuilder:
         return (f"{_SMOKE_LINE}\n\n" if plan.smoke else "") + "\n".join(lines) + "\n"
 
     def _write_manifest(self, results: Iterable[ManifestResult]) -> None:
-        """Write the manifest, as the last file. Every file is flushed to the disk before the tree is renamed."""
+        """Write the manifest, as the last file. Every file is flushed to the disk before the tree is renamed.
+
+        Permissions are the same whoever assembles: of the source files only that a script can be executed is kept.
+        """
         files = {}
         for path in sorted(self.root.rglob("*")):
             if path.is_file():
+                path.chmod(0o755 if _is_script(path) else 0o644)
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
                 files[path.relative_to(self.root).as_posix()] = sha256_of(path)
@@ -248,7 +237,10 @@ class TreeBuilder:
         )
         path = self.root / self.grammar.manifest(self.plan.division, self.plan.submitter)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json_atomically(path, manifest.model_dump(mode="json"))
+        write_json_atomically(path, manifest.sealed())
+        path.chmod(0o644)
+        for folder in (self.root, *self.root.rglob("*/")):
+            folder.chmod(0o755)
 
     def _copy_folder(self, source: Path, destination: PurePosixPath, *, must_be_filled: bool = False) -> None:
         """Copy a folder, without hidden files and remains of a run. InputError for a link or a special file."""
@@ -266,12 +258,13 @@ class TreeBuilder:
                     _require_filled(path)
                 self._copy(path, destination / path.name)
 
-    def _copy(self, source: Path, destination: PurePosixPath) -> None:
+    def _copy(self, source: Path, destination: PurePosixPath, *, of_run: bool = False) -> None:
+        if not of_run:
+            self.sources[destination] = source
         if self.plan.smoke and source.name.lower().startswith("readme"):
             self._write(destination, f"{_SMOKE_LINE}\n\n".encode() + source.read_bytes())
             return
         path = self._new_file(destination)
-        self.sources[destination] = source
         shutil.copyfile(source, path)
         shutil.copymode(source, path)
 
@@ -284,34 +277,24 @@ class TreeBuilder:
         return path
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{path} is missing")
-    return path
+def _is_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        return bool(path.stat().st_mode & stat.S_IXUSR) and file.read(2) == b"#!"
+
+
+def _require_one_setup(folder: Path, records: Mapping[str, RunRecord]) -> None:
+    """InputError if the runs of a result contradict each other: one code makes the performance and the accuracy run.
+
+    Source: inference_rules.adoc, section "LoadGen Operation" (mlcommons/inference_policies at ac93e89).
+    """
+    for what, stated in setup_differences(records):
+        found = ", ".join(f"{mode} {text}" for mode, text in stated.items())
+        raise InputError(
+            f"the runs in {folder} differ in their {what}: {found}",
+            "make them again with one setup; the rules require it outside the open division",
+        )
 
 
 def _require_filled(path: Path) -> None:
     if path.stat().st_size <= _DOCUMENT_BYTES:
         documents.require_filled(path.read_text("utf-8", errors="replace"), str(path))
-
-
-def _checked_accuracy(run: Path) -> str:
-    """The SHA-256 of the untruncated log. InputError unless accuracy.txt states the same."""
-    text, log = run / layout.ACCURACY_TEXT, _existing(run / layout.ACCURACY_LOG)
-    if not text.is_file():
-        raise InputError(f"{run} is not scored yet: it has no {text.name}", "run submitter score on the campaign")
-    sha256 = sha256_of(log)
-    stated = parse_accuracy_text(text.read_text("utf-8", errors="replace")).sha256
-    if stated != sha256:
-        raise InputError(
-            f"{text} states the SHA-256 {stated or '(none)'}, but that of {log.name} is {sha256}", "score the run again"
-        )
-    return sha256
-
-
-def _check_unchanged(run: Path, record: RunRecord) -> None:
-    """InputError if a file does not have the SHA-256 that the record lists."""
-    for name, sha256 in record.files.items():
-        path = run / name
-        if path.is_file() and sha256_of(path) != sha256:
-            raise InputError(f"{path} was changed after its run", "run it again")

@@ -5,15 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from submitter import documents, schema, system
+from submitter import documents, input_file, schema, system
 from submitter.campaign.file import Campaign
+from submitter.campaign.outline import run_folder
 from submitter.errors import InputError, PaperworkError, raise_all
-from submitter.model import Division
+from submitter.model import Division, Mode
+
+HOST_FACTS = "host.json"
+"""In a run's folder: the fields of a system description that the host showed when the run was made."""
 
 
 def described(campaign: Campaign) -> dict[str, Any]:
-    """The fields of the system's file, and of the host for the others. InputError if the file cannot be read."""
-    description = system.complete(system.read(campaign.system.description), system.describe())
+    """The fields of the system's file, and of this host for the others. InputError if the file cannot be read."""
+    return _completed(campaign, system.describe())
+
+
+def described_at_runs(campaign: Campaign) -> dict[str, Any]:
+    """Like `described`, with the fields of the host as they were when the first performance run was made.
+
+    So a tree has the host and the software of its runs, also after an upgrade or on another machine. Before the runs,
+    and for those of an older version, which did not keep them, they are those of this host.
+    """
+    for table in campaign.benchmarks:
+        for scenario in table.scenarios:
+            kept = run_folder(campaign, table.name, scenario, Mode.PERFORMANCE) / HOST_FACTS
+            if kept.is_file():
+                return _completed(campaign, input_file.read_json_object(kept, hint="make the run again"))
+    return described(campaign)
+
+
+def _completed(campaign: Campaign, host: dict[str, object]) -> dict[str, Any]:
+    description = system.complete(system.read(campaign.system.description), host)
     return description | {"submitter": campaign.submitter, "division": str(campaign.division)}
 
 
@@ -37,8 +59,8 @@ def drafted(campaign: Campaign) -> dict[str, Any]:
 
 
 def system_description(campaign: Campaign) -> dict[str, Any]:
-    """Like `described`. InputError also if a field is missing, wrong or still to be written."""
-    description = described(campaign)
+    """Like `described_at_runs`. InputError also if a field is missing, wrong or still to be written."""
+    description = described_at_runs(campaign)
     raise_all(list(description_problems(campaign, description)))
     return description
 

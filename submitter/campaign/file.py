@@ -22,6 +22,9 @@ T = TypeVar("T", bound=BaseModel)
 
 NO_NAME = "YourOrganisation"  # the submitter of a campaign whose author has not named one yet
 EMBEDDED = "embedded"  # instead of a path: the model or data set that comes with this package
+# The names in an output folder.
+RUNS, ENGINE, FAILED = "runs", "engine", "failed"
+SUBMISSION, PREVIEW = "submission", "preview"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -116,17 +119,17 @@ class Campaign(_CampaignPart):
     @property
     def runs_folder(self) -> Path:
         """Where the logs and records of finished runs are."""
-        return self.output / "runs"
+        return self.output / RUNS
 
     @property
     def engine_folder(self) -> Path:
         """Where the engines write their own logs."""
-        return self.output / "engine"
+        return self.output / ENGINE
 
     @property
     def failed_folder(self) -> Path:
         """What failed runs left for diagnosis: a folder each."""
-        return self.output / "failed"
+        return self.output / FAILED
 
     @property
     def log(self) -> Path:
@@ -141,7 +144,7 @@ class Campaign(_CampaignPart):
     @property
     def tree(self) -> Path:
         """The folder of the submission; a smoke run's has another name, so that nobody takes it for a submission."""
-        return self.output / ("preview" if self.smoke else "submission")
+        return self.output / (PREVIEW if self.smoke else SUBMISSION)
 
     @property
     def makes_runs(self) -> str:
@@ -156,6 +159,17 @@ class Campaign(_CampaignPart):
     def command(self) -> str:
         """The command that runs the whole campaign, as a user would type it in the working folder."""
         return f"submitter run-all {self.shown_path}"
+
+    @property
+    def published_command(self) -> str:
+        """The command as a tree states it: in the folder of this file, because no other reader has our folders."""
+        return self.command_in(self.path)
+
+    def command_in(self, other: Path) -> str:
+        """The command in the folder of the campaign file `other`; without folders, if this file is elsewhere."""
+        whole, folder = resolved(self.path), resolved(other).parent
+        shown = whole.relative_to(folder) if whole.is_relative_to(folder) else Path(whole.name)
+        return f"submitter run-all {shlex.quote(str(shown))}"
 
     @property
     def shown_path(self) -> str:

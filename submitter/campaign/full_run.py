@@ -23,4 +23,4 @@ def expected_full_run(campaign: Campaign) -> ManifestFullRun | None:
             known_sample_count(benchmark.table)
     except InputError as error:
         raise InputError(f"full_run: {error.message}", error.hint) from None
-    return ManifestFullRun(command=outlined.campaign.command, expected_s=round(outlined.expected_s))
+    return ManifestFullRun(command=outlined.campaign.command_in(campaign.path), expected_s=round(outlined.expected_s))

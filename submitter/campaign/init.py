@@ -189,7 +189,8 @@ def _scenario_files(
     texts = {path.name: path.read_text("utf-8") for path in sorted(folder.iterdir())}
     # The README of the ready set is of the example in the repository.
     return {
-        name: text.replace("submitter run-all examples/demo.toml", campaign.command) for name, text in texts.items()
+        name: text.replace("submitter run-all examples/demo.toml", campaign.published_command)
+        for name, text in texts.items()
     }, []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from submitter import documents, input_file, layout
-from submitter.campaign.description import described, description_problems
+from submitter.campaign.description import described_at_runs, description_problems
 from submitter.campaign.file import NO_NAME
 from submitter.campaign.outline import BenchmarkOutline, CampaignOutline
 from submitter.campaign.preflight_checks import Check
@@ -87,7 +87,7 @@ def _system(outline: CampaignOutline) -> Iterator[SubmitterError | str]:
         yield _missing(campaign.system.description, outline)
         return
     try:
-        description = described(campaign)
+        description = described_at_runs(campaign)
     except InputError as error:
         yield PaperworkError(error.message, error.hint)
         return

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from submitter import layout
 from submitter.campaign.changes import FINISHED, RunChanges, require_unedited, run_changes
+from submitter.campaign.description import HOST_FACTS
 from submitter.campaign.differences import Cause, campaign_settings, fingerprint
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
@@ -24,7 +27,7 @@ from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import Finished, Limits, partial_folder, run_session
+from submitter.harness.supervisor import Finished, Limits, recover_session, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -35,7 +38,7 @@ from submitter.record import (
     sha256_once,
     write_json_atomically,
 )
-from submitter.system import identity
+from submitter.system import describe, identity
 
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
@@ -72,9 +75,12 @@ def make_runs(
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
+    journal = partial(write_journal, plan.campaign.output)
+    for benchmark in plan.benchmarks:
+        recover_session(_work(plan, benchmark), plan.campaign.failed_folder, journal)
     for benchmark, _, run in plan.runs:
         # An earlier process may have been killed at any step.
-        if finished_folder(run.folder) == partial_folder(run.folder):
+        if finished_folder(run.folder) == run.partial_folder:
             _take_over(plan, benchmark, run)
         else:
             settle(run.folder)
@@ -103,14 +109,22 @@ def make_runs(
             try:
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
-                    plan.campaign.engine_folder / benchmark.table.name,
+                    _work(plan, benchmark),
                     waiting_limits(plan.campaign),
                     watcher,
                     partial(_write_record, plan, benchmark, session),
+                    failed_folder=plan.campaign.failed_folder,
+                    journal=journal,
                 )
             except BaseException as error:
-                write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
+                with suppress(OSError):  # a full disk, say, which must not hide the error
+                    write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
                 raise
+
+
+def _work(plan: CampaignPlan, benchmark: BenchmarkPlan) -> Path:
+    """Where the engine's log of the benchmark's sessions is."""
+    return plan.campaign.engine_folder / benchmark.table.name
 
 
 def _keep(plan: CampaignPlan, fate: RunChanges, keep: Collection[Keep], watcher: Watcher) -> None:
@@ -137,6 +151,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
     _require_no_caching(plan.campaign.division, done.engine_facts)
+    write_json_atomically(done.folder / HOST_FACTS, describe())
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
@@ -145,7 +160,10 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
         official_benchmark=benchmark.official,
         scenario=run.scenario,
         mode=run.mode,
-        plan_sha256=fingerprint(benchmark, session, run),
+        # Of the settings that the run kept: the campaign's own files may have changed meanwhile.
+        plan_sha256=fingerprint(
+            benchmark, session, run.model_copy(update={"user_conf": done.folder / layout.USER_CONF})
+        ),
         engine=session.engine.engine,
         engine_settings=session.engine.model_dump(exclude={"engine"}),
         campaign_settings=campaign_settings(session, run),
@@ -177,7 +195,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
 
 def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> None:
     """Give the finished run in the `.partial` folder its name. Every step may be the last one of this process."""
-    folder = partial_folder(run.folder)
+    folder = run.partial_folder
     record = read_record(folder)
     # First the journal: a record that it does not know counts as edited.
     write_journal(

@@ -170,7 +170,7 @@ def _readme(campaign: Campaign, book: Rulebook, table: BenchmarkTable, scenario:
         "dataset": Path(table.dataset).name,
         "dataset_made": _convert_command(table),
         "model": Path(table.model).name,
-        "command": campaign.command,
+        "command": campaign.published_command,
         "loadgen_model": book.benchmark(table.official or table.name).loadgen_model_for(scenario),
     }
     return documents.rendered(layout.README, facts)

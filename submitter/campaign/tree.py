@@ -11,6 +11,7 @@ from submitter.campaign.description import drafted, system_description
 from submitter.campaign.differences import Change, plan_changes
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.full_run import expected_full_run
+from submitter.campaign.journal import write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
 from submitter.campaign.outline import CampaignOutline
@@ -29,7 +30,7 @@ def assemble(campaign: CampaignSource, round_name: str | None = None) -> Path:
 
     InputError if the campaign, its files and the round contradict each other, if a run is missing, changed or not
     scored, if settings, data set or model were changed after it, if the runs' logs do not fit the other round (with all
-    reasons), if the tree's folder holds a file that was not assembled, or if another process uses the campaign.
+    reasons), if a person changed the earlier tree, or if another process uses the campaign.
     RunError if the disk is full. After an error the earlier tree is still there.
     """
     if round_name is not None:
@@ -48,7 +49,9 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     if round_name is not None and round_name != plan.book.name:
         plan = for_round(plan, round_name)
         target = target.with_name(f"{target.name}-{round_name}")
-    return assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    tree = assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    write_journal(campaign.output, "assembled", tree=tree.name)
+    return tree
 
 
 def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:
@@ -103,7 +106,7 @@ def assembly_plan(plan: CampaignOutline, *, is_draft: bool = False) -> assembly.
         ),
         smoke=campaign.smoke,
         full_run=None if is_draft else expected_full_run(campaign),
-        command=campaign.command,
+        command=campaign.published_command,
         documentation=campaign.documentation,
         # `src` is for the code between LoadGen and the engine (submission_rules.adoc).
         source=Path(harness.__file__).parent,

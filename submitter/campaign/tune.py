@@ -8,11 +8,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from submitter import input_file
+from submitter.campaign.journal import write_journal
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.probe import LatencyLimits, Probe, judge_probe
 from submitter.campaign.run import waiting_limits
@@ -106,6 +108,8 @@ def tune(
             watcher,
             lambda done: on_probe(search.record(done)),
             next_run,
+            failed_folder=plan.campaign.failed_folder,
+            journal=partial(write_journal, plan.campaign.output),
         )
     assert isinstance(step, SearchOutcome)  # a session ends only after `next_run` returned None
     return search.result(step)

@@ -2,7 +2,7 @@
 
 It loads the engine once and makes the runs one after the other. It reports events as lines of JSON to the file
 descriptor EVENTS_FD; whatever the engine prints goes to standard output and error, which the parent sends to a log.
-When the parent dies, the child kills its process group: engine workers would otherwise live on and hold the device.
+When the parent dies, the session's guard ends this process and all that it started (`leftovers.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ from submitter.harness.dataset import Dataset
 from submitter.harness.nodes.driver import Nodes
 from submitter.harness.nodes.messages import SessionFacts, node_versions
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
-from submitter.harness.sut import Progress, Sut
+from submitter.harness.run_figures import summary, write_latencies
+from submitter.harness.sut import Sut
 from submitter.layout import AUDIT_CONFIG
 from submitter.model import Scenario
 
-_REPORT_EVERY_S = 1.0
+_REPORT_EVERY_S, _GUARD_S = 1.0, 15.0
 
 
 class EngineSession:
@@ -47,6 +48,7 @@ class EngineSession:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
+        """Load the engine, make the runs, and stop the engine. After an error it is not stopped: it may hang."""
         plan = self._plan
         self._loop = asyncio.get_running_loop()
         dataset = _verified_dataset(plan)
@@ -54,26 +56,24 @@ class EngineSession:
         self._nodes = await self._gathered()
         began_s = time.perf_counter()
         engine = engines.create(plan.engine.engine, plan.engine.settings, plan.engine_plan, plan.engine.sampling)
-        try:
-            await engine.start()
-            if self._nodes is not None:
-                self._nodes.loaded()
-            plan.engine.binding.apply(engine.process_ids())
-            await self._warm_up(engine, dataset)
-            # These objects live to the end of the process: the garbage collector need not walk them.
-            gc.collect()
-            gc.freeze()
-            facts = {**engine.facts(), **(self._nodes.facts() if self._nodes else {})}
-            self._emit("ready", seconds=round(time.perf_counter() - began_s, 1), engine_facts=facts)
-            sut = self._sut(engine, dataset)
-            number = 0
-            for number, run in enumerate(plan.runs, start=1):
-                await self._one_run(number - 1, run, engine, sut, len(dataset))
-            while plan.goes_on and (next_run := await self._next_runs.get()) is not None:
-                await self._one_run(number, next_run, engine, sut, len(dataset))
-                number += 1
-        finally:
-            await engine.stop()
+        await engine.start()
+        if self._nodes is not None:
+            self._nodes.loaded()
+        plan.engine.binding.apply(engine.process_ids())
+        await self._warm_up(engine, dataset)
+        # These objects live to the end of the process: the garbage collector need not walk them.
+        gc.collect()
+        gc.freeze()
+        facts = {**engine.facts(), **(self._nodes.facts() if self._nodes else {})}
+        self._emit("ready", seconds=round(time.perf_counter() - began_s, 1), engine_facts=facts)
+        sut = self._sut(engine, dataset)
+        number = 0
+        for number, run in enumerate(plan.runs, start=1):
+            await self._one_run(number - 1, run, engine, sut, len(dataset))
+        while plan.goes_on and (next_run := await self._next_runs.get()) is not None:
+            await self._one_run(number, next_run, engine, sut, len(dataset))
+            number += 1
+        await engine.stop()
         if self._nodes is not None:  # after a failure this process ends at once, and its connections with it
             await self._nodes.close()
 
@@ -136,7 +136,7 @@ class EngineSession:
                 audit.write_text(audit_text(run.audit))
             with _without_collector():
                 await asyncio.to_thread(
-                    loadgen.run_test,
+                    _run_loadgen,
                     model=run.loadgen_model,
                     scenario=run.scenario,
                     mode=run.mode,
@@ -152,7 +152,7 @@ class EngineSession:
         reporter.cancel()
         await sut.end()
         if run.keep_latencies:
-            _write_latencies(run.folder / LATENCIES, sut.progress)
+            write_latencies(run.folder / LATENCIES, sut.progress)
         self._emit(
             "finished",
             number=number,
@@ -186,7 +186,7 @@ class EngineSession:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
             seconds = time.perf_counter() - began_s
-            self._emit("progress", number=number, seconds=seconds, **_summary(sut.progress))
+            self._emit("progress", number=number, seconds=seconds, **summary(sut.progress))
 
     def _emit(self, event: str, **facts: Any) -> None:
         os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())
@@ -213,15 +213,34 @@ class EngineSession:
             refused = from_os_error(error)
             error = RunError(f"the engine failed: {refused.message}", refused.hint)
         elif not isinstance(error, SubmitterError):
-            text = (str(error).strip().splitlines() or ["no message"])[0]
-            error = RunError(f"the engine failed: {text}")
+            error = RunError(f"the engine failed: {_first_line(error)}")
         problems = error.problems if isinstance(error, SeveralErrors) else (error,)
-        self._emit(
-            "error",
-            problems=[{"message": each.message, "hint": each.hint} for each in problems],
-            exit_code=error.exit_code,
-        )
-        os._exit(4)
+        try:
+            self._emit(
+                "error",
+                problems=[{"message": each.message, "hint": each.hint} for each in problems],
+                exit_code=error.exit_code,
+            )
+        finally:
+            os._exit(RunError.exit_code)
+
+
+def _run_loadgen(**test: Any) -> None:
+    """As `loadgen.run_test`. RunError for whatever LoadGen's C++ raises."""
+    try:
+        loadgen.run_test(**test)
+    except (SubmitterError, OSError):
+        raise
+    except Exception as error:
+        raise RunError(f"LoadGen failed: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    """The error's message, or its type if it has none or is no ordinary error."""
+    text = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, Exception) and text:
+        return text
+    return f"{type(error).__name__} {text}".rstrip()
 
 
 def _verified_dataset(plan: SessionPlan) -> Dataset:
@@ -246,38 +265,14 @@ def _without_collector() -> Iterator[None]:
         gc.collect()
 
 
-def _summary(progress: Progress) -> dict[str, Any]:
-    return {
-        "done": progress.done,
-        "issued": progress.issued,
-        "tokens": progress.tokens,
-        "ttft_p99_ms": _p99(progress.ttft_ms),
-        "tpot_p99_ms": _p99(progress.tpot_ms),
-    }
-
-
-def _p99(values: Sequence[float]) -> float | None:
-    import numpy
-
-    return round(float(numpy.percentile(values, 99)), 2) if len(values) else None
-
-
-def _write_latencies(path: Path, progress: Progress) -> None:
-    import numpy
-
-    issued_s = numpy.asarray(progress.issued_s)
-    began_s = issued_s.min(initial=numpy.inf)
-    table = numpy.column_stack([issued_s - began_s, progress.ttft_ms, progress.tpot_ms, progress.latency_ms])
-    numpy.save(path, table.astype("<f4"))
-
-
 def _read_next_runs(session: EngineSession) -> None:
-    """Read the next runs from standard input, which only the parent holds open; kill the process group at its end."""
+    """Read the next runs from standard input, which only the parent holds open. At its end the guard acts first."""
     pending = b""
     while chunk := os.read(0, 65536):
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             session.queue_run(line)
+    time.sleep(_GUARD_S)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -292,7 +287,7 @@ def main() -> None:
         asyncio.run(session.run())
     except (SubmitterError, OSError) as error:
         session.fail(error)
-    except Exception as error:  # the parent must learn of any error; the log has the traceback
+    except BaseException as error:  # the parent must learn of any end, also of SystemExit; the log has the traceback
         import traceback
 
         traceback.print_exc()

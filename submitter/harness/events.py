@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from submitter.errors import RunError
 from submitter.harness.plan import RunPlan
 
 TICK = "tick"
 _TICK_S = 1.0
+_DESCRIPTOR_HINT = "a plugin or library of the engine uses file descriptors that it did not open: remove it"
 
 
 class Watcher(Protocol):
@@ -68,7 +70,10 @@ class Deadline:
 
 
 def read_events(descriptor: int, deadline: Deadline) -> Iterator[dict[str, Any]]:
-    """The child's events until it closes its end of the pipe; `TICK` after each second without any."""
+    """The child's events until it closes its end of the pipe; `TICK` after each second without any.
+
+    RunError for what is not an event.
+    """
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
@@ -81,4 +86,8 @@ def read_events(descriptor: int, deadline: Deadline) -> Iterator[dict[str, Any]]
                 return
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                yield json.loads(line)
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    raise RunError("the engine wrote to submitter's own descriptor", _DESCRIPTOR_HINT) from None
+                yield event

@@ -147,7 +147,9 @@ class Sut:
             response_id, index, issued_s = await self._queue.get()
             try:
                 await self._answer(f"{worker}-{response_id}-{served}", response_id, index, issued_s, stream)
-            except Exception as error:  # an engine may raise anything, and LoadGen would wait forever
+            except BaseException as error:
+                # An engine may raise anything, and LoadGen would wait forever. Only `end` cancels this task, which has
+                # no sample then: CancelledError is the engine's own.
                 self._on_failure(error)
                 return
             served += 1
@@ -162,6 +164,8 @@ class Sut:
                 self._responses.first_token(response_id, part[0])
                 first_s = time.perf_counter()
             tokens.extend(part)
+            if len(tokens) > self._max_new_tokens:  # the engine may never end
+                break
         tokens = finished_answer(tokens, self._eos_token_id, self._max_new_tokens)
         self._responses.complete(response_id, tokens)
         self.progress.add(issued_s, first_s, time.perf_counter(), len(tokens))

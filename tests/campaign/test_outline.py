@@ -32,7 +32,7 @@ def test_it_expects_what_the_plan_of_the_full_run_does() -> None:
     full = expected_full_run(c.load_campaign(REPOSITORY / "examples/demo.toml"))
     plan = c.make_plan(c.load_campaign(REPOSITORY / "examples/tiny-open.toml"))
     assert full is not None
-    assert (full.command, full.expected_s) == (plan.campaign.command, round(plan.expected_s))
+    assert (full.command, full.expected_s) == ("submitter run-all tiny-open.toml", round(plan.expected_s))
 
 
 def test_neither_weights_nor_samples_are_read(campaign: echo_campaign.Campaign) -> None:

@@ -249,6 +249,6 @@ def test_the_full_run_is_told_of_in_the_tree_without_its_model(made) -> None:
     (manifest,) = campaign.tree.rglob("submitter_manifest.json")
     full = Manifest.model_validate_json(manifest.read_bytes()).full_run
     assert full is not None
-    assert full.command == f"submitter run-all {campaign.folder / 'full.toml'}"
+    assert full.command == "submitter run-all full.toml"
     assert full.expected_s == round(outcome.plan.expected_s)
     assert not (campaign.folder / "full").exists()

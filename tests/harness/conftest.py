@@ -13,6 +13,7 @@ from echo_sessions import EOS, SAMPLES, USER_CONF, Watched
 
 from submitter.harness.dataset import Dataset, write_dataset
 from submitter.harness.engines import EnginePlan
+from submitter.harness.failed_run import Journal, no_journal
 from submitter.harness.plan import EngineSettings, RunPlan, SessionPlan
 from submitter.harness.supervisor import Finished, Limits, run_session
 from submitter.model import Mode, Scenario
@@ -41,6 +42,8 @@ def run_echo(tmp_path: Path, dataset: Path) -> Callable[..., Watched]:
         max_new_tokens: int = 64,
         watched: Watched | None = None,
         audit: dict[str, int] | None = None,
+        failed_folder: Path | None = None,
+        journal: Journal = no_journal,
         **settings: Any,
     ) -> Watched:
         conf = tmp_path / "user.conf"
@@ -70,7 +73,15 @@ def run_echo(tmp_path: Path, dataset: Path) -> Callable[..., Watched]:
             watched.finished.append(done)
             shutil.copytree(done.folder, done.run.folder)
 
-        run_session(plan, tmp_path / "work", limits or Limits(60, 20), watched, keep)
+        run_session(
+            plan,
+            tmp_path / "work",
+            limits or Limits(60, 20),
+            watched,
+            keep,
+            failed_folder=failed_folder,
+            journal=journal,
+        )
         return watched
 
     return run

@@ -132,7 +132,7 @@ class _Text:
             "Short runs that show that everything works. No figure below is a result.",
         ]
         for run in self.whole.full_runs:
-            lines.append(f"The full run: {run.command}   (about {_duration(run.expected_s)})")
+            lines.append(f"The full run, in the campaign's folder: {run.command}   (about {_duration(run.expected_s)})")
         width = max(map(len, lines))
         framed = [f"│ {line.ljust(width)} │" for line in lines]
         box = [f"┌{'─' * (width + 2)}┐", *framed, f"└{'─' * (width + 2)}┘"]

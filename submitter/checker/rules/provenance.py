@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from submitter import layout
 from submitter.checker.finding import Problem, Severity
 from submitter.checker.registry import rule
-from submitter.checker.rules._shared import log_problem
 from submitter.model import Mode
 from submitter.rulebook import Rulebook
-from submitter.submission.accuracy_text import hashes, values
 from submitter.submission.files import LOG_LIMIT_BYTES, EntryKind
-from submitter.submission.manifest import manifest_of, manifest_problem, manifest_result
+from submitter.submission.manifest import (
+    is_manifest_edited,
+    manifest_of,
+    manifest_problem,
+    manifest_result,
+    records_of,
+)
 from submitter.submission.tree import Result, SubmitterDir
 
-if TYPE_CHECKING:
-    from submitter.record import RunRecord
-
-_SOURCE = "submitter: manifest.py"
+SOURCE = "submitter: manifest.py"
 _WALK_LIMIT = 200_000
 # A submitter's logs have tens of megabytes, and a file of more than 50 MiB does not fit the results repository.
 _HASH_LIMIT_BYTES = LOG_LIMIT_BYTES
 _HASH_ALL_LIMIT_BYTES = 2 << 30
-_SHOWN_CHARACTERS = 12
-_REASSEMBLE = "assemble the tree again from its runs: submitter assemble"
+SHOWN_CHARACTERS = 12
+REASSEMBLE = "assemble the tree again from its runs: submitter assemble"
 
 
-@rule("PRV001", origin="integrity", severity="note", source=_SOURCE, hint="submitter assemble writes one")
+@rule("PRV001", origin="integrity", severity="note", source=SOURCE, hint="submitter assemble writes one")
 def manifest_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The tree has a manifest that ties its runs together.
 
@@ -40,7 +40,7 @@ def manifest_present(submitter: SubmitterDir, book: Rulebook) -> Iterator[Proble
         yield Problem("there is no manifest, so the origin of the runs was not checked", path=path)
 
 
-@rule("PRV002", origin="integrity", source=_SOURCE, hint=_REASSEMBLE)
+@rule("PRV002", origin="integrity", source=SOURCE, hint=REASSEMBLE)
 def manifest_of_this_round(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The manifest can be read, and is of this round."""
     if not submitter.has_manifest:
@@ -56,14 +56,14 @@ def manifest_of_this_round(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         yield Problem(message, found=manifest.round, required=book.name, path=path, hint=hint)
 
 
-@rule("PRV003", origin="integrity", requires=["PRV002"], source=_SOURCE, hint=_REASSEMBLE)
+@rule("PRV003", origin="integrity", requires=["PRV002"], source=SOURCE, hint=REASSEMBLE)
 def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The files of the tree are those in the manifest, unchanged."""
     manifest = manifest_of(submitter)
     if manifest is None:
         return
-    entries = submitter.files.walk(submitter.path, _WALK_LIMIT)
-    present = {str(path): path for path, kind in entries if kind is EntryKind.FILE}
+    entries = {str(path): kind for path, kind in submitter.files.walk(submitter.path, _WALK_LIMIT)}
+    present = {name: PurePosixPath(name) for name, kind in entries.items() if kind is EntryKind.FILE}
     hashed_bytes = 0
     for name, sha256 in manifest.files.items():
         path = present.get(name)
@@ -84,13 +84,14 @@ def files_unchanged(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem
             break
         actual = submitter.files.sha256(path)
         if actual != sha256.lower():
-            message, found = "the file was changed after it was assembled", f"sha256 {actual[:_SHOWN_CHARACTERS]}"
-            yield Problem(message, found=found, required=sha256[:_SHOWN_CHARACTERS], path=name)
-    for name in sorted(present.keys() - manifest.files.keys() - {str(submitter.manifest_path)}):
+            message, found = "the file was changed after it was assembled", f"sha256 {actual[:SHOWN_CHARACTERS]}"
+            yield Problem(message, found=found, required=sha256[:SHOWN_CHARACTERS], path=name)
+    added = {name for name, kind in entries.items() if kind is not EntryKind.FOLDER}
+    for name in sorted(added - manifest.files.keys() - {str(submitter.manifest_path)}):
         yield Problem("the file is not in the manifest", path=name, severity=Severity.WARNING)
 
 
-@rule("PRV004", origin="integrity", requires=["PRV002"], source=_SOURCE, hint=_REASSEMBLE)
+@rule("PRV004", origin="integrity", requires=["PRV002"], source=SOURCE, hint=REASSEMBLE)
 def results_match_manifest(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The results of the tree are those in the manifest."""
     manifest = manifest_of(submitter)
@@ -109,132 +110,12 @@ def results_match_manifest(submitter: SubmitterDir, book: Rulebook) -> Iterator[
         yield Problem("a result of the manifest is missing", required=name, path=str(submitter.manifest_path))
 
 
-def _records(result: Result) -> dict[str, RunRecord]:
-    entry = manifest_result(result)
-    return dict(entry.runs) if entry else {}
-
-
-@rule(
-    "PRV005",
-    origin="integrity",
-    requires=["PRV002"],
-    source=_SOURCE + ", record.py",
-    hint="make all runs of a result with the same setup",
-)
-def runs_of_one_setup(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """All runs of a result had the same data set, model, machine, software and settings.
-
-    The records of the runs are compared with each other. What an older record does not state is not compared.
-    """
-    path = str(result.submitter.manifest_path)
-    runs = _records(result)
-    for what, value_of in _SETUP.items():
-        stated = {mode: text for mode, record in sorted(runs.items()) if (text := value_of(record))}
-        if len(set(stated.values())) > 1:
-            message = f"the runs of {result.path} differ in their {what}"
-            found = ", ".join(f"{mode} {text[:_SHOWN_CHARACTERS]}" for mode, text in stated.items())
-            yield Problem(message, found=found, required=f"one {what}", path=path)
-
-
-_SETUP: dict[str, Callable[[RunRecord], str]] = {
-    "data set": lambda record: record.dataset.sha256,
-    "number of samples": lambda record: str(record.dataset.sample_count),
-    "model": lambda record: record.model.sha256,
-    "tokenizer": lambda record: record.provenance.tokenizer_sha256,
-    "LoadGen": lambda record: record.loadgen_version,
-    "build of LoadGen": lambda record: record.provenance.loadgen_sha256,
-    "engine": lambda record: record.engine,
-    "engine settings": lambda record: json.dumps(record.engine_settings, sort_keys=True),
-    "packages": lambda record: ", ".join(f"{name} {version}" for name, version in sorted(record.packages.items())),
-    "machine": lambda record: record.provenance.host.get("machine", ""),
-    "accelerators": lambda record: record.provenance.host.get("accelerators", ""),
-    "driver": lambda record: record.provenance.host.get("driver", ""),
-}
-
-
-@rule("PRV006", origin="integrity", requires=["PRV002"], source=_SOURCE + ", record.py", hint=_REASSEMBLE)
-def records_of_this_result(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The records are of this result: its system, benchmark, scenario and mode."""
-    path = str(result.submitter.manifest_path)
-    for mode, record in _records(result).items():
-        facts = {
-            "system": (record.system, result.key.system),
-            "benchmark": (record.benchmark, result.key.benchmark),
-            "scenario": (record.scenario.value, result.key.scenario),
-            "mode": (record.mode.value, mode),
-            "round": (record.round, book.name),
-        }
-        for what, (found, required) in facts.items():
-            if found != required:
-                message = f"the record of the {mode} run of {result.path} has another {what}"
-                yield Problem(message, found=found, required=required, path=path)
-
-
-@rule("PRV007", origin="integrity", requires=["PRV002", "STR003"], source=_SOURCE, hint=_REASSEMBLE)
-def accuracy_log_matches(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The hash in accuracy.txt is that of the accuracy run's log."""
-    entry = manifest_result(result)
-    if entry is None:
-        return
-    for value, line in hashes(result.accuracy.score_text):
-        if entry.accuracy_log_sha256 and value.lower() != entry.accuracy_log_sha256.lower():
-            message, path = "the score is of another accuracy log", str(result.accuracy.score_path)
-            found, required = value[:_SHOWN_CHARACTERS], entry.accuracy_log_sha256[:_SHOWN_CHARACTERS]
-            yield Problem(message, found=found, required=required, path=path, line=line)
-
-
-@rule(
-    "PRV008",
-    origin="integrity",
-    requires=["PRV002", "STR001", "STR002"],
-    source=_SOURCE + ", record.py",
-    hint=_REASSEMBLE,
-)
-def figure_matches_record(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The performance run's figure is that in its record."""
-    for record in _records(result).values():
-        if record.metric is None or record.mode.value != "performance":
-            continue
-        logged = result.performance.number(record.metric.key)
-        if abs(logged - record.metric.value) > 1e-6 * abs(logged):
-            key, required = record.metric.key, f"{record.metric.value:.6g}"
-            message = f"{key} differs from the run's record"
-            yield log_problem(result.performance, key, message, found=f"{logged:.6g}", required=required)
-
-
-@rule(
-    "PRV009",
-    origin="integrity",
-    requires=["PRV002", "STR003"],
-    source=_SOURCE + ": accuracy_target",
-    hint="use a less lossy quantization, or set another target in the campaign",
-)
-def declared_target_reached(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """The score reaches the target that the tree's own manifest declares.
-
-    In the open division the official checker requires no accuracy. A submission should still reach its own target.
-    """
-    entry = manifest_result(result)
-    if entry is None:
-        return
-    path = str(result.accuracy.score_path)
-    for name, target in entry.accuracy_target.items():
-        found = values(result.accuracy.score_text, name, book.accuracy_patterns)
-        required = f"at least {target:.6g}"
-        if not found:
-            yield Problem(f"the score has no {name}", required=required, path=path)
-        for value, line in found:
-            if not value >= target:
-                message = f"{name} misses the declared target"
-                yield Problem(message, found=f"{value:.6g}", required=required, path=path, line=line)
-
-
 @rule(
     "PRV010",
     origin="integrity",
     requires=["PRV002", "PRV003"],
-    source=_SOURCE + ", record.py: files",
-    hint=_REASSEMBLE,
+    source=SOURCE + ", record.py: files",
+    hint=REASSEMBLE,
 )
 def logs_of_the_recorded_runs(result: Result, book: Rulebook) -> Iterator[Problem]:
     """The logs in the tree are those that the recorded runs wrote.
@@ -242,19 +123,54 @@ def logs_of_the_recorded_runs(result: Result, book: Rulebook) -> Iterator[Proble
     A manifest that was rewritten for other files still has the records, which list the files of each run. For a
     truncated accuracy log, the record has the hash of the whole log, which accuracy.txt must have, too.
     """
-    manifest, entry = manifest_of(result.submitter), manifest_result(result)
-    if manifest is None or entry is None:
-        return
-    for mode, record in entry.runs.items():
-        recorded = record.files.get(layout.DETAIL_LOG)
-        path = str(result.layout.run(result.key, record.mode) / layout.DETAIL_LOG)
-        listed = manifest.files.get(path)
-        if recorded and listed and recorded != listed:
-            message, found = f"the log is not that of the recorded {mode} run", f"sha256 {listed[:_SHOWN_CHARACTERS]}"
-            yield Problem(message, found=found, required=recorded[:_SHOWN_CHARACTERS], path=path)
-    accuracy = entry.runs.get(Mode.ACCURACY)
+    for mode, record in records_of(result).items():
+        run = result.layout.run(result.key, record.mode)
+        logs = {name: run / name for name in (layout.DETAIL_LOG, layout.SUMMARY_LOG)}
+        if record.mode is Mode.PERFORMANCE:
+            logs[layout.ACCURACY_LOG] = run / layout.ACCURACY_LOG
+        elif record.mode.is_compliance:
+            logs[layout.ACCURACY_LOG] = result.layout.compliance_accuracy(result.key, mode) / layout.ACCURACY_LOG
+        for name, path in logs.items():
+            yield from _not_the_recorded(result, record.files.get(name), path, f"the log is not that of the {mode} run")
+    entry = manifest_result(result)
+    accuracy = entry.runs.get(Mode.ACCURACY) if entry else None
     whole = accuracy.files.get(layout.ACCURACY_LOG) if accuracy else None
-    if whole and entry.accuracy_log_sha256 and whole != entry.accuracy_log_sha256:
-        path, message = str(result.submitter.manifest_path), "the accuracy log is not that of the recorded run"
-        found, required = f"sha256 {entry.accuracy_log_sha256[:_SHOWN_CHARACTERS]}", whole[:_SHOWN_CHARACTERS]
-        yield Problem(message, found=found, required=required, path=path)
+    if entry and whole and entry.accuracy_log_sha256 and whole != entry.accuracy_log_sha256:
+        message, where = "the accuracy log is not that of the recorded run", str(result.submitter.manifest_path)
+        found, required = f"sha256 {entry.accuracy_log_sha256[:SHOWN_CHARACTERS]}", whole[:SHOWN_CHARACTERS]
+        yield Problem(message, found=found, required=required, path=where)
+
+
+def _not_the_recorded(result: Result, recorded: str | None, path: PurePosixPath, message: str) -> Iterator[Problem]:
+    """A problem if the manifest lists another file at `path` than the one that the run's record has the hash of."""
+    manifest = manifest_of(result.submitter)
+    listed = manifest.files.get(str(path)) if manifest else None
+    if recorded and listed and recorded != listed:
+        found, required = f"sha256 {listed[:SHOWN_CHARACTERS]}", recorded[:SHOWN_CHARACTERS]
+        yield Problem(message, found=found, required=required, path=str(path))
+
+
+@rule("PRV011", origin="integrity", requires=["PRV002"], source=SOURCE + ": content_sha256", hint=REASSEMBLE)
+def manifest_unedited(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
+    """The manifest is as it was written.
+
+    It holds a hash over its own content, so an edit by hand is found. It is no signature.
+    """
+    if is_manifest_edited(submitter):
+        yield Problem("the manifest was changed after it was written", path=str(submitter.manifest_path))
+
+
+@rule(
+    "PRV014",
+    origin="integrity",
+    requires=["PRV002", "PRV003"],
+    source=SOURCE + ", record.py: files",
+    hint=REASSEMBLE,
+)
+def settings_of_the_recorded_run(result: Result, book: Rulebook) -> Iterator[Problem]:
+    """user.conf, engine.toml and the options of the engine's servers are those of the performance run."""
+    record = records_of(result).get(Mode.PERFORMANCE)
+    for name, recorded in record.files.items() if record else ():
+        if name in (layout.USER_CONF, layout.ENGINE_TOML) or name.endswith(layout.SERVER_OPTIONS):
+            path = result.layout.measurements(result.key) / name
+            yield from _not_the_recorded(result, recorded, path, "the file is not that of the performance run")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ from submitter.errors import InputError, NotInstalledError, RunError, SubmitterE
 from submitter.harness.engines import Engine, EnginePlan, RanksPlan
 from submitter.harness.engines._vllm_answers import CoreRequests
 from submitter.harness.engines._vllm_arguments import FIXED, problems, shape
+from submitter.harness.exit_status import MemoryKills, how_it_ended
 from submitter.harness.sampling import GREEDY, Sampling
 
 __all__ = [
@@ -139,6 +139,7 @@ def serve_ranks(plan: RanksPlan, on_started: Callable[[list[int]], None]) -> Non
 
     config = engine_args.create_engine_config(headless=True)
     parallel = config.parallel_config
+    kills = MemoryKills()
     manager = CoreEngineProcManager(
         local_engine_count=plan.count,
         start_index=plan.first_rank,
@@ -156,15 +157,10 @@ def serve_ranks(plan: RanksPlan, on_started: Callable[[list[int]], None]) -> Non
         manager.shutdown()
     for process in manager.processes:
         if process.name == manager.failed_proc_name:
-            raise RunError(f"vLLM's rank {process.name.removeprefix(_RANK)} ended {_how(process.exitcode)}")
+            raise RunError(
+                f"vLLM's rank {process.name.removeprefix(_RANK)} ended {how_it_ended(process.exitcode, kills)}"
+            )
     raise RunError("vLLM's ranks ended by themselves")
-
-
-def _how(status: int | None) -> str:
-    """How a process ended, by its exit status."""
-    if status is not None and status < 0:
-        return f"by {signal.Signals(-status).name}, perhaps because memory ran out"
-    return f"with status {status}"
 
 
 class VllmEngine:
@@ -179,6 +175,7 @@ class VllmEngine:
         self._engine: Any = None
         self._requests: CoreRequests | None = None
         self._processes: list[Any] = []
+        self._kills = MemoryKills()
         self._eos_token_id = plan.eos_token_id
         self._parameters = SamplingParams(
             **{
@@ -270,8 +267,9 @@ class VllmEngine:
             if process.name == failed:
                 ranks = shape(self._arguments).ranks
                 which = f"vLLM's rank {rank} of {ranks}" if ranks > 1 else "vLLM"
-                return f"the engine failed: {which} ended {_how(process.exitcode)}"
-        return "the engine failed: vLLM's engine process reported an error"
+                return f"the engine failed: {which} ended {how_it_ended(process.exitcode, self._kills)}"
+        memory = f" ({self._kills.in_words()})" if self._kills.since() else ""
+        return f"the engine failed: vLLM's engine process reported an error{memory}"
 
     async def stop(self) -> None:
         if self._requests is not None:

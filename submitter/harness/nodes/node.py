@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +34,7 @@ from submitter.harness.nodes.messages import (
     why_lost,
 )
 from submitter.harness.nodes.ranks import NodeSessionPlan
-from submitter.harness.process_group import process_group
+from submitter.harness.process_group import ProcessGroup, process_group
 from submitter.quoting import printable
 
 _CONNECT_S = 2.0
@@ -148,22 +148,21 @@ class Node:
         last = start.first_rank + start.count - 1
         ranks = f"rank {last}" if start.count == 1 else f"ranks {start.first_rank}-{last}"
         self._say(f"serving {ranks} of {session.facts.benchmark}, log: {log}")
-        with process_group(_RANKS, plan, log, session.facts.engine) as (process, report):
-            why = self._follow(driver, process, report, log)
-            process.terminate()  # so that the engine removes what it has in shared memory
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_END_S)
+        with process_group(_RANKS, plan, log, session.facts.engine) as group:
+            why = self._follow(driver, group, log)
+            os.kill(group.process.pid, signal.SIGTERM)  # so that the engine ends its processes in order
+            group.status(_END_S)
         self._say(why)
 
-    def _follow(self, driver: _Lines, process: subprocess.Popen[bytes], report: int, log: Path) -> str:
+    def _follow(self, driver: _Lines, group: ProcessGroup, log: Path) -> str:
         """Wait until the driver or the ranks end; returns which, in words, after telling the driver of the ranks."""
         with selectors.DefaultSelector() as selector:
             selector.register(driver.connection, selectors.EVENT_READ)
-            selector.register(report, selectors.EVENT_READ)
+            selector.register(group.reports, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    if key.fd == report:
-                        failed = _failed(process, os.read(report, LINE_BYTES), log)
+                    if key.fd == group.reports:
+                        failed = _failed(group, os.read(group.reports, LINE_BYTES), log)
                         with suppress(OSError):
                             driver.connection.sendall(line_of(failed))
                         return f"{failed.message}\n  {failed.hint}"
@@ -174,10 +173,10 @@ class Node:
                         return f"the driver is lost: {why_lost(error)}"
                     if message is None:
                         return "the driver has ended its session"
-                    if isinstance(message, Loaded) and process.stdin:
+                    if isinstance(message, Loaded) and group.process.stdin:
                         with suppress(BrokenPipeError):
-                            process.stdin.write(b"\n")
-                            process.stdin.flush()
+                            group.process.stdin.write(b"\n")
+                            group.process.stdin.flush()
 
 
 class _Lines:
@@ -200,13 +199,13 @@ class _Lines:
         return line
 
 
-def _failed(process: subprocess.Popen[bytes], report: bytes, log: Path) -> Failed:
+def _failed(group: ProcessGroup, report: bytes, log: Path) -> Failed:
     """What became of the ranks' process: as it reports itself, else by its exit status."""
     hint = log_hint(log)
     with suppress(MessageError):
         reported = read_failed(report.strip())
         return Failed(message=reported.message, hint="\n".join(filter(None, (reported.hint, hint))))
-    return Failed(message=f"the ranks' process ended with status {process.wait()}", hint=hint)
+    return Failed(message=f"the ranks' process {group.how_it_ended(group.status(_END_S))}", hint=hint)
 
 
 def require_one_meeting(sessions: list[NodeSession]) -> None:

@@ -1,7 +1,7 @@
 """The process that owns a node's ranks: `python -m submitter.harness.nodes.ranks PLAN.json REPORT_FD`.
 
 It serves them until it has to end. Its standard input is a pipe from the node's process: a line says that the whole
-engine is loaded, and its end that the node's process is gone. Then this process kills its group, as the child does.
+engine is loaded, and its end that the node's process is gone. Then the session's guard ends this process and its group.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from submitter.errors import SubmitterError
@@ -18,6 +19,8 @@ from submitter.harness.binding import UNBOUND, Binding
 from submitter.harness.engines import RanksPlan
 from submitter.harness.nodes.messages import Failed, line_of
 from submitter.strict_record import StrictRecord
+
+_GUARD_S = 15.0  # if the guard was killed, too
 
 
 class NodeSessionPlan(StrictRecord):
@@ -47,6 +50,7 @@ class ServedRanks:
     def follow_node(self) -> None:
         while os.read(0, 1):
             self.loaded()
+        time.sleep(_GUARD_S)
         os.killpg(0, signal.SIGKILL)
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from submitter.errors import RunError, SubmitterError
 from submitter.harness.engines import EnginePlan
+from submitter.harness.exit_status import MemoryKills, how_it_ended
 from submitter.harness.remote.balance import Balance
 from submitter.harness.remote.settings import Settings
 from submitter.harness.remote.transport import Transport
@@ -105,6 +106,7 @@ class _Process(_Frames):
         self.ready = asyncio.get_running_loop().create_future()
         self.waiting: dict[int, asyncio.Queue[_Part]] = {}
         self.is_stopping = False
+        self._kills = MemoryKills()
 
     def message_received(self, message: bytes) -> None:
         part = _PART.decode(message)
@@ -121,7 +123,7 @@ class _Process(_Frames):
     async def _ended(self) -> None:
         assert self.process is not None
         code = await self.process.wait()
-        how = f"by {signal.Signals(-code).name}, perhaps because memory ran out" if code < 0 else f"with status {code}"
+        how = how_it_ended(code, self._kills)
         part = _Part(0, error=f"the engine failed: {self.name} ended {how}", hint="the engine's log may say why")
         if not self.ready.done():
             self.ready.set_result(part)

@@ -15,13 +15,17 @@ from rule_cases import cases
 from submission_tree import Tree
 
 from submitter.checker.registry import all_rules
-from submitter.layout import ACCURACY_LOG, DETAIL_LOG
+from submitter.layout import ACCURACY_LOG, DETAIL_LOG, ENGINE_TOML, SUMMARY_LOG, USER_CONF
+from submitter.manifest import content_sha256
 
 
 def _edit(change: Callable[[dict[str, Any]], object]) -> Damage:
+    """A manifest that says something else and that was sealed again: only its content can show that it is wrong."""
+
     def edit(tree: Tree) -> None:
         content = json.loads(manifest_path(tree).read_text())
         change(content)
+        content["content_sha256"] = content_sha256(content)
         manifest_path(tree).write_text(json.dumps(content))
 
     return edit
@@ -29,6 +33,16 @@ def _edit(change: Callable[[dict[str, Any]], object]) -> Damage:
 
 def _run(manifest: dict[str, Any], mode: str) -> dict[str, Any]:
     run: dict[str, Any] = manifest["results"][0]["runs"][mode]
+    return run
+
+
+def _text(old: str, new: str) -> Damage:
+    """An edit of the manifest by hand."""
+    return lambda tree: tree.replace(manifest_path(tree), old, new)
+
+
+def _server(manifest: dict[str, Any]) -> dict[str, Any]:
+    run: dict[str, Any] = manifest["results"][1]["runs"]["performance"]
     return run
 
 
@@ -65,6 +79,20 @@ CHANGES: list[tuple[str, Damage]] = [
     ("PRV010", _edit(lambda manifest: _run(manifest, "performance")["files"].update({DETAIL_LOG: "e" * 64}))),
     ("PRV010", _edit(lambda manifest: _run(manifest, "TEST06")["files"].update({DETAIL_LOG: "e" * 64}))),
     ("PRV010", _edit(lambda manifest: _run(manifest, "accuracy")["files"].update({ACCURACY_LOG: "e" * 64}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "performance")["files"].update({SUMMARY_LOG: "e" * 64}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "performance")["files"].update({ACCURACY_LOG: "e" * 64}))),
+    ("PRV010", _edit(lambda manifest: _run(manifest, "TEST06")["files"].update({ACCURACY_LOG: "e" * 64}))),
+    ("PRV011", _text('"rouge1": 44.0', '"rouge1": 43.0')),
+    ("PRV011", _text('"smoke": false, "full_run"', '"smoke": true, "full_run"')),
+    ("PRV011", _text('"content_sha256"', '"submitter_version"')),
+    ("PRV012", _edit(lambda manifest: _run(manifest, "performance").update(valid=False))),
+    ("PRV012", _edit(lambda manifest: _run(manifest, "TEST06").update(valid=False))),
+    ("PRV013", _edit(lambda manifest: manifest["results"][0]["scores"].update(rouge1=99.9))),
+    ("PRV013", _edit(lambda manifest: manifest["results"][0]["scores"].update(rouge9=1.0))),
+    ("PRV014", _edit(lambda manifest: _run(manifest, "performance")["files"].update({USER_CONF: "e" * 64}))),
+    ("PRV014", _edit(lambda manifest: _run(manifest, "performance")["files"].update({ENGINE_TOML: "e" * 64}))),
+    ("PRV015", _edit(lambda manifest: _server(manifest)["packages"].update(vllm="0.9"))),
+    ("PRV015", _edit(lambda manifest: _server(manifest)["provenance"]["host"].update(machine="another"))),
 ]
 
 

@@ -88,7 +88,7 @@ MISTAKES = (
         stage=Stage.RUN,
         command=_RUN_OFFLINE,
         message="timed out waiting for the next finished sample (limit 1 s)",
-        remedy="the engine's log is out/engine/",
+        remedy="the engine's log is out/failed/",
         code=4,
     ),
     Mistake(
@@ -98,8 +98,8 @@ MISTAKES = (
         make=_while_it_runs(lambda child: os.kill(child, signal.SIGKILL)),
         stage=Stage.RUN,
         command=_RUN_OFFLINE,
-        message="the engine's process ended before all runs were finished (status -9)",
-        remedy="the engine's log is out/engine/",
+        message="the engine's process ended by SIGKILL (not by the kernel for memory) in the run Offline",
+        remedy="the engine's log is out/failed/",
         code=4,
     ),
     Mistake(

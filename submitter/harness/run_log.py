@@ -1,0 +1,59 @@
+"""What a run's own log must show before the run counts: that it is the requested run, and that it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from submitter import compliance, layout
+from submitter.errors import RunError, from_os_error
+from submitter.harness.plan import RunPlan
+from submitter.logs import DetailLog, LogFormatError, read_detail
+from submitter.model import Mode
+
+_DISK_HINT = "check whether the disk is full"
+
+
+def accepted_log(run: RunPlan, folder: Path) -> DetailLog:
+    """The log in `folder`. RunError unless it shows that it is the requested run and that it ended."""
+    if not folder.is_dir():
+        raise RunError(
+            f"{run.label}: {folder} was removed during the run", "leave the output folder alone while it runs"
+        )
+    path = folder / layout.DETAIL_LOG
+    try:
+        log = read_detail(path)
+    except (OSError, LogFormatError) as error:
+        why = from_os_error(error, path).message if isinstance(error, OSError) else error
+        raise RunError(f"{run.label}: LoadGen left no readable log: {why}", _DISK_HINT) from None
+    if not mode_is(log, run.mode):
+        raise RunError(
+            f"{run.label}: the log is of another mode: {log['effective_test_mode']}",
+            "this is a bug in submitter: report it",
+        )
+    audited = compliance.was_audited(log) if run.audit is None else not compliance.not_in_force(log, run.audit)
+    if audited != run.mode.is_compliance:
+        raise RunError(
+            f"{run.label}: audit settings were {'not ' if run.mode.is_compliance else ''}in force",
+            f"remove any {layout.AUDIT_CONFIG} that is not part of this run",
+        )
+    if run.mode is not Mode.ACCURACY and "result_validity" not in log:
+        raise RunError(f"{run.label}: the log ends before its result", _DISK_HINT)
+    if not _is_complete(folder / layout.ACCURACY_LOG):
+        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", _DISK_HINT)
+    return log
+
+
+def mode_is(log: DetailLog, mode: Mode) -> bool:
+    """Whether LoadGen's log is of a run of this mode."""
+    expected = "AccuracyOnly" if mode is Mode.ACCURACY else "PerformanceOnly"
+    return bool(log["effective_test_mode"] == expected)
+
+
+def _is_complete(accuracy_log: Path) -> bool:
+    """Whether the log ends with LoadGen's closing bracket: LoadGen itself does not report a full disk."""
+    try:
+        with accuracy_log.open("rb") as file:
+            file.seek(max(0, accuracy_log.stat().st_size - 8))
+            return file.read().rstrip().endswith(b"]")
+    except OSError:
+        return False

@@ -1,0 +1,61 @@
+"""The table of docs/reliability.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from faults.record import Attempt
+
+BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
+_HEADING = (
+    "| fault | engine | stage | times | what the user sees | exit code | what is left | goes on to the right tree |",
+    "|---|---|---|---|---|---|---|---|",
+)
+_SHOWN_CHARACTERS = 150
+
+
+def table(attempts: Sequence[Attempt]) -> str:
+    """A row for each fault in each stage, in the order of the attempts."""
+
+    def row_of(attempt: Attempt) -> tuple[str, ...]:
+        return (attempt.fault.what, str(attempt.fault.engine), attempt.fault.stage)
+
+    order = list(dict.fromkeys(row_of(attempt) for attempt in attempts))
+    ordered = sorted(attempts, key=lambda attempt: order.index(row_of(attempt)))
+    rows = [_row(key, list(group)) for key, group in groupby(ordered, row_of)]
+    return "\n".join((*_HEADING, *rows))
+
+
+def _row(key: tuple[str, ...], attempts: list[Attempt]) -> str:
+    lines = list(dict.fromkeys(attempt.line for attempt in attempts if attempt.line))
+    codes = sorted({attempt.code for attempt in attempts if attempt.code is not None}, key=abs)
+    kept = list(dict.fromkeys(name for attempt in attempts for name in attempt.kept))
+    right = sum(attempt.went_on for attempt in attempts)
+    cells = (
+        *key,
+        str(len(attempts)),
+        "; ".join(f"`{_shortened(line)}`" for line in lines) or "-",
+        ", ".join(_code(code) for code in codes),
+        ", ".join(f"`failed/{name}`" for name in kept) or "nothing",
+        "yes" if right == len(attempts) else f"{right} of {len(attempts)}",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _code(code: int) -> str:
+    return f"signal {-code}" if code < 0 else str(code)
+
+
+def _shortened(line: str) -> str:
+    line = line.replace("`", "'")
+    return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 3] + "..."
+
+
+def with_table(page: str, text: str) -> str:
+    """The page with `text` between the marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin, f"the page has no mark {BEGIN}"
+    assert end, f"the page has no mark {END}"
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
