@@ -193,6 +193,7 @@ def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> No
     write_journal(
         plan.campaign.output,
         FINISHED,
+        system=record.system,
         benchmark=benchmark.table.name,
         run=run.label,
         valid=record.valid,
