@@ -470,11 +470,11 @@ def test_a_manifest_that_cannot_be_read_any_more_is_an_edit(work):
         ({"packages": {"vllm": "0.9"}}, "packages: TEST06 vllm 0.10, accuracy vllm 0.9, performance vllm 0.10"),
         ({"engine_settings": {"in_flight": 7}}, "engine settings"),
         ({"model": ModelFacts(name="m", sha256="9" * 64)}, "model"),
-        ({"provenance": Provenance(host={"driver": "580"})}, "driver: TEST06 570, accuracy 580, performance 570"),
+        ({"provenance": Provenance(loadgen_sha256="5" * 64)}, "build of LoadGen"),
     ],
 )
 def test_a_closed_result_has_runs_of_one_setup(changes, what, work):
-    common = {"packages": {"vllm": "0.10"}, "provenance": Provenance(host={"driver": "570"})}
+    common = {"packages": {"vllm": "0.10"}, "provenance": Provenance(loadgen_sha256="4" * 64)}
     for scenario in SCENARIOS:
         for mode in MODES:
             of_run = changes if (scenario, mode) == (Scenario.SERVER, Mode.ACCURACY) else {}

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from submitter.harness.dataset import Dataset
 from submitter.harness.nodes.driver import Nodes
 from submitter.harness.nodes.messages import SessionFacts, node_versions
 from submitter.harness.plan import LATENCIES, RunPlan, SessionPlan
-from submitter.harness.sut import Progress, Sut
+from submitter.harness.run_figures import summary, write_latencies
+from submitter.harness.sut import Sut
 from submitter.layout import AUDIT_CONFIG
 from submitter.model import Scenario
 
-_REPORT_EVERY_S = 1.0
-_GUARD_S = 15.0
+_REPORT_EVERY_S, _GUARD_S = 1.0, 15.0
 
 
 class EngineSession:
@@ -152,7 +152,7 @@ class EngineSession:
         reporter.cancel()
         await sut.end()
         if run.keep_latencies:
-            _write_latencies(run.folder / LATENCIES, sut.progress)
+            write_latencies(run.folder / LATENCIES, sut.progress)
         self._emit(
             "finished",
             number=number,
@@ -186,7 +186,7 @@ class EngineSession:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
             seconds = time.perf_counter() - began_s
-            self._emit("progress", number=number, seconds=seconds, **_summary(sut.progress))
+            self._emit("progress", number=number, seconds=seconds, **summary(sut.progress))
 
     def _emit(self, event: str, **facts: Any) -> None:
         os.write(self._events, (json.dumps({"event": event, **facts}) + "\n").encode())
@@ -265,36 +265,8 @@ def _without_collector() -> Iterator[None]:
         gc.collect()
 
 
-def _summary(progress: Progress) -> dict[str, Any]:
-    return {
-        "done": progress.done,
-        "issued": progress.issued,
-        "tokens": progress.tokens,
-        "ttft_p99_ms": _p99(progress.ttft_ms),
-        "tpot_p99_ms": _p99(progress.tpot_ms),
-    }
-
-
-def _p99(values: Sequence[float]) -> float | None:
-    import numpy
-
-    return round(float(numpy.percentile(values, 99)), 2) if len(values) else None
-
-
-def _write_latencies(path: Path, progress: Progress) -> None:
-    import numpy
-
-    issued_s = numpy.asarray(progress.issued_s)
-    began_s = issued_s.min(initial=numpy.inf)
-    table = numpy.column_stack([issued_s - began_s, progress.ttft_ms, progress.tpot_ms, progress.latency_ms])
-    numpy.save(path, table.astype("<f4"))
-
-
 def _read_next_runs(session: EngineSession) -> None:
-    """Read the next runs from standard input, which only the parent holds open; kill the process group at its end.
-
-    Not at once: the guard does that, and knows what else to remove.
-    """
+    """Read the next runs from standard input, which only the parent holds open. At its end the guard acts first."""
     pending = b""
     while chunk := os.read(0, 65536):
         *lines, pending = (pending + chunk).split(b"\n")
