@@ -17,7 +17,7 @@ from submitter.harness.failed_run import Failure, Journal, reported_error
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan
 from submitter.harness.process_group import ProcessGroup
-from submitter.harness.run_log import accepted_log
+from submitter.harness.run_log import accepted_log, require_folder
 from submitter.harness.unfinished import prepared
 from submitter.logs import DetailLog
 from submitter.model import Mode
@@ -96,6 +96,8 @@ class Session:
         for facts in read_events(self._group.reports, self._deadline):
             kind = facts.pop("event")
             if kind == "error":
+                if self._run:
+                    require_folder(self._run, self._run.partial_folder)
                 raise reported_error(facts, self._engine.log)
             if kind == TICK:
                 self._engine.tell(self._watcher)
