@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from submitter import documents, input_file, schema, system
@@ -10,9 +11,15 @@ from submitter.campaign.file import Campaign
 from submitter.campaign.outline import run_folder
 from submitter.errors import InputError, PaperworkError, raise_all
 from submitter.model import Division, Mode
+from submitter.record import write_json_atomically
 
 HOST_FACTS = "host.json"
 """In a run's folder: the fields of a system description that the host showed when the run was made."""
+
+
+def keep_host_facts(run_folder: Path) -> None:
+    """Write what this host shows into the folder of a run that was made on it."""
+    write_json_atomically(run_folder / HOST_FACTS, system.describe())
 
 
 def described(campaign: Campaign) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from submitter import layout
 from submitter.campaign.changes import FINISHED, RunChanges, require_unedited, run_changes
-from submitter.campaign.description import HOST_FACTS
+from submitter.campaign.description import keep_host_facts
 from submitter.campaign.differences import Cause, campaign_settings, fingerprint
 from submitter.campaign.file import Campaign
 from submitter.campaign.journal import write_journal
@@ -39,7 +39,7 @@ from submitter.record import (
     sha256_once,
     write_json_atomically,
 )
-from submitter.system import describe, identity
+from submitter.system import identity
 
 DAMAGED = ".damaged-"  # and a number: the end of the name of a folder whose record is damaged
 
@@ -146,7 +146,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
     if run.mode is Mode.ACCURACY and done.sample_count != len(benchmark.dataset):
         raise RunError(f"{run.label}: {done.sample_count} of {len(benchmark.dataset)} samples answered", "report this")
     _require_no_caching(plan.campaign.division, done.engine_facts)
-    write_json_atomically(done.folder / HOST_FACTS, describe())
+    keep_host_facts(done.folder)
     record = RunRecord(
         smoke=plan.campaign.smoke,
         round=plan.book.name,
