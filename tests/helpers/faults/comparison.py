@@ -25,6 +25,8 @@ _FIGURE = "<figure>"
 _TIMES = ("started_utc", "duration_s", "network")
 # Files whose hash differs from run to run, because they hold times.
 _TIMED = (_DETAIL, _SUMMARY, _ANSWERS, _ACCURACY, "mlperf_log_trace.json", "network.csv")
+# Hashes over such files, and over records, which have times.
+_HASHES = ("accuracy_log_sha256", "log_sha256", "content_sha256")
 
 
 def differences(expected: Path, found: Path, *, same_answers: bool = True) -> list[str]:
@@ -128,7 +130,7 @@ def _without_figures(content: Any, same_answers: bool) -> Any:
         name = key.rpartition("/")[2]
         if key in _TIMES or (key == "value" and "unit" in content) or (key == "token_count" and not same_answers):
             kept[key] = _FIGURE if value is not None else None
-        elif name in _TIMED or key in ("accuracy_log_sha256", "log_sha256"):
+        elif name in _TIMED or key in _HASHES:
             kept[key] = _FIGURE
         else:
             kept[key] = _without_figures(value, same_answers)

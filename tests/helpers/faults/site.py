@@ -27,6 +27,7 @@ _INJECTED = Path(__file__).with_name("injected")
 _PARTS = ("tmp", "shm", "campaign")
 # Root may write everywhere; without these capabilities it may do what a user may.
 _WITHOUT_POWER = "-dac_override,-dac_read_search"
+_HALF_MADE = (".partial", ".tmp", ".building", ".earlier", ".new")
 _POLL_S = 0.02
 # PyTorch's cache of compiled kernels, one for each user of a machine, which its import creates and later ones use.
 _CACHE = "torchinductor_"
@@ -231,8 +232,9 @@ class Site:
         entries = (self.folder / "tmp").iterdir()
         left = [f"/tmp/{entry.name}" for entry in entries if not entry.name.startswith(_CACHE)]
         left += [f"/dev/shm/{entry.name}" for entry in (self.folder / "shm").iterdir()]
-        half = [path for path in self.output.rglob("*") if path.name.endswith((".partial", ".tmp"))]
-        return left + [str(path.relative_to(self.output)) for path in half]
+        paths = (path.relative_to(self.output) for path in self.output.rglob("*"))
+        # What a failed run leaves is kept as it was.
+        return left + [str(path) for path in paths if path.suffix in _HALF_MADE and path.parts[0] != "failed"]
 
     def _is_locked(self) -> bool:
         try:
