@@ -82,12 +82,19 @@ def content_sha256(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def code_differences(runs: Mapping[str, RunRecord]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Of `setup_differences`, those of data set, model, settings and software; not those of the host."""
+    for what, value_of in {**_OF_THE_RESULT, **_OF_LOADGEN}.items():
+        yield from _differing(runs, what, value_of)
+
+
 def setup_differences(runs: Mapping[str, RunRecord]) -> Iterator[tuple[str, dict[str, str]]]:
     """What runs of one result were made with that is not the same for all: its name, and its value by the run's name.
 
     What a record does not state, because it is an older one, is not compared.
     """
-    for what, value_of in {**_OF_THE_RESULT, **_OF_THE_SYSTEM}.items():
+    yield from code_differences(runs)
+    for what, value_of in _OF_THE_HOST.items():
         yield from _differing(runs, what, value_of)
 
 
@@ -97,7 +104,7 @@ def system_differences(runs: Mapping[str, RunRecord]) -> Iterator[tuple[str, dic
         name: lambda record, name=name: record.packages.get(name, "")
         for name in sorted({name for record in runs.values() for name in record.packages})
     }
-    for what, value_of in {**_OF_THE_SYSTEM, **of_packages}.items():
+    for what, value_of in {**_OF_LOADGEN, **_OF_THE_HOST, **of_packages}.items():
         yield from _differing(runs, what, value_of)
 
 
@@ -118,9 +125,11 @@ _OF_THE_RESULT: dict[str, Callable[[RunRecord], str]] = {
     "engine settings": lambda record: json.dumps(record.engine_settings, sort_keys=True),
     "packages": lambda record: ", ".join(f"{name} {version}" for name, version in sorted(record.packages.items())),
 }
-_OF_THE_SYSTEM: dict[str, Callable[[RunRecord], str]] = {
+_OF_LOADGEN: dict[str, Callable[[RunRecord], str]] = {
     "LoadGen": lambda record: record.loadgen_version,
     "build of LoadGen": lambda record: record.provenance.loadgen_sha256,
+}
+_OF_THE_HOST: dict[str, Callable[[RunRecord], str]] = {
     "machine": lambda record: record.provenance.host.get("machine", ""),
     "accelerators": lambda record: record.provenance.host.get("accelerators", ""),
     "driver": lambda record: record.provenance.host.get("driver", ""),

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         error.filename, error.filename2 = str(path.parent if error.errno == errno.ENOENT else path), None
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is renamed, or was never made; a read-only disk refuses even that
+            temporary.unlink()
 
 
 _hashes: dict[tuple[int, ...], str] = {}

@@ -8,12 +8,13 @@ import json
 import resource
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import real_loadgen
 
 from submitter import assembly, layout, record
+from submitter.assembly.replaced import require_unedited
 from submitter.errors import InputError, RunError
 from submitter.manifest import Manifest, ManifestFullRun, is_edited
 from submitter.model import Division, Mode, Scenario
@@ -411,20 +412,24 @@ def edits(tree: Path) -> dict[str, Callable[[], object]]:
 
 
 def test_an_edit_in_the_tree_is_never_overwritten(work):
-    """Whatever file it is in: a new tree is refused, the edit is named, and the tree stays as it is."""
-    original = work / "tree"
-    assemble(work)
-    shutil.copytree(original, work / "kept")
-    for edit in edits(original):
-        shutil.rmtree(original)
-        shutil.copytree(work / "kept", original)
-        edits(original)[edit]()
-        before = files_of(original)
+    """Whatever file it is in, it is found and named. Then a new tree is refused, and the tree stays as it is."""
+    tree = assemble(work)
+    original = files_of(tree)
+    for edit, make in edits(tree).items():
+        make()
         with pytest.raises(InputError) as caught:
-            assemble(work)
+            require_unedited(tree, PurePosixPath(MANIFEST), {})
         assert caught.value.message.endswith(f"a new tree would overwrite that: {edit}")
-        assert "move it away (mv tree tree.edited)" in caught.value.hint
-        assert files_of(original) == before
+        name = edit.partition(" (")[0]
+        (tree / name).unlink(missing_ok=True)
+        if name in original:
+            (tree / name).write_bytes(original[name])
+    make()
+    before = files_of(tree)
+    with pytest.raises(InputError, match=r"link\.md \(added\)") as caught:
+        assemble(work)
+    assert "move it away (mv tree tree.edited)" in caught.value.hint
+    assert files_of(tree) == before
     assert not [path for path in work.iterdir() if path.name.startswith(".")]
 
 
@@ -465,11 +470,11 @@ def test_a_manifest_that_cannot_be_read_any_more_is_an_edit(work):
         ({"packages": {"vllm": "0.9"}}, "packages: TEST06 vllm 0.10, accuracy vllm 0.9, performance vllm 0.10"),
         ({"engine_settings": {"in_flight": 7}}, "engine settings"),
         ({"model": ModelFacts(name="m", sha256="9" * 64)}, "model"),
-        ({"provenance": Provenance(host={"driver": "580"})}, "driver: TEST06 570, accuracy 580, performance 570"),
+        ({"provenance": Provenance(loadgen_sha256="5" * 64)}, "build of LoadGen"),
     ],
 )
 def test_a_closed_result_has_runs_of_one_setup(changes, what, work):
-    common = {"packages": {"vllm": "0.10"}, "provenance": Provenance(host={"driver": "570"})}
+    common = {"packages": {"vllm": "0.10"}, "provenance": Provenance(loadgen_sha256="4" * 64)}
     for scenario in SCENARIOS:
         for mode in MODES:
             of_run = changes if (scenario, mode) == (Scenario.SERVER, Mode.ACCURACY) else {}

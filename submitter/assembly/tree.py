@@ -15,7 +15,7 @@ from submitter.assembly.plan import AssemblyPlan, TreeBenchmark
 from submitter.assembly.runs import existing, kept_settings, require_unchanged, run_files, score_of, truncated
 from submitter.errors import InputError
 from submitter.layout import Layout
-from submitter.manifest import Manifest, ManifestResult, setup_differences
+from submitter.manifest import Manifest, ManifestResult, code_differences
 from submitter.model import Division, Mode, ResultKey, Scenario
 from submitter.record import RunRecord, read_record, sha256_of, write_json_atomically
 from submitter.rulebook import load_rulebook
@@ -126,7 +126,7 @@ class TreeBuilder:
                     self._copy(source, destination, of_run=True)
             require_unchanged(run, record)
         if self.plan.division is not Division.OPEN:  # of an open result, the check reports it
-            _require_one_setup(folder, records)
+            _require_one_code(folder, records)
         self._write_measurements(benchmark.measurements / scenario, folder / Mode.PERFORMANCE, records, key)
         return ManifestResult(
             path=str(key),
@@ -282,16 +282,18 @@ def _is_script(path: Path) -> bool:
         return bool(path.stat().st_mode & stat.S_IXUSR) and file.read(2) == b"#!"
 
 
-def _require_one_setup(folder: Path, records: Mapping[str, RunRecord]) -> None:
-    """InputError if the runs of a result contradict each other: one code makes the performance and the accuracy run.
+def _require_one_code(folder: Path, records: Mapping[str, RunRecord]) -> None:
+    """InputError if the runs of a result contradict each other: the same code makes the performance and accuracy runs.
+
+    Whether another host is one of the same system is for the check to say.
 
     Source: inference_rules.adoc, section "LoadGen Operation" (mlcommons/inference_policies at ac93e89).
     """
-    for what, stated in setup_differences(records):
+    for what, stated in code_differences(records):
         found = ", ".join(f"{mode} {text}" for mode, text in stated.items())
         raise InputError(
             f"the runs in {folder} differ in their {what}: {found}",
-            "make them again with one setup; the rules require it outside the open division",
+            "make them again with one version and one setting; the rules require it outside the open division",
         )
 
 

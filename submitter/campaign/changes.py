@@ -30,6 +30,7 @@ from submitter.layout import DETAIL_LOG
 from submitter.model import Keep, Mode, Scenario
 from submitter.record import RECORD, DamagedRecordError, RunRecord, read_record, sha256_of, sha256_once
 
+_RunName = tuple[str, str, str]  # system, benchmark and label
 FINISHED = "finished"  # the event of the journal, which has the record's SHA-256 in `record_sha256`
 
 
@@ -125,7 +126,7 @@ def _of_run(
     benchmark: BenchmarkPlan,
     session: SessionPlan,
     run: RunPlan,
-    hashes: Mapping[tuple[str, str], set[str]],
+    hashes: Mapping[_RunName, set[str]],
     keep: Collection[Cause],
     *,
     rerun: bool,
@@ -164,7 +165,7 @@ def _edits(
     run: RunPlan,
     record: RunRecord,
     folder: Path,
-    hashes: Mapping[tuple[str, str], set[str]],
+    hashes: Mapping[_RunName, set[str]],
 ) -> Iterator[InputError]:
     """What of a run's folder is not what it was at the run's end."""
     repeat = plan.campaign.repeats(run.scenario, run.mode)
@@ -188,16 +189,17 @@ def _edits(
         return
     metric = metric_of(log, plan.book, benchmark.official, run.scenario, run.mode)
     found = list(contradictions(record, log, metric, folder, repeat))
-    known = hashes.get((benchmark.table.name, run.label))
+    known = hashes.get((record.system, record.benchmark, run.label))
     if not found and known and sha256_of(folder / RECORD) not in known:
         found.append(InputError(f"{folder / RECORD} was changed after its run", restore))
     yield from found
 
 
-def _recorded_hashes(plan: CampaignOutline) -> dict[tuple[str, str], set[str]]:
-    """The SHA-256 of every record that was written for a run, by benchmark and label, as the journal has them."""
-    hashes: dict[tuple[str, str], set[str]] = {}
+def _recorded_hashes(plan: CampaignOutline) -> dict[_RunName, set[str]]:
+    """The SHA-256 of every record that was written for a run, as the journal has them."""
+    hashes: dict[_RunName, set[str]] = {}
     for event in read_journal(plan.campaign.output):
         if event["event"] == FINISHED and isinstance(sha256 := event.get("record_sha256"), str):
-            hashes.setdefault((str(event.get("benchmark")), str(event.get("run"))), set()).add(sha256)
+            system, benchmark, label = (str(event.get(key)) for key in ("system", "benchmark", "run"))
+            hashes.setdefault((system, benchmark, label), set()).add(sha256)
     return hashes

@@ -8,21 +8,26 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from submitter.errors import InputError
+from submitter.errors import InputError, from_os_error
 
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Lock a campaign's output folder, and create it if it is missing. InputError if another process holds the lock.
+    """Lock a campaign's output folder, and create it if it is missing. InputError if another process holds the lock,
+    or if the folder cannot be written.
 
     The operating system releases the lock when the process ends, even if it crashes.
     """
-    output.mkdir(parents=True, exist_ok=True)
     lock = FileLock(output / ".lock")
     try:
+        output.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout:
         raise InputError(f"another submitter process is using {output}", "wait until it ends, or stop it") from None
+    except OSError as error:
+        if error.filename == lock.lock_file:
+            error.filename = str(output)  # the user knows the folder, and not our lock in it
+        raise from_os_error(error, output) from None
     try:
         yield
     finally:

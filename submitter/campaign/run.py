@@ -26,9 +26,8 @@ from submitter.harness import engines, environment, loadgen
 from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.harness.process_group import end_earlier_session
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import ENGINE_LOG, Finished, Limits, run_session
+from submitter.harness.supervisor import Finished, Limits, partial_folder, recover_session, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -78,7 +77,7 @@ def make_runs(
         write_journal(plan.campaign.output, "slurm", **job)
     for benchmark, _, run in plan.runs:
         # An earlier process may have been killed at any step.
-        if finished_folder(run.folder) == run.partial_folder:
+        if finished_folder(run.folder) == partial_folder(run.folder):
             _take_over(plan, benchmark, run)
         else:
             settle(run.folder)
@@ -86,7 +85,10 @@ def make_runs(
     on_changes(found)
     require_unedited(found)
     fates = {each.run.folder: each for each in found}
+    journal = partial(write_journal, plan.campaign.output)
     for benchmark in plan.benchmarks:
+        work = plan.campaign.engine_folder / benchmark.table.name
+        recover_session(work, plan.campaign.failed_folder, journal)
         for session in benchmark.sessions:
             pending = []
             for run in session.runs:
@@ -101,9 +103,7 @@ def make_runs(
                         why = f"{run.folder / RECORD} is damaged: {change.detail}"
                         watcher.event("damaged", run, {"why": why, "aside": str(_set_aside(run))})
                 pending.append(run)
-            work = plan.campaign.engine_folder / benchmark.table.name
             if not pending:
-                end_earlier_session(work / ENGINE_LOG)  # killed after its last run
                 continue
             write_journal(plan.campaign.output, "session", runs=[run.label for run in pending])
             try:
@@ -114,7 +114,7 @@ def make_runs(
                     watcher,
                     partial(_write_record, plan, benchmark, session),
                     failed_folder=plan.campaign.failed_folder,
-                    journal=partial(write_journal, plan.campaign.output),
+                    journal=journal,
                 )
             except BaseException as error:
                 with suppress(OSError):  # a full disk, say, which must not hide the error
@@ -190,12 +190,13 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
 
 def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> None:
     """Give the finished run in the `.partial` folder its name. Every step may be the last one of this process."""
-    folder = run.partial_folder
+    folder = partial_folder(run.folder)
     record = read_record(folder)
     # First the journal: a record that it does not know counts as edited.
     write_journal(
         plan.campaign.output,
         FINISHED,
+        system=record.system,
         benchmark=benchmark.table.name,
         run=run.label,
         valid=record.valid,

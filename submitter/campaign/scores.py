@@ -12,7 +12,7 @@ from submitter.campaign.changes import edits_of
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.outline import run_folder
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
-from submitter.errors import InputError, os_reason, os_remedy, raise_all
+from submitter.errors import InputError, from_os_error, os_reason, os_remedy, raise_all
 from submitter.layout import ACCURACY_LOG, ACCURACY_TEXT
 from submitter.logs import LogFormatError, parse_accuracy_text, read_accuracy
 from submitter.model import Mode, Scenario
@@ -74,7 +74,10 @@ def score_runs(
     scores = []
     for benchmark in plan.benchmarks:
         for scenario in benchmark.table.scenarios:
-            score = _scenario_score(plan, benchmark, scenario, on_progress)
+            try:
+                score = _scenario_score(plan, benchmark, scenario, on_progress)
+            except OSError as error:
+                raise from_os_error(error, plan.campaign.output) from None
             on_scored(score)
             scores.append(score)
     return tuple(scores)

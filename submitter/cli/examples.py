@@ -9,7 +9,11 @@ EXAMPLES = {
         "submitter init 8xMI300X --system-id 8xMI300X --submitter Acme",
         "submitter init --benchmark llama3.1-8b --scenario Offline --scenario Server",
     ],
-    "run-all": ["submitter run-all campaign.toml", "submitter run-all campaign.toml --rerun"],
+    "run-all": [
+        "submitter run-all campaign.toml",
+        "submitter run-all campaign.toml --dry-run",
+        "submitter run-all campaign.toml --keep packages",
+    ],
     "node": ["submitter node campaign.toml", "submitter node campaign.toml --ranks 4 --idle 2h"],
     "slurm": [
         "submitter slurm campaign.toml",

@@ -43,6 +43,7 @@ def templates(campaign: CampaignFile) -> None:
 def plan(campaign: CampaignFile) -> None:
     """Show what run-all would do, without doing it: settings, samples, time, disk, files, and all problems so far."""
     from submitter import campaign as c
+    from submitter.campaign.settled import finished_folder
     from submitter.cli.progress import OutcomeView, show_plan
     from submitter.console import working
     from submitter.errors import SubmitterError
@@ -67,6 +68,8 @@ def plan(campaign: CampaignFile) -> None:
         except c.PreflightError as error:
             code = error.exit_code  # each problem was shown
     outcomes.show_counts()
+    if any(finished_folder(run.folder) for _, run in outline.all_runs):
+        say(f"some runs are finished; which of them stay: {outline.campaign.command} --dry-run")
     raise typer.Exit(code)
 
 

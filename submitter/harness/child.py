@@ -33,8 +33,7 @@ from submitter.harness.sut import Sut
 from submitter.layout import AUDIT_CONFIG
 from submitter.model import Scenario
 
-_REPORT_EVERY_S = 1.0
-_GUARD_S = 15.0
+_REPORT_EVERY_S, _GUARD_S = 1.0, 15.0
 
 
 class EngineSession:
@@ -267,10 +266,7 @@ def _without_collector() -> Iterator[None]:
 
 
 def _read_next_runs(session: EngineSession) -> None:
-    """Read the next runs from standard input, which only the parent holds open; kill the process group at its end.
-
-    Not at once: the guard does that, and knows what else to remove.
-    """
+    """Read the next runs from standard input, which only the parent holds open. At its end the guard acts first."""
     pending = b""
     while chunk := os.read(0, 65536):
         *lines, pending = (pending + chunk).split(b"\n")

@@ -6,17 +6,15 @@ import datetime
 import itertools
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from submitter.errors import InputError, NotInstalledError, RunError, SeveralErrors, SubmitterError, os_reason
 from submitter.harness.engine_log import log_hint
-from submitter.harness.plan import EngineSettings, RunPlan
 from submitter.record import write_json_atomically
 
 FAILURE = "failure.json"
-ENGINE = "engine.json"
 MAX_KEPT = 10
 
 
@@ -34,22 +32,22 @@ def no_journal(event: str, /, **facts: Any) -> None:
 class Failure:
     """Why a session ended.
 
-    `phase` is what it did: `starting`, `nodes`, `loading`, `warm_up`, `run` or `stopping`; `unknown` if its parent was
-    killed. `run` is the run under way, or the next one. `status` is the exit status of the engine's process, negative
-    for a signal; None if submitter ended it.
+    `phase` is what it did: `nodes`, `loading`, `warm_up`, `run` or `stopping`; `unknown` if its parent was
+    killed. `run` is the label of the run under way, or of the next one; empty if there is none. `status` is the exit
+    status of the engine's process, negative for a signal; None if submitter ended it.
     """
 
     why: str
     phase: str
-    run: RunPlan | None
+    run: str
     status: int | None = None
 
 
 class FailedRuns:
     """The failed runs in `folder`, of which the newest `MAX_KEPT` stay. Without a folder nothing is kept."""
 
-    def __init__(self, folder: Path | None, engine: EngineSettings, engine_log: Path, journal: Journal) -> None:
-        self._folder, self._engine, self._engine_log, self._journal = folder, engine, engine_log, journal
+    def __init__(self, folder: Path | None, engine_log: Path, journal: Journal) -> None:
+        self._folder, self._engine_log, self._journal = folder, engine_log, journal
 
     def note(self, event: str, /, **facts: Any) -> None:
         """Note an event in the journal. That this fails must not hide what it is about."""
@@ -63,7 +61,7 @@ class FailedRuns:
         except OSError as problem:
             _add_hint(error, f"the run's logs could not be kept: {os_reason(problem)}")
             kept = None
-        self.note("failed", **_facts(failure), folder=kept and str(kept))
+        self.note("failed", **asdict(failure), folder=kept and str(kept))
         if kept is None or error is None:
             return
         for each in error.problems if isinstance(error, SeveralErrors) else (error,):
@@ -77,15 +75,14 @@ class FailedRuns:
         if self._folder is None or not sources:
             return None
         now = datetime.datetime.now(datetime.UTC)
-        label = f"{failure.run.scenario}-{failure.run.mode}" if failure.run else "engine"
+        label = failure.run.replace(" ", "-") or "engine"
         kept = _new_folder(self._folder, f"{now:%Y%m%dT%H%M%SZ}-{label}")
         for source in sources:
             for file in source.iterdir() if source.is_dir() else (source,):
                 shutil.move(file, kept / file.name)  # the same file system: a full disk is no obstacle
         with suppress(OSError):
             time_utc = now.isoformat(timespec="seconds")
-            write_json_atomically(kept / FAILURE, {"time_utc": time_utc, **_facts(failure)})
-            write_json_atomically(kept / ENGINE, self._engine.model_dump(mode="json"))
+            write_json_atomically(kept / FAILURE, {"time_utc": time_utc, **asdict(failure)})
         for older in sorted(path for path in self._folder.iterdir() if path.is_dir())[:-MAX_KEPT]:
             shutil.rmtree(older, ignore_errors=True)
         return kept
@@ -100,11 +97,6 @@ def reported_error(facts: dict[str, Any], engine_log: Path) -> SubmitterError:
         if kind is RunError or not error.hint:
             error.hint = "\n  ".join(filter(None, (error.hint, log_hint(engine_log))))
     return errors[0] if len(errors) == 1 else SeveralErrors(errors)
-
-
-def _facts(failure: Failure) -> dict[str, Any]:
-    run = failure.run.label if failure.run else None
-    return {"why": failure.why, "phase": failure.phase, "run": run, "status": failure.status}
 
 
 def _add_hint(error: SubmitterError | None, text: str) -> None:

@@ -47,14 +47,17 @@ class _Process:
     is_alive: bool
 
 
-def create_scratch(owner: Path) -> Path:
-    """A new scratch folder in the temporary directory. `owner` is the file that names it, which is written first."""
+def create_scratch(owner: Path, unfinished: dict[str, str]) -> Path:
+    """A new scratch folder in the temporary directory. `owner` is the file that names it, which is written first.
+
+    It also has what `unfinished_runs` returns.
+    """
     base = Path(tempfile.gettempdir())
     if len(str(base)) > _MAX_TMPDIR and os.access("/tmp", os.W_OK):
         base = Path("/tmp")
     while True:
         scratch = base / f"{PREFIX}{os.urandom(4).hex()}"
-        owner.write_text(json.dumps({"scratch": str(scratch)}))
+        owner.write_text(json.dumps({"scratch": str(scratch), "unfinished": unfinished}))
         try:
             scratch.mkdir(0o700)
             break
@@ -86,6 +89,15 @@ def owned_scratch(owner: Path) -> Path | None:
     facts = _read(scratch)
     is_new = not facts and not _names(scratch)  # its parent was killed before it wrote anything
     return scratch if is_new or facts.get("owner") == str(owner) else None
+
+
+def unfinished_runs(owner: Path) -> dict[str, str]:
+    """The folders of the session's runs as long as they have not ended, by the runs' labels."""
+    try:
+        found = json.loads(owner.read_bytes())["unfinished"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def note_group(scratch: Path, leader: int) -> None:

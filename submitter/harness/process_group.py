@@ -60,16 +60,19 @@ class ProcessGroup:
 
 
 @contextmanager
-def process_group(module: str, plan: StrictRecord, log: Path, engine: EngineSettings) -> Iterator[ProcessGroup]:
+def process_group(
+    module: str, plan: StrictRecord, log: Path, engine: EngineSettings, unfinished: dict[str, str] | None = None
+) -> Iterator[ProcessGroup]:
     """Run `python -m module PLAN.json FD` in an empty folder.
 
     It writes its reports to the descriptor FD, and all other output goes to `log`. Its standard input is a pipe that
     only we hold open. When the block ends, or this process, however they end, so do all processes of the session, and
-    their shared memory and temporary files go. RunError if processes of an earlier session with this log do not end.
+    their shared memory and temporary files go. `unfinished` is what `end_earlier_session` returns if even that fails.
+    RunError if processes of an earlier session with this log do not end.
     """
     end_earlier_session(log)
     owner = log.with_suffix(_OWNER)
-    scratch = leftovers.create_scratch(owner)
+    scratch = leftovers.create_scratch(owner, unfinished or {})
     guard = process = None
     kills = MemoryKills()
     read_end = write_end = -1
@@ -116,14 +119,15 @@ def process_group(module: str, plan: StrictRecord, log: Path, engine: EngineSett
             guard.wait()
 
 
-def end_earlier_session(log: Path) -> bool:
-    """End what is left of a session with this log whose parent was killed; returns whether there was one.
+def end_earlier_session(log: Path) -> dict[str, str] | None:
+    """End what is left of a session with this log whose parent was killed; returns the folders of its unfinished runs.
 
-    RunError if its processes do not end.
+    None if there is no such session. RunError if its processes do not end.
     """
     owner = log.with_suffix(_OWNER)
     if not owner.exists():
-        return False
+        return None
+    unfinished = leftovers.unfinished_runs(owner)
     scratch = leftovers.owned_scratch(owner)
     if scratch is not None and (left := leftovers.end_session(scratch)):
         listed = ", ".join(map(str, left))
@@ -132,7 +136,7 @@ def end_earlier_session(log: Path) -> bool:
             f"end them, or restart the machine; what they do: ps -o pid,stat,wchan,cmd {listed.replace(',', '')}",
         )
     owner.unlink(missing_ok=True)
-    return True
+    return unfinished
 
 
 def _environment(engine: EngineSettings, scratch: Path) -> dict[str, str]:

@@ -17,12 +17,17 @@ _FULL_BYTES = 65536  # with less room, a log that is cut off needs no other expl
 _ENDED_EARLY = "Ending early"
 
 
-def accepted_log(run: RunPlan, folder: Path) -> DetailLog:
-    """The log in `folder`. RunError unless it shows that it is the requested run and that it ended."""
+def require_folder(run: RunPlan, folder: Path) -> None:
+    """RunError if the folder of a run under way is gone."""
     if not folder.is_dir():
         raise RunError(
             f"{run.label}: {folder} was removed during the run", "leave the output folder alone while it runs"
         )
+
+
+def accepted_log(run: RunPlan, folder: Path) -> DetailLog:
+    """The log in `folder`. RunError unless it shows that it is the requested run and that it ended."""
+    require_folder(run, folder)
     path = folder / layout.DETAIL_LOG
     try:
         log = read_detail(path)

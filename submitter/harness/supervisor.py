@@ -1,4 +1,4 @@
-"""The parent's side of a session: starts the child, follows its events, limits its time, and verifies its runs.
+"""The parent's side: makes sessions of runs, each in a process group of its own.
 
 A run's logs are written to `<folder>.partial`. When the run has ended and its log shows that it is the requested run,
 `on_finished` gets it, writes the record and gives the folder its name. A run that fails has no record, so no verdict;
@@ -7,65 +7,25 @@ what it leaves is kept for its diagnosis.
 
 from __future__ import annotations
 
-import datetime
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from submitter.errors import RunError, SubmitterError, from_os_error
-from submitter.harness.clock import ClockSteps
-from submitter.harness.engine_log import log_hint
-from submitter.harness.events import TICK, Deadline, EnginePhase, Watcher, read_events
-from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal, reported_error
-from submitter.harness.kept_settings import keep_settings, require_planned
+from submitter import layout
+from submitter.errors import SubmitterError, from_os_error
+from submitter.harness.events import EnginePhase, Watcher
+from submitter.harness.failed_run import FailedRuns, Failure, Journal, no_journal
+from submitter.harness.kept_settings import require_planned
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
-from submitter.harness.process_group import ProcessGroup, end_earlier_session, process_group
-from submitter.harness.run_log import accepted_log
-from submitter.logs import DetailLog
-from submitter.model import Mode
-from submitter.record import RECORD, NetworkTraffic
+from submitter.harness.process_group import end_earlier_session, process_group
+from submitter.harness.session import Finished, Limits, Session
+from submitter.harness.unfinished import is_unfinished, partial_folder, prepared
+
+__all__ = ["Finished", "Limits", "partial_folder", "recover_session", "run_session"]
 
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
-_NODES_HINT = "on each other machine start: submitter node CAMPAIGN.toml"
-_STOP_LIMIT_S = 60.0  # everything is recorded then, so nothing is lost if the engine is killed
-_EXIT_LIMIT_S = 5.0  # between the end of the child's events and its own end
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long the parent waits, in s: for the engine to load and warm up, and for a run's next finished sample.
-
-    After the last run an engine has `stall_s` to end, and no more than 60 s.
-    """
-
-    start_s: float = 1800.0
-    stall_s: float = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    """A run that has ended: its folder, which still has its `.partial` name, and what the child counted.
-
-    `duration_s` is the time from LoadGen's start to its return; `token_count` counts the answers' tokens only.
-    `engine_facts` is what the loaded engine says of itself; `answers` counts the samples of each rank or server.
-    `network` is None if the host's counters could not be read in time.
-    """
-
-    run: RunPlan
-    folder: Path
-    log: DetailLog
-    started_utc: str
-    duration_s: float
-    sample_count: int
-    token_count: int
-    engine_facts: dict[str, str]
-    answers: dict[str, int]
-    network: NetworkTraffic | None
 
 
 def run_session(
@@ -88,19 +48,18 @@ def run_session(
     runs: list[RunPlan] = []
     log = work / ENGINE_LOG
     work.mkdir(parents=True, exist_ok=True)
-    failed = FailedRuns(failed_folder, plan.engine, log, journal)
-    if end_earlier_session(log):
-        left = next((run for run in plan.runs if _is_unfinished(run.partial_folder)), None)
-        failed.keep(Failure(why="the process of submitter was killed", phase="unknown", run=left), _logs(left))
+    recover_session(work, failed_folder, journal)
+    failed = FailedRuns(failed_folder, log, journal)
     session = None
     try:
         inner = plan.model_copy(
-            update={"runs": tuple(_prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
+            update={"runs": tuple(prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
         )
         for run in runs:
-            require_planned(run, plan.engine)
-        with process_group(_CHILD, inner, log, inner.engine) as group, NetworkSampler() as network:
-            session = _Session(
+            require_planned(run, partial_folder(run.folder), plan.engine)
+        unfinished = {run.label: str(partial_folder(run.folder)) for run in runs}
+        with process_group(_CHILD, inner, log, inner.engine, unfinished) as group, NetworkSampler() as network:
+            session = Session(
                 group,
                 network,
                 runs=runs,
@@ -114,185 +73,31 @@ def run_session(
             session.follow()
     except (SubmitterError, OSError) as caught:
         error = from_os_error(caught) if isinstance(caught, OSError) else caught
-        starting = Failure(why=error.message, phase="starting", run=next(iter(runs), None))
-        failure = session.failure(error) if session else starting
-        failed.keep(failure, _logs(failure.run), error)
+        if session is not None:  # else the engine's process was not started, and has left nothing
+            failed.keep(session.failure(error), _logs(session.next_run), error)
         raise error from None
     finally:
-        for run in runs:
-            if _is_unfinished(run.partial_folder):
-                shutil.rmtree(run.partial_folder, ignore_errors=True)
-
-
-def _prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
-    """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
-    partial = run.partial_folder
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    runs.append(run)
-    return run.model_copy(update={"folder": partial, "user_conf": keep_settings(run.user_conf, partial)})
-
-
-def _is_unfinished(partial: Path) -> bool:
-    """Whether it is a folder of a run that has not ended: with its record it is a finished run, whatever its name."""
-    return partial.is_dir() and not (partial / RECORD).is_file()
+        for partial in filter(None, map(_logs, runs)):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _logs(run: RunPlan | None) -> Path | None:
     """The logs of a run that has not ended, if there are any."""
-    partial = run.partial_folder if run else None
-    return partial if partial and _is_unfinished(partial) else None
+    partial = partial_folder(run.folder) if run else None
+    return partial if partial and is_unfinished(partial) else None
 
 
-class _Session:
-    """A session under way. Every wait has a limit, which is looked at with each event and after each silent second."""
+def recover_session(work: Path, failed_folder: Path | None, journal: Journal = no_journal) -> None:
+    """End what is left of a session in `work` whose parent was killed, and keep what its run left.
 
-    def __init__(
-        self,
-        group: ProcessGroup,
-        network: NetworkSampler,
-        *,
-        runs: list[RunPlan],
-        limits: Limits,
-        watcher: Watcher,
-        on_finished: Callable[[Finished], None],
-        engine: EnginePhase,
-        next_run: Callable[[], RunPlan | None] | None,
-        journal: Journal,
-    ) -> None:
-        self._group, self._network = group, network
-        self._runs, self._limits, self._watcher = runs, limits, watcher
-        self._on_finished, self._next_run, self._journal = on_finished, next_run, journal
-        self._engine = engine
-        self._engine_facts: dict[str, str] = {}
-        self._run: RunPlan | None = None
-        self._started_utc = ""
-        self._done = 0
-        self._last_progress = -1
-        self._status: int | None = None
-        self._clock = ClockSteps()
-        self._deadline = Deadline(limits.start_s)
-        self._wait_for("the engine to load", limits.start_s)
-
-    def follow(self) -> None:
-        """Act on the child's events until it ends. RunError if it ends too early, or not in time."""
-        self._engine.tell(self._watcher)
-        for facts in read_events(self._group.reports, self._deadline):
-            kind = facts.pop("event")
-            if kind == "error":
-                raise reported_error(facts, self._engine.log)
-            if kind == TICK:
-                self._engine.tell(self._watcher)
-                if self._group.has_ended():  # a process that it left may hold the pipe of the events open
-                    break
-            else:
-                self._take(kind, facts)
-            self._require_clock()
-            if not self._deadline.remaining_s():
-                if self._engine.kind == "stopping":
-                    self._journal("engine_killed", why=f"it did not end in {self._limit_s:.0f} s after its last run")
-                    return
-                hint = _NODES_HINT if self._engine.kind == "nodes" else log_hint(self._engine.log)
-                raise RunError(f"timed out waiting for {self._waiting_for} (limit {self._limit_s:.0f} s)", hint)
-        if self._engine.kind != "stopping":
-            raise self._too_early()
-
-    def failure(self, error: SubmitterError) -> Failure:
-        """What the session did when the error ended it."""
-        run = self._run or next(iter(self._runs[self._done :]), None)
-        return Failure(why=error.message, phase=self._engine.kind or "run", run=run, status=self._status)
-
-    def _wait_for(self, what: str, limit_s: float) -> None:
-        self._waiting_for, self._limit_s = what, limit_s
-        self._deadline.set(limit_s)
-
-    def _take(self, kind: str, facts: dict[str, Any]) -> None:
-        """Act on an event of the child that is neither an error nor silence."""
-        run = self._runs[facts.pop("number")] if "number" in facts else None
-        if kind == "nodes":
-            missing = facts["ranks"]
-            if missing:
-                self._engine.begin(kind, **facts)
-                self._waiting_for = f"nodes with {missing} more of the engine's ranks"
-            else:
-                self._engine.begin("loading", engine=self._engine.name)
-                self._waiting_for = "the engine to load"
-            self._engine.tell(self._watcher)
-            return
-        if kind == "warm_up":  # it is a part of loading, so it has no time of its own
-            self._group.note_shared_memory()
-            self._engine.begin(kind, **facts)
-            self._engine.tell(self._watcher)
-            return
-        if kind == "ready":
-            self._engine_facts = facts.pop("engine_facts")
-        if kind == "run" and run is not None:
-            self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            self._run = run
-            self._clock.begin()
-            self._network.begin(run.partial_folder)
-        if kind != "progress" or facts["done"] > self._last_progress:
-            self._last_progress = facts["done"] if kind == "progress" else -1
-            self._wait_for("the next finished sample", self._limits.stall_s)
-        self._engine.begin("")
-        self._watcher.event(kind, run, facts)
-        if kind == "finished" and run is not None:
-            self._finish(run, facts)
-        if kind in ("ready", "finished") and self._done == len(self._runs):
-            self._go_on()
-
-    def _finish(self, run: RunPlan, facts: dict[str, Any]) -> None:
-        traffic = self._network.end()
-        finished = Finished(
-            run=run,
-            folder=run.partial_folder,
-            log=accepted_log(run, run.partial_folder),
-            started_utc=self._started_utc,
-            duration_s=facts["seconds"],
-            sample_count=facts["done"],
-            token_count=facts["tokens"],
-            engine_facts=self._engine_facts,
-            answers=facts["answers"],
-            network=traffic,
-        )
-        self._require_clock()
-        self._on_finished(finished)
-        self._run = None
-        self._done += 1
-        valid = None if run.mode is Mode.ACCURACY else finished.log["result_validity"] == "VALID"
-        self._watcher.event("judged", run, {"valid": valid})
-        if traffic and traffic.warnings:
-            self._watcher.event("network", run, {"warnings": traffic.warnings})
-        self._wait_for("the next run to begin", self._limits.stall_s)  # what `on_finished` took does not count
-
-    def _go_on(self) -> None:
-        """Send the child the next run, as a line to its standard input; without one, an empty line ends the session."""
-        run = self._next_run() if self._next_run is not None else None
-        if self._next_run is not None and self._group.process.stdin:
-            line = b"" if run is None else _prepared(run, self._runs).model_dump_json().encode()
-            with suppress(BrokenPipeError):  # it has ended, as its events will show
-                self._group.process.stdin.write(line + b"\n")
-                self._group.process.stdin.flush()
-        if run is None:
-            self._engine.begin("stopping")
-            self._wait_for("the engine to end", min(self._limits.stall_s, _STOP_LIMIT_S))
-        else:
-            self._wait_for("the next run to begin", self._limits.stall_s)
-
-    def _require_clock(self) -> None:
-        """RunError if the clock was set during a run: LoadGen's times are wrong then. An accuracy run has no times."""
-        if self._run is None or not (step_s := self._clock.step_s()):
-            return
-        self._journal("clock_set", run=self._run.label, seconds=round(step_s, 3))
-        self._clock.begin()
-        if self._run.mode is not Mode.ACCURACY:
-            raise RunError(
-                f"{self._run.label}: the system's clock, with which LoadGen measures, was set by {step_s:+.1f} s",
-                "make the run again; let the time service slew the clock while a run is under way, and not set it",
-            )
-
-    def _too_early(self) -> RunError:
-        self._status = self._group.status(_EXIT_LIMIT_S)
-        how = self._group.how_it_ended(self._status)
-        when = f"in the run {self._run.label}" if self._run else "before its runs were finished"
-        return RunError(f"the engine's process {how} {when}", log_hint(self._engine.log))
+    RunError if its processes do not end.
+    """
+    unfinished = end_earlier_session(work / ENGINE_LOG)
+    if unfinished is None:
+        return
+    left = {label: Path(path) for label, path in unfinished.items() if is_unfinished(Path(path))}
+    label = next((label for label, path in left.items() if (path / layout.DETAIL_LOG).is_file()), "")
+    failure = Failure(why="the process of submitter was killed", phase="unknown", run=label)
+    FailedRuns(failed_folder, work / ENGINE_LOG, journal).keep(failure, left.get(label))
+    for partial in left.values():
+        shutil.rmtree(partial, ignore_errors=True)

@@ -172,10 +172,16 @@ def test_run_makes_one_run(campaign: Any) -> None:
     assert "not finished: Offline performance, Offline TEST06, Server performance" in refused.stderr
 
 
+def test_plan_says_what_shows_which_runs_stay(finished: Finished) -> None:
+    done = finished[0].submitter("plan", str(finished[0].file))
+    assert done.stderr.endswith(f"which of them stay: submitter run-all {finished[0].file} --dry-run\n")
+
+
 def test_plan_runs_nothing(campaign: Any) -> None:
     done = campaign.submitter("plan", str(campaign.file))
     assert done.returncode == 0, done.stderr
     assert "Offline performance" in done.stderr
+    assert "--dry-run" not in done.stderr
     assert not (campaign.output / "runs").exists()
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import echo_campaign
 
 from submitter import campaign as c
 from submitter.campaign.watcher import SILENT
+from submitter.cli.closing_table import show_outcome_table
 from submitter.errors import InputError, PaperworkError, RunError, SubmitterError
 from submitter.harness.plan import RunPlan
+from submitter.logs import read_detail
 from submitter.manifest import Manifest
 from submitter.model import Mode, Scenario
 
@@ -132,6 +135,9 @@ def test_nothing_is_printed_and_finished_runs_are_kept(made, tmp_path: Path, cap
     before = {run.started_utc for run in made[1].runs}
     watcher = Noted()
     outcome = c.run_all(str(campaign.file), watcher=watcher)
+    (told,) = watcher.changes_told
+    assert [each.stays for each in told] == [False] * 3 + [True] * 3
+    assert {str(change) for each in told for change in each.changes} == {"user.conf: *.Offline.target_qps 3000 -> 3100"}
     assert [kind for kind, _ in watcher.events].count("kept") == 3
     assert [kind for kind, _ in watcher.events].count("finished") == 3
     assert {run.started_utc for run in outcome.runs if run.scenario is Scenario.SERVER} <= before
@@ -139,6 +145,26 @@ def test_nothing_is_printed_and_finished_runs_are_kept(made, tmp_path: Path, cap
     assert again.runs == outcome.runs
     assert again.scores == outcome.scores
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_closing_table_has_the_figures_of_the_logs(made, capsys: pytest.CaptureFixture[str]) -> None:
+    _, outcome, _ = made
+    show_outcome_table(outcome)
+    table = capsys.readouterr().out
+    runs = tuple(
+        run.model_copy(
+            update={
+                "valid": False,
+                "metric": run.metric and run.metric.model_copy(update={"value": run.metric.value * 10}),
+            }
+        )
+        for run in outcome.runs
+    )
+    show_outcome_table(replace(outcome, runs=runs))
+    assert capsys.readouterr().out == table
+    assert table.count(" VALID") == 2
+    log = read_detail(outcome.plan.runs[0][2].folder / "mlperf_log_detail.txt")
+    assert f"{log['result_tokens_per_second']:,.2f} Tokens/s" in table
 
 
 def test_scoring_and_assembly_work_alone(made, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,7 +20,8 @@ from echo_sessions import EOS, SAMPLES, USER_CONF, Watched
 
 from submitter.compliance import test06, was_audited
 from submitter.errors import InputError, RunError
-from submitter.harness import loadgen
+from submitter.harness import loadgen, session
+from submitter.harness.clock import ClockSteps
 from submitter.harness.dataset import Dataset
 from submitter.harness.run_log import mode_is
 from submitter.harness.supervisor import Limits
@@ -266,3 +270,58 @@ def test_a_disk_that_fills_up_in_a_run_leaves_no_verdict(run_echo: RunEcho, smal
     assert watched.finished == []
     assert isinstance(caught.value, OSError) or "whether the disk is full" in caught.value.hint
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["filler"]
+
+
+def test_a_folder_that_is_removed_under_a_run_is_named(run_echo: RunEcho, tmp_path: Path) -> None:
+    class Remover(Watched):
+        def event(self, kind: str, run: Any, facts: dict[str, Any]) -> None:
+            super().event(kind, run, facts)
+            if kind == "run":
+                shutil.rmtree(tmp_path / "runs")
+
+    with pytest.raises(RunError) as caught:
+        run_echo([(Scenario.OFFLINE, Mode.ACCURACY)], watched=Remover(), failed_folder=tmp_path / "failed")
+    removed = tmp_path / "runs/Offline/accuracy.partial"
+    assert caught.value.message == f"Offline accuracy: {removed} was removed during the run"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_at_the_record_keeps_the_runs_logs(run_echo: RunEcho, tmp_path: Path) -> None:
+    class Full(list[Any]):
+        def append(self, done: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", "record.json")
+
+    with pytest.raises(RunError, match=r"the disk is full at record\.json") as caught:
+        run_echo(
+            [(Scenario.OFFLINE, Mode.ACCURACY)], watched=Watched(finished=Full()), failed_folder=tmp_path / "failed"
+        )
+    (kept,) = (tmp_path / "failed").iterdir()
+    assert {ACCURACY_LOG, DETAIL_LOG, "engine.log", "failure.json"} <= {file.name for file in kept.iterdir()}
+    assert str(kept) in caught.value.hint
+
+
+@pytest.mark.parametrize(("mode", "counts"), [(Mode.PERFORMANCE, False), (Mode.ACCURACY, True)])
+def test_a_clock_that_is_set_in_a_run_ends_it(
+    run_echo: RunEcho, monkeypatch: pytest.MonkeyPatch, mode: Mode, counts: bool
+) -> None:
+    """LoadGen measures with that clock; an accuracy run has no times."""
+    ahead_s = 0.0
+
+    class Setter(Watched):
+        def event(self, kind: str, run: Any, facts: dict[str, Any]) -> None:
+            nonlocal ahead_s
+            super().event(kind, run, facts)
+            if kind == "run":
+                ahead_s = 3600.0
+
+    noted: list[tuple[str, Any]] = []
+    monkeypatch.setattr(session, "ClockSteps", lambda: ClockSteps(lambda: time.time() + ahead_s))
+    watched = Setter()
+    with contextlib.nullcontext() if counts else pytest.raises(RunError, match=r"was set by \+3600\.0 s"):
+        run_echo(
+            [(Scenario.OFFLINE, mode)],
+            watched=watched,
+            journal=lambda event, /, **facts: noted.append((event, facts.get("seconds"))),
+        )
+    assert len(watched.finished) == counts
+    assert ("clock_set", pytest.approx(3600, abs=0.01)) in noted

@@ -157,7 +157,7 @@ MISTAKES = (
         base=Base.FINISHED,
         make=write("out/preview/notes.txt", "mine\n"),
         stage=Stage.ASSEMBLE,
-        message="preview has the file notes.txt, which was not assembled and would be lost",
+        message="is not as it was assembled, and a new tree would overwrite that: notes.txt (added)",
         remedy="move it away",
     ),
     Mistake(
