@@ -18,6 +18,8 @@ ROUNDS ?= $(wildcard ../shared/rounds)
 ifneq ($(ROUNDS),)
 export SUBMITTER_ROUNDS := $(abspath $(ROUNDS))
 endif
+# Many tests wait for LoadGen's clock, so two at a time take half the time; more would disturb those that measure time.
+TEST_PROCESSES ?= 2
 # Slurm, two machines made of network namespaces, and the tools that measure a network.
 SYSTEM_PACKAGES := slurm-wlm munge libslurm-dev gcc iproute2 iperf3 ethtool
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -73,7 +75,7 @@ lint: setup
 	$(BIN)/zizmor --offline --quiet action.yml .github examples/ci/github-workflow.yml
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses $(TEST_PROCESSES) --dist loadscope
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

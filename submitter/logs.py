@@ -205,6 +205,8 @@ def _repeated(lines: list[bytes]) -> tuple[range, list[bytes]]:
 
 def _parsable(value: bytes) -> bytes:
     """The value, if Python's parser accepts it whenever it is asked for; else ValueError or RecursionError."""
+    if len(value) <= _SHALLOW:
+        return value
     is_text = value.startswith(b'"')
     if not is_text and (value.count(b"[") + value.count(b"{") > _SHALLOW or _has_long_number(value)):
         json.loads(value)
@@ -231,8 +233,7 @@ def _parse_at_once(data: bytes) -> DetailLog:
     repeated = None
     for number, line in enumerate(lines, start=1):
         if (key := line.key) not in first:
-            value = bytes(line.value)
-            first[key] = (number, value if len(value) <= _SHALLOW else _parsable(value))
+            first[key] = (number, _parsable(bytes(line.value)))
         elif key.startswith(_ONCE):
             repeated = key, number
     flagged: list[LogEntry] = []

@@ -64,6 +64,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plan": (),
     "assemble": (),
     "slurm": (),
+    "runs": (),
+    "clean": (),
     "run": (RUNS, ENGINE, SCORING),
     "run-all": (RUNS, ENGINE, SCORING),
     "node": (ENGINE,),

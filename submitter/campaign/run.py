@@ -27,7 +27,7 @@ from submitter.harness.checkpoint import tokenizer_sha256
 from submitter.harness.events import Watcher
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.remote import PREFIX_CACHING
-from submitter.harness.supervisor import Finished, Limits, partial_folder, recover_session, run_session
+from submitter.harness.supervisor import Finished, Limits, recover_session, run_session
 from submitter.model import Division, Keep, Mode, Scenario
 from submitter.record import (
     RECORD,
@@ -75,9 +75,12 @@ def make_runs(
     require_run(plan.campaign, scenario, mode)
     if job := job_facts(os.environ):
         write_journal(plan.campaign.output, "slurm", **job)
+    journal = partial(write_journal, plan.campaign.output)
+    for benchmark in plan.benchmarks:
+        recover_session(_work(plan, benchmark), plan.campaign.failed_folder, journal)
     for benchmark, _, run in plan.runs:
         # An earlier process may have been killed at any step.
-        if finished_folder(run.folder) == partial_folder(run.folder):
+        if finished_folder(run.folder) == run.partial_folder:
             _take_over(plan, benchmark, run)
         else:
             settle(run.folder)
@@ -85,10 +88,7 @@ def make_runs(
     on_changes(found)
     require_unedited(found)
     fates = {each.run.folder: each for each in found}
-    journal = partial(write_journal, plan.campaign.output)
     for benchmark in plan.benchmarks:
-        work = plan.campaign.engine_folder / benchmark.table.name
-        recover_session(work, plan.campaign.failed_folder, journal)
         for session in benchmark.sessions:
             pending = []
             for run in session.runs:
@@ -109,7 +109,7 @@ def make_runs(
             try:
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
-                    work,
+                    _work(plan, benchmark),
                     waiting_limits(plan.campaign),
                     watcher,
                     partial(_write_record, plan, benchmark, session),
@@ -120,6 +120,11 @@ def make_runs(
                 with suppress(OSError):  # a full disk, say, which must not hide the error
                     write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
                 raise
+
+
+def _work(plan: CampaignPlan, benchmark: BenchmarkPlan) -> Path:
+    """Where the engine's log of the benchmark's sessions is."""
+    return plan.campaign.engine_folder / benchmark.table.name
 
 
 def _keep(plan: CampaignPlan, fate: RunChanges, keep: Collection[Keep], watcher: Watcher) -> None:
@@ -190,7 +195,7 @@ def _write_record(plan: CampaignPlan, benchmark: BenchmarkPlan, session: Session
 
 def _take_over(plan: CampaignPlan, benchmark: BenchmarkPlan, run: RunPlan) -> None:
     """Give the finished run in the `.partial` folder its name. Every step may be the last one of this process."""
-    folder = partial_folder(run.folder)
+    folder = run.partial_folder
     record = read_record(folder)
     # First the journal: a record that it does not know counts as edited.
     write_journal(

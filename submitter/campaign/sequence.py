@@ -8,6 +8,7 @@ from pathlib import Path
 
 from submitter import checker
 from submitter.campaign.file import CampaignSource, as_campaign
+from submitter.campaign.journal import write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.outline import outline_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
@@ -69,5 +70,6 @@ def run_all(
         tree = lay_out(plan)
         watcher.stage(Stage.CHECK, plan)
         report = checker.check(tree, plan.book)
+        write_journal(plan.campaign.output, "checked", verdict=report.verdict)
         runs = tuple(read_record(run.folder) for _, _, run in plan.runs)
     return CampaignOutcome(plan=plan, runs=runs, scores=scores, tree=tree, report=report)

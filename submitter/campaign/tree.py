@@ -11,6 +11,7 @@ from submitter.campaign.description import drafted, system_description
 from submitter.campaign.differences import Change, plan_changes
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.full_run import expected_full_run
+from submitter.campaign.journal import write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
 from submitter.campaign.outline import CampaignOutline
@@ -48,7 +49,9 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     if round_name is not None and round_name != plan.book.name:
         plan = for_round(plan, round_name)
         target = target.with_name(f"{target.name}-{round_name}")
-    return assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    tree = assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    write_journal(campaign.output, "assembled", tree=tree.name)
+    return tree
 
 
 def _missing_runs(plan: CampaignPlan) -> list[SubmitterError]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -127,13 +126,13 @@ class Judge:
                 self._mark(rule, node)
                 return
         failed_here = False
-        left_out: Counter[Severity] = Counter()
+        left_out: dict[Severity, int] = {}
         try:
             for number, problem in enumerate(violations(rule, node, self.book, self.waived)):
                 if number < _MOST_FINDINGS:
                     failed_here |= self._add(rule, node, problem)
                 else:
-                    left_out[rule.severity_of(problem)] += 1
+                    left_out[rule.severity_of(problem)] = left_out.get(rule.severity_of(problem), 0) + 1
                     failed_here |= self._judge(rule, rule.severity_of(problem), self._scope(node, problem))
         except Unavailable as absence:
             self.judged.skips.append(Skip(rule.id, str(node.path), str(absence)))

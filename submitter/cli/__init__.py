@@ -18,6 +18,7 @@ import typer
 from submitter.cli import usage
 from submitter.cli.campaign import assemble, run, run_all
 from submitter.cli.check import check
+from submitter.cli.clean import clean
 from submitter.cli.dataset import dataset
 from submitter.cli.doctor import doctor
 from submitter.cli.examples import examples
@@ -27,6 +28,7 @@ from submitter.cli.init import init
 from submitter.cli.node import node
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
+from submitter.cli.runs import runs
 from submitter.cli.say import accept_every_character, say
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
@@ -97,6 +99,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "score": score,
     "assemble": assemble,
     "check": check,
+    "runs": runs,
+    "clean": clean,
     "explain": explain,
     "rules": rules,
     "describe-system": describe_system,

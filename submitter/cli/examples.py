@@ -45,6 +45,8 @@ EXAMPLES = {
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
         "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",
     ],
+    "runs": ["submitter runs", "submitter runs build/demo --format json"],
+    "clean": ["submitter clean campaign.toml", "submitter clean campaign.toml --yes"],
     "rules": [
         "submitter rules PRF004",
         "submitter rules --diff v6.0 v6.1",

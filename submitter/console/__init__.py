@@ -8,12 +8,13 @@ from submitter.console.invalid import why_invalid
 from submitter.console.output import show_line
 from submitter.console.table import show_table
 from submitter.console.watcher import ConsoleWatcher
-from submitter.console.words import duration, margins, short_duration
+from submitter.console.words import disk_size, duration, margins, short_duration
 from submitter.console.work import Working, working
 
 __all__ = [
     "ConsoleWatcher",
     "Working",
+    "disk_size",
     "duration",
     "margins",
     "short_duration",

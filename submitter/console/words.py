@@ -1,4 +1,4 @@
-"""Durations, counts and margins in words, and a line of several parts that fits its columns."""
+"""Durations, counts, sizes and margins in words, and a line of several parts that fits its columns."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def short_count(value: float) -> str:
         if value >= size:
             return f"{value / size:#.3g}".rstrip(".") + letter
     return f"{value:.0f}"
+
+
+def disk_size(size_bytes: int) -> str:
+    """`0 B`, `812 kB`, `45.6 MB`, `1.02 GB`, in powers of 1000."""
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size_bytes >= size:
+            return f"{size_bytes / size:#.3g}".rstrip(".") + f" {unit}"
+    return f"{size_bytes} B"
 
 
 def margins(value: float, lower: float | None, upper: float | None) -> str:

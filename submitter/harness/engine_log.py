@@ -14,6 +14,7 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _PREFIX = re.compile(r"^(\([\w ]+ ?pid=\d+\) ?)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^]]*\] )?")
 _CAUSE = re.compile(
     r"^[\w.]*(Error|Exception)\b|out of memory|(CUDA|HIP|NCCL|RCCL) error|Segmentation fault|No space left|^Killed"
+    r"|died unexpectedly"
 )
 
 

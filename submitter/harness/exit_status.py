@@ -28,6 +28,13 @@ class MemoryKills:
         now = self._count()
         return None if now is None or self._before is None else now - self._before
 
+    def in_words(self) -> str:
+        """Empty if there were none."""
+        count = self.since()
+        if count is None:
+            return "likely for memory"
+        return f"the kernel killed {count} process{'es' if count > 1 else ''} for memory meanwhile" if count else ""
+
 
 def how_it_ended(status: int | None, kills: MemoryKills) -> str:
     """Continues "the process ended": `by SIGSEGV`, `with status 3`. Nobody but the kernel says why it sent SIGKILL."""
@@ -39,9 +46,4 @@ def how_it_ended(status: int | None, kills: MemoryKills) -> str:
         name = f"signal {-status}"
     if -status != signal.SIGKILL:
         return f"by {name}"
-    count = kills.since()
-    if count is None:
-        return f"by {name} (likely for memory)"
-    if count:
-        return f"by {name} (the kernel killed {count} process{'es' if count > 1 else ''} for memory meanwhile)"
-    return f"by {name} (not by the kernel for memory)"
+    return f"by {name} ({kills.in_words() or 'not by the kernel for memory'})"

@@ -18,7 +18,7 @@ from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan
 from submitter.harness.process_group import ProcessGroup
 from submitter.harness.run_log import accepted_log, require_folder
-from submitter.harness.unfinished import partial_folder, prepared
+from submitter.harness.unfinished import prepared
 from submitter.logs import DetailLog
 from submitter.model import Mode
 from submitter.record import NetworkTraffic
@@ -97,7 +97,7 @@ class Session:
             kind = facts.pop("event")
             if kind == "error":
                 if self._run:
-                    require_folder(self._run, partial_folder(self._run.folder))
+                    require_folder(self._run, self._run.partial_folder)
                 raise reported_error(facts, self._engine.log)
             if kind == TICK:
                 self._engine.tell(self._watcher)
@@ -153,7 +153,7 @@ class Session:
             self._started_utc = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             self._run = run
             self._clock.begin()
-            self._network.begin(partial_folder(run.folder))
+            self._network.begin(run.partial_folder)
         if kind != "progress" or facts["done"] > self._last_progress:
             self._last_progress = facts["done"] if kind == "progress" else -1
             self._wait_for("the next finished sample", self._limits.stall_s)
@@ -168,8 +168,8 @@ class Session:
         traffic = self._network.end()
         finished = Finished(
             run=run,
-            folder=partial_folder(run.folder),
-            log=accepted_log(run, partial_folder(run.folder)),
+            folder=run.partial_folder,
+            log=accepted_log(run, run.partial_folder),
             started_utc=self._started_utc,
             duration_s=facts["seconds"],
             sample_count=facts["done"],

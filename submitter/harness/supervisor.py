@@ -20,9 +20,9 @@ from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import end_earlier_session, process_group
 from submitter.harness.session import Finished, Limits, Session
-from submitter.harness.unfinished import is_unfinished, partial_folder, prepared
+from submitter.harness.unfinished import is_unfinished, prepared
 
-__all__ = ["Finished", "Limits", "partial_folder", "recover_session", "run_session"]
+__all__ = ["Finished", "Limits", "recover_session", "run_session"]
 
 ENGINE_LOG = "engine.log"
 _CHILD = "submitter.harness.child"
@@ -56,8 +56,8 @@ def run_session(
             update={"runs": tuple(prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
         )
         for run in runs:
-            require_planned(run, partial_folder(run.folder), plan.engine)
-        unfinished = {run.label: str(partial_folder(run.folder)) for run in runs}
+            require_planned(run, plan.engine)
+        unfinished = {run.label: str(run.partial_folder) for run in runs}
         with process_group(_CHILD, inner, log, inner.engine, unfinished) as group, NetworkSampler() as network:
             session = Session(
                 group,
@@ -83,7 +83,7 @@ def run_session(
 
 def _logs(run: RunPlan | None) -> Path | None:
     """The logs of a run that has not ended, if there are any."""
-    partial = partial_folder(run.folder) if run else None
+    partial = run.partial_folder if run else None
     return partial if partial and is_unfinished(partial) else None
 
 

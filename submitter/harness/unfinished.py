@@ -1,4 +1,4 @@
-"""The folder of a run that has not ended: `<folder>.partial`."""
+"""The folder of a run that has not ended, `RunPlan.partial_folder`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from submitter.harness.kept_settings import keep_settings
 from submitter.harness.plan import RunPlan
 from submitter.record import RECORD
 
-PARTIAL = ".partial"
-
 
 def prepared(run: RunPlan, runs: list[RunPlan]) -> RunPlan:
     """Create the folder for a run's logs and append the run to `runs`; returns the run as the child gets it."""
-    partial = partial_folder(run.folder)
+    partial = run.partial_folder
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     runs.append(run)
     return run.model_copy(update={"folder": partial, "user_conf": keep_settings(run.user_conf, partial)})
-
-
-def partial_folder(folder: Path) -> Path:
-    return folder.with_name(folder.name + PARTIAL)
 
 
 def is_unfinished(partial: Path) -> bool:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -180,18 +182,11 @@ def small_disk(tmp_path: Path) -> Any:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def children_of_submitter() -> list[str]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-            except OSError:
-                continue
-            if b"submitter.harness.child" in words and state != "Z":
-                found.append(entry.name)
-    return found
+def living_children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The harness's processes that a submitter process has started."""
+    with suppress(psutil.Error):
+        return [each for each in psutil.Process(process.pid).children() if "submitter.harness.child" in each.cmdline()]
+    return []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -199,13 +194,12 @@ def test_an_interrupted_run_leaves_no_record_and_no_child(campaign: Any, how: si
     for scenario in ("Offline", "Server"):
         campaign.edit(campaign.measurement(scenario, "engine.toml"), "[settings]", "[settings]\nper_token_ms = 60000")
     command = [sys.executable, "-m", "submitter.cli", "run-all", str(campaign.file)]
-    before = children_of_submitter()
     process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    campaign_child: list[str] = []
+    campaign_child: list[psutil.Process] = []
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not campaign_child:
-        campaign_child = [pid for pid in children_of_submitter() if pid not in before]
+        campaign_child = living_children(process)
         time.sleep(0.05)
     assert campaign_child
     time.sleep(1.0)
@@ -215,10 +209,8 @@ def test_an_interrupted_run_leaves_no_record_and_no_child(campaign: Any, how: si
         assert process.returncode == 128 + how
         assert "interrupted" in told
         assert "Traceback" not in told
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and set(campaign_child) & set(children_of_submitter()):
-        time.sleep(0.05)
-    assert not set(campaign_child) & set(children_of_submitter())
+    _, alive = psutil.wait_procs(campaign_child, timeout=10)
+    assert not alive
     assert list(campaign.output.rglob("record.json")) == []
 
 

@@ -52,7 +52,7 @@ def completed(line: str, environment: dict[str, str]) -> list[str]:
     ("line", "expected"),
     [
         ("submitter che", ["check"]),
-        ("submitter run", ["run-all", "run"]),
+        ("submitter run", ["run-all", "run", "runs"]),
         ("submitter dataset ", ["verify", "convert", "stats"]),
         ("submitter check --fo", ["--format"]),
         ("submitter run x.toml --scenario S", ["Server", "SingleStream"]),
@@ -65,7 +65,7 @@ def completed(line: str, environment: dict[str, str]) -> list[str]:
         ("submitter rules SYS", [r.id for r in all_rules() if r.id.startswith("SYS")]),
         ("submitter rules --diff v5", ["v5.0", "v5.1"]),
         ("submitter explain . --format ", ["text", "json"]),
-        ("submitter doctor run", ["run", "run-all", "run-with-endpoint"]),
+        ("submitter doctor run", ["run", "run-all", "run-with-endpoint", "runs"]),
         ("submitter init --round v6", ["v6.0", "v6.1"]),
         ("submitter init --system-id 8xM", ["8xMI300X"]),
         ("submitter init --benchmark llama3", ["llama3.1-8b"]),

@@ -276,11 +276,16 @@ def test_a_folder_that_is_removed_under_a_run_is_named(run_echo: RunEcho, tmp_pa
     class Remover(Watched):
         def event(self, kind: str, run: Any, facts: dict[str, Any]) -> None:
             super().event(kind, run, facts)
-            if kind == "run":
+            if kind == "progress":
                 shutil.rmtree(tmp_path / "runs")
 
     with pytest.raises(RunError) as caught:
-        run_echo([(Scenario.OFFLINE, Mode.ACCURACY)], watched=Remover(), failed_folder=tmp_path / "failed")
+        run_echo(
+            [(Scenario.OFFLINE, Mode.ACCURACY)],
+            watched=Remover(),
+            failed_folder=tmp_path / "failed",
+            first_token_ms=1500,
+        )
     removed = tmp_path / "runs/Offline/accuracy.partial"
     assert caught.value.message == f"Offline accuracy: {removed} was removed during the run"
     assert not (tmp_path / "runs").exists()

@@ -39,12 +39,12 @@ SHARED_MEMORY = Path("/dev/shm")
 
 
 class Killer(Watched):
-    """Kills the process whose command has `word` during the run."""
+    """Kills one of the session's processes during the run: ours, vLLM's engine core, or its worker."""
 
-    def __init__(self, word: str, work: Path) -> None:
+    def __init__(self, victim: int, work: Path) -> None:
         super().__init__()
-        self.word, self.owner = word, work / "engine.session"
-        self.members: dict[int, str] = {}
+        self.victim, self.owner = victim, work / "engine.session"
+        self.members: list[int] = []
         self.shared: set[str] = set()
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
@@ -52,23 +52,25 @@ class Killer(Watched):
         scratch = leftovers.owned_scratch(self.owner)
         if kind != "progress" or self.members or scratch is None:
             return
-        pids = leftovers._members(scratch, leftovers._read(scratch))
-        for pid in pids:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            self.members[pid] = f"{command} {Path(f'/proc/{pid}/comm').read_text()}"
-        self.shared = leftovers._shared_memory_of(pids)
-        os.kill(next(pid for pid, command in self.members.items() if self.word in command), signal.SIGKILL)
+        self.members = leftovers._members(scratch, leftovers._read(scratch))
+        self.shared = leftovers._shared_memory_of(self.members)
+        engines = [pid for pid in sorted(self.members) if b"resource_tracker" not in _command(pid)]
+        os.kill(engines[self.victim], signal.SIGKILL)
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("victim", "message"),
     [
-        ("submitter.harness.child", "the engine's process ended by SIGKILL (not by the kernel for memory) in the run"),
-        ("EngineCore", "the engine failed: vLLM ended by SIGKILL (not by the kernel for memory)"),
-        ("Worker", "the engine failed: vLLM"),
+        (0, "the engine's process ended by SIGKILL (not by the kernel for memory) in the run"),
+        (1, "the engine failed: vLLM ended by SIGKILL (not by the kernel for memory)"),
+        (2, "the engine failed: vLLM's engine process reported an error"),
     ],
 )
-def test_nothing_of_vllm_stays(tmp_path: Path, word: str, message: str) -> None:
+def test_nothing_of_vllm_stays(tmp_path: Path, victim: int, message: str) -> None:
     benchmark = load_benchmark()
     data, conf, work = tmp_path / "data", tmp_path / "user.conf", tmp_path / "work"
     generate(data, "few", model_folder() / "tokenizer.json", 64)
@@ -90,14 +92,15 @@ def test_nothing_of_vllm_stays(tmp_path: Path, word: str, message: str) -> None:
         dataset=data,
         runs=(run,),
     )
-    killer = Killer(word, work)
+    killer = Killer(victim, work)
     with pytest.raises(RunError) as caught:
         run_session(plan, work, Limits(240, 60), killer, lambda done: None, failed_folder=tmp_path / "failed")
     assert message in caught.value.message
+    assert victim != 2 or "died unexpectedly" in caught.value.hint
     assert len(killer.members) >= 3  # ours, the engine core and its worker
     assert killer.shared
     assert not killer.shared & set(os.listdir(SHARED_MEMORY))
-    assert not [pid for pid in killer.members if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in killer.members if (left := leftovers._process(pid)) and left.is_alive]
     assert not list(tmp_path.glob("work/*.session"))
     (kept,) = (tmp_path / "failed").iterdir()
     assert {"engine.log", "failure.json", "mlperf_log_detail.txt"} <= set(os.listdir(kept))

@@ -268,7 +268,8 @@ class VllmEngine:
                 ranks = shape(self._arguments).ranks
                 which = f"vLLM's rank {rank} of {ranks}" if ranks > 1 else "vLLM"
                 return f"the engine failed: {which} ended {how_it_ended(process.exitcode, self._kills)}"
-        return "the engine failed: vLLM's engine process reported an error"
+        memory = f" ({self._kills.in_words()})" if self._kills.since() else ""
+        return f"the engine failed: vLLM's engine process reported an error{memory}"
 
     async def stop(self) -> None:
         if self._requests is not None:
