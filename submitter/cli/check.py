@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from submitter.cli import complete
-from submitter.cli.say import say
+from submitter.cli.say import detail, say
 from submitter.errors import InputError, os_reason, os_remedy
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def check(
     from submitter.checker.finding import Severity
     from submitter.checker.registry import PROFILES
     from submitter.cli.settings import NEVER, SEVERITIES
+    from submitter.quoting import printable
     from submitter.rulebook import load_rulebook
     from submitter.submission import open_submission
 
@@ -109,6 +111,7 @@ def check(
     severity = fail_on or settings.fail_on
     plugins.require(severity, SEVERITIES, "severity")
     plugins.require(profile or settings.profile, PROFILES, "profile")
+    began_s = time.monotonic()
     waivers = _waivers(waive) if waive else settings.waive
     book = load_rulebook(name) if (name := round_name or settings.round) else None
     opened = open_submission(path, book)
@@ -130,6 +133,9 @@ def check(
             sys.stdout.write(render(report, name, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
         else:
             _write(file, render(report, name))
+    for skip in report.skipped:
+        detail(f"{skip.rule} was not applied to {printable(skip.path)}: {printable(skip.because)}")
+    detail(f"{report.summary['rules']} rules on {report.summary['files']} files: {time.monotonic() - began_s:.1f} s")
     raise typer.Exit(report.exit_code)
 
 
