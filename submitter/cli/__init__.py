@@ -27,6 +27,7 @@ from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
 from submitter.cli.node import node
+from submitter.cli.package import package
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.runs import runs
@@ -35,6 +36,7 @@ from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.slurm import slurm
 from submitter.cli.tune import tune
+from submitter.cli.unpack import unpack
 from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.version import VERSION
 
@@ -102,6 +104,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "score": score,
     "assemble": assemble,
     "check": check,
+    "package": package,
+    "unpack": unpack,
     "runs": runs,
     "clean": clean,
     "explain": explain,

@@ -23,7 +23,7 @@ _REPORTERS = "submitter.checker.reporters"
 
 
 def check(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A submission, or a folder in one.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A submission, a folder in one, or an archive.")],
     round_name: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +104,7 @@ def check(
     from submitter.cli.settings import NEVER, SEVERITIES
     from submitter.quoting import printable
     from submitter.rulebook import load_rulebook
-    from submitter.submission import open_submission
+    from submitter.submission import opened_until_done
 
     outputs = _outputs(formats or ["text"], output)
     settings = _settings(config, no_config)
@@ -114,18 +114,18 @@ def check(
     began_s = time.monotonic()
     waivers = _waivers(waive) if waive else settings.waive
     book = load_rulebook(name) if (name := round_name or settings.round) else None
-    opened = open_submission(path, book)
-    report = checker.check(
-        opened,
-        select=select or settings.select,
-        ignore=ignore or settings.ignore,
-        waive=waivers,
-        profile=profile or settings.profile,
-        submitters=submitter or (),
-        jobs=jobs,
-        fail_on=None if severity == NEVER else Severity(severity),
-        partial=partial,
-    )
+    with opened_until_done(path, book) as opened:
+        report = checker.check(
+            opened,
+            select=select or settings.select,
+            ignore=ignore or settings.ignore,
+            waive=waivers,
+            profile=profile or settings.profile,
+            submitters=submitter or (),
+            jobs=jobs,
+            fail_on=None if severity == NEVER else Severity(severity),
+            partial=partial,
+        )
     if book is None:  # not before: wrong input needs no round
         say(f"the rules of round {opened.book.name} apply{_votes(opened)} (--round selects another)")
     for name, file in outputs:
