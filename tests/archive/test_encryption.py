@@ -200,7 +200,7 @@ def test_without_the_library_a_line_says_what_installs_it(
         NotInstalledError, match="encryption needs the package pyrage, which is not installed"
     ) as missing:
         decrypted(sealed, tmp_path / "key.txt")
-    assert "[package]" in missing.value.hint
+    assert missing.value.hint == packages.install_command(packages.ENCRYPTION)
 
 
 def test_a_full_disk_leaves_nothing_and_is_one_line(tmp_path: Path, key: pyrage.x25519.Identity, sealed: Path) -> None:
