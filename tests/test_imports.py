@@ -41,6 +41,8 @@ IMPORTERS = {
     "aiohttp": {"harness/remote/client.py"},
     "yarl": {"harness/remote/client.py"},
     "yaml": {"submission/endpoints.py"},
+    "detect_secrets": {"package/secrets.py"},
+    "pyrage": {"archive/encryption.py"},
     "llmcompressor": {"quantize/calibrated.py"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

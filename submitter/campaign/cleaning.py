@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from submitter.campaign.disk_use import entries, own_bytes
-from submitter.campaign.file import Campaign, load_campaign, resolved
+from submitter.campaign.file import ENGINE, FAILED, PREVIEW, RUNS, SUBMISSION, Campaign, load_campaign, resolved
 from submitter.campaign.found_campaigns import is_output
 from submitter.campaign.journal import write_journal
-from submitter.campaign.listed_run import REPLACED, finished_place
 from submitter.campaign.listing import expected_folders
 from submitter.campaign.lock import LOCK, locked
 from submitter.campaign.run import DAMAGED
+from submitter.campaign.settled import REPLACED, finished_folder
 from submitter.errors import InputError
 from submitter.harness.plan import PARTIAL
 from submitter.record import RECORD
 
 # The files that runs, their scoring and their failures write.
 _RUN_FILE = re.compile(
-    r"mlperf_log_\w+\.(txt|json)|user\.conf|audit\.config|record\.json|scored\.json|accuracy\.txt|verify_\w+\.txt"
+    r"mlperf_log_(detail|summary|accuracy|trace)\.(txt|json)|user\.conf|audit\.config|(record|scored|host)\.json|accuracy\.txt|verify_\w+\.txt"
     r"|network\.csv|latencies\.npy|engine\.(log|json|toml)|[\w.-]+\.yaml|node-[\w.:-]+\.log|failure\.json"
 )
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.tmp")  # of `record.write_atomically`
 _FAILED = re.compile(r"\d{8}T\d{6}Z-[\w-]+")
-_HALF_A_TREE = re.compile(r"\.(?P<tree>(submission|preview)(-v[\d.]+)?)\.(building|replaced)")
+_HALF_A_TREE = re.compile(rf"\.(?P<tree>({SUBMISSION}|{PREVIEW})(-v[\d.]+)?)\.(building|replaced)")
 _SEARCH = re.compile(r"\.\w+\.(user\.conf|(probe|full)\.partial)")
 
 
@@ -95,25 +95,25 @@ def _remove(leftover: Leftover) -> None:
 
 
 def _leftovers(output: Path, campaign: Campaign | None, *, with_runs: bool) -> Iterator[Leftover]:
-    runs = [output / "runs"]
+    runs = [output / RUNS]
     for _ in range(3):
         runs = [below for folder in runs for below in _children(folder)]
     expected = set(expected_folders(campaign)) if campaign else set()
     for scenario in runs:
         for run in _children(scenario):
             yield from _of_run(run, is_unwanted=with_runs and run not in expected)
-    for folder in _children(output / "failed"):
+    for folder in _children(output / FAILED):
         if folder.is_dir() and _FAILED.fullmatch(folder.name):
             yield _folder(folder, "what a failed run left")
     benchmarks = {table.name for table in campaign.benchmarks} if campaign else {run.parent.name for run in runs}
-    for folder in _children(output / "engine"):
+    for folder in _children(output / ENGINE):
         if folder.is_dir() and folder.name not in benchmarks:
             yield _folder(folder, "the engine's log of an earlier session")
     for system in _children(output / "tune"):
         for benchmark in _children(system):
             for entry in _children(benchmark):
                 if _SEARCH.fullmatch(entry.name):
-                    yield _folder(entry, "an interrupted search of tune")
+                    yield _folder(entry, "what a search of tune left")
             yield from _temporaries(benchmark)
     for entry in _children(output):
         found = _HALF_A_TREE.fullmatch(entry.name)
@@ -125,7 +125,7 @@ def _leftovers(output: Path, campaign: Campaign | None, *, with_runs: bool) -> I
 def _of_run(run: Path, *, is_unwanted: bool) -> Iterator[Leftover]:
     """What is left in one of the folders of a scenario: a run's, or what an earlier one left."""
     name, _, end = run.name.partition(".")
-    place = finished_place(run.with_name(name))
+    place = finished_folder(run.with_name(name))
     if not run.is_dir() or (end and place == run):
         return  # it is finished, and gets its name when the campaign goes on
     if f".{end}" == PARTIAL:

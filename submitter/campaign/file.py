@@ -22,6 +22,9 @@ T = TypeVar("T", bound=BaseModel)
 
 NO_NAME = "YourOrganisation"  # the submitter of a campaign whose author has not named one yet
 EMBEDDED = "embedded"  # instead of a path: the model or data set that comes with this package
+# The names in an output folder.
+RUNS, ENGINE, FAILED = "runs", "engine", "failed"
+SUBMISSION, PREVIEW = "submission", "preview"
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -116,17 +119,17 @@ class Campaign(_CampaignPart):
     @property
     def runs_folder(self) -> Path:
         """Where the logs and records of finished runs are."""
-        return self.output / "runs"
+        return self.output / RUNS
 
     @property
     def engine_folder(self) -> Path:
         """Where the engines write their own logs."""
-        return self.output / "engine"
+        return self.output / ENGINE
 
     @property
     def failed_folder(self) -> Path:
         """What failed runs left for diagnosis: a folder each."""
-        return self.output / "failed"
+        return self.output / FAILED
 
     @property
     def log(self) -> Path:
@@ -141,7 +144,7 @@ class Campaign(_CampaignPart):
     @property
     def tree(self) -> Path:
         """The folder of the submission; a smoke run's has another name, so that nobody takes it for a submission."""
-        return self.output / ("preview" if self.smoke else "submission")
+        return self.output / (PREVIEW if self.smoke else SUBMISSION)
 
     @property
     def makes_runs(self) -> str:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from submitter import compliance, input_file
 from submitter.campaign.disk_use import used_bytes
+from submitter.campaign.logged import is_valid, metric_of
+from submitter.campaign.settled import finished_folder
 from submitter.errors import SubmitterError
-from submitter.harness.plan import PARTIAL
+from submitter.harness.plan import partial_folder
 from submitter.layout import ACCURACY_TEXT, DETAIL_LOG
-from submitter.logs import DetailLog, LogFormatError, parse_accuracy_text, parse_detail
+from submitter.logs import LogFormatError, parse_accuracy_text, parse_detail
 from submitter.model import Mode
 from submitter.record import RECORD, RunRecord, read_record, read_scored
 from submitter.rulebook import load_rulebook
-
-REPLACED = ".replaced"  # the end of the name of an earlier run's folder until the new one has its place
 
 
 class RunState(StrEnum):
@@ -79,17 +79,6 @@ class ListedRun:
     """Whether the campaign file has it. True if there is no campaign file."""
 
 
-def finished_place(folder: Path) -> Path | None:
-    """Where the finished run is that belongs to `folder`; None if there is none.
-
-    A process that was killed may have left it with another name: with its record a run is finished, and an earlier one
-    is only gone when the new one has its place.
-    """
-    partial, replaced = (folder.with_name(folder.name + end) for end in (PARTIAL, REPLACED))
-    places = [partial, folder] if folder.exists() else [partial, replaced]
-    return next((place for place in places if (place / RECORD).exists()), None)
-
-
 def read_run(folder: Path, *, in_campaign: bool = True, is_running: bool = False) -> ListedRun:
     """The run of `folder`, which is named <benchmark>/<scenario>/<mode>, whether it is finished or not.
 
@@ -99,14 +88,16 @@ def read_run(folder: Path, *, in_campaign: bool = True, is_running: bool = False
     record: RunRecord | None = None
     figures: tuple[Figure, ...] = ()
     why = ""
-    place, partial = finished_place(folder), folder.with_name(folder.name + PARTIAL)
+    place, partial = finished_folder(folder), partial_folder(folder)
     if place:
         try:
             record, state, figures = _finished(place)
-        except (OSError, SubmitterError, LogFormatError, ValueError, LookupError) as error:
+        except (OSError, SubmitterError, LogFormatError, ValueError, TypeError, LookupError) as error:
             state, why = RunState.DAMAGED, str(error)
     elif partial.is_dir():
         state = RunState.RUNNING if is_running else RunState.UNFINISHED
+    elif folder.is_dir():
+        state, why = RunState.DAMAGED, f"there is no {RECORD} in {folder}"
     else:
         state = RunState.NOT_MADE
     folder = place or (partial if partial.is_dir() else folder)
@@ -127,16 +118,16 @@ def read_run(folder: Path, *, in_campaign: bool = True, is_running: bool = False
 
 
 def _finished(folder: Path) -> tuple[RunRecord, RunState, tuple[Figure, ...]]:
-    input_file.require_file(folder / RECORD)  # reading a pipe would wait forever
     record = read_record(folder)
     return record, *_state(folder, record)
 
 
 def _state(folder: Path, record: RunRecord) -> tuple[RunState, tuple[Figure, ...]]:
-    log = parse_detail(input_file.read_bytes(folder / DETAIL_LOG, "log"))
+    log = parse_detail(input_file.read_bytes(folder / DETAIL_LOG, "log"))  # `read_log` would wait for a pipe
     if record.mode is Mode.PERFORMANCE:
-        state = RunState.VALID if log["result_validity"] == "VALID" else RunState.INVALID
-        return state, tuple(_performance(log, record))
+        state = RunState.VALID if is_valid(log, record.mode) else RunState.INVALID
+        metric = metric_of(log, load_rulebook(record.round), record.official_benchmark, record.scenario, record.mode)
+        return state, (Figure(name=metric.key, value=metric.value, unit=metric.unit),) if metric else ()
     try:
         read_scored(folder)
     except SubmitterError:
@@ -144,13 +135,6 @@ def _state(folder: Path, record: RunRecord) -> tuple[RunState, tuple[Figure, ...
     if record.mode is Mode.ACCURACY:
         return RunState.SCORED, tuple(_metrics(folder, record))
     return _verification(folder, record), ()
-
-
-def _performance(log: DetailLog, record: RunRecord) -> Iterator[Figure]:
-    book = load_rulebook(record.round)
-    key = book.metric_key(record.official_benchmark, record.scenario)
-    if isinstance(value := log[key], int | float):
-        yield Figure(name=key, value=value, unit=book.metric_unit(record.official_benchmark, record.scenario))
 
 
 def _metrics(folder: Path, record: RunRecord) -> Iterator[Figure]:

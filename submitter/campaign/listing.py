@@ -16,22 +16,22 @@ from typing import Any
 
 from submitter import compliance, input_file
 from submitter.campaign.disk_use import used_bytes
-from submitter.campaign.file import EMBEDDED, Campaign
+from submitter.campaign.file import EMBEDDED, ENGINE, FAILED, PREVIEW, RUNS, SUBMISSION, Campaign
 from submitter.campaign.journal import JOURNAL, read_journal
-from submitter.campaign.listed_run import REPLACED, ListedRun, RunState, finished_place, read_run
+from submitter.campaign.listed_run import ListedRun, RunState, read_run
 from submitter.campaign.lock import is_locked
 from submitter.campaign.outline import run_folder
 from submitter.campaign.run import DAMAGED
+from submitter.campaign.settled import REPLACED, finished_folder
 from submitter.embedded.benchmark import load_benchmark
 from submitter.errors import SubmitterError
+from submitter.harness.failed_run import FAILURE
 from submitter.harness.plan import PARTIAL
 from submitter.layout import layout_of
 from submitter.model import Mode, Scenario
 from submitter.rulebook import load_rulebook
 
-# The names in an output folder whose campaign file is gone; else `Campaign` has them.
-_RUNS, _FAILED, _ENGINE = "runs", "failed", "engine"
-_TREES = ("submission", "preview")
+_TREES = (SUBMISSION, PREVIEW)
 _UNNAMED = re.compile(rf"({re.escape(PARTIAL)}|{re.escape(REPLACED)})$")
 
 
@@ -106,7 +106,7 @@ def list_campaign(
     except OSError:
         is_running = False
     runs = tuple(_runs(output, campaign, is_running))
-    journal = _journal(output)
+    journal = [event for event in _journal(output) if event["event"] != "cleaned"]
     manifest, content = _tree(output)
     record = next((run.record for run in runs if run.record), None)
     found = ListedCampaign(
@@ -118,16 +118,16 @@ def list_campaign(
         smoke=record.smoke if record else None,
         is_running=is_running,
         runs=runs,
-        failed=tuple(_failed_run(folder) for folder in sorted(_folders(output / _FAILED))),
+        failed=tuple(_failed_run(folder) for folder in sorted(_folders(output / FAILED))),
         is_assembled=_is_of(content, [run for run in runs if run.in_campaign]),
-        last_check=_last_check(journal),
         last_end=journal[-1] if journal and journal[-1]["event"] == "ended" else None,
         used_bytes=_used(output),
     )
     if manifest:
         tree = manifest.parents[3]
         division, submitter = manifest.relative_to(tree).parts[:2]
-        found = replace(found, tree=tree, division=division, submitter=submitter)
+        check = _last_check(journal, tree.name)
+        found = replace(found, tree=tree, division=division, submitter=submitter, last_check=check)
     if campaign:
         found = replace(
             found,
@@ -142,7 +142,7 @@ def list_campaign(
 
 def holds_runs(folder: Path) -> bool:
     """Whether this is the output folder of a campaign: it has a run's record, whatever is in it."""
-    return any(finished_place(run) for run in run_folders(folder))
+    return any(finished_folder(run) for run in run_folders(folder))
 
 
 def _runs(output: Path, campaign: Campaign | None, is_running: bool) -> Iterator[ListedRun]:
@@ -172,7 +172,7 @@ def expected_folders(campaign: Campaign) -> Iterator[Path]:
 
 def run_folders(output: Path) -> Iterator[Path]:
     """The folder of each run that was begun: <system>/<benchmark>/<scenario>/<mode>, finished or not."""
-    folders = [output / _RUNS]
+    folders = [output / RUNS]
     for _ in range(4):
         folders = [below for folder in folders for below in _folders(folder)]
     yield from sorted({folder.with_name(_UNNAMED.sub("", folder.name)) for folder in folders}, key=_order)
@@ -189,7 +189,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _failed_run(folder: Path) -> FailedRun:
     try:
-        facts = input_file.read_json_object(folder / "failure.json")
+        facts = input_file.read_json_object(folder / FAILURE)
     except SubmitterError:
         facts = {}
     run, why, time_utc = (str(facts.get(key) or "") for key in ("run", "why", "time_utc"))
@@ -229,12 +229,13 @@ def _journal(output: Path) -> list[dict[str, Any]]:
         return []
 
 
-def _last_check(journal: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The last event `checked`; None if a tree was assembled after it."""
-    for event in reversed(journal):
-        if event["event"] in ("checked", "assembled"):
-            return event if event["event"] == "checked" else None
-    return None
+def _last_check(journal: Sequence[dict[str, Any]], tree: str) -> dict[str, Any] | None:
+    """The last event `checked`; None if the tree was assembled after it."""
+    about = (
+        e for e in reversed(journal) if e["event"] == "checked" or (e["event"], e.get("tree")) == ("assembled", tree)
+    )
+    last = next(about, None)
+    return last if last and last["event"] == "checked" else None
 
 
 def _tree(output: Path) -> tuple[Path | None, dict[str, Any]]:
@@ -263,7 +264,7 @@ def _is_of(content: dict[str, Any], runs: Sequence[ListedRun]) -> bool:
 
 
 def _used(output: Path) -> dict[str, int]:
-    parts = {"runs": output / _RUNS, "failed": output / _FAILED, "engine": output / _ENGINE}
+    parts = {"runs": output / RUNS, "failed": output / FAILED, "engine": output / ENGINE}
     used = {name: used_bytes(path) for name, path in parts.items()}
     used["tree"] = sum(used_bytes(output / name) for name in _TREES)
     return {**used, "other": used_bytes(output) - sum(used.values())}

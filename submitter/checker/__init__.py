@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from submitter import plugins
@@ -16,7 +17,8 @@ from submitter.checker.workers import Task, judge_submitters
 from submitter.errors import InputError
 from submitter.quoting import printable
 from submitter.rulebook import Rulebook
-from submitter.submission.opened import UNLISTED_HINT, OpenSubmission, open_submission
+from submitter.submission.archived import opened_until_done
+from submitter.submission.opened import UNLISTED_HINT, OpenSubmission
 from submitter.submission.root import relative_to_working_directory
 from submitter.submission.tree import SubmitterDir
 
@@ -43,35 +45,39 @@ def check(
     """Judge a submission by the rules of its round.
 
     `submission` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, any folder in
-    it, or a submission that is already open. Only results below that path are judged and, if `submitters` names any,
-    only theirs. `book` is the round's rule book; without one, the round is recognized by the seeds in the logs.
-    `select` and `ignore` are rule ids or prefixes of ids. `waive` maps rule ids to the reason why the rule does not
-    apply here. The profile `official` has only the rules that the round's official checker enforces. `jobs` is the
-    number of processes, by default one per CPU. `fail_on` is the lowest severity that fails the report; with None it
-    never fails. `partial` sorts the outcome into right, wrong and missing, and only what is wrong fails the report.
+    it, an archive of a submission, or a submission that is already open. Only results below that path are judged and,
+    if `submitters` names any, only theirs. `book` is the round's rule book; without one, the round is recognized by the
+    seeds in the logs. `select` and `ignore` are rule ids or prefixes of ids. `waive` maps rule ids to the reason why
+    the rule does not apply here. The profile `official` has only the rules that the round's official checker enforces.
+    `jobs` is the number of processes, by default one per CPU. `fail_on` is the lowest severity that fails the report;
+    with None it never fails. `partial` sorts the outcome into right, wrong and missing, and only what is wrong fails
+    the report.
     InputError if there is nothing to check, or a rule, a profile or a submitter is unknown.
     """
-    opened = submission if isinstance(submission, OpenSubmission) else open_submission(submission, book)
-    book = opened.book
-    rules = selected(select, ignore, book, profile)
-    waive = dict(waive or {})
-    for rule_id in waive:
-        require_rule(rule_id)
-    chosen = _chosen(opened, tuple(submitters))
-    _require_bounded(opened, chosen)
-    if not any(next(opened.results_of(submitter), None) for submitter in chosen):
-        opened.require_listed()
-        raise InputError(
-            f"{opened.path} holds no result to check",
-            "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
-        )
-    jobs = _process_count(jobs)
-    nothing = Inherited(failed={}, invalid=set(), smoke=False)
-    nodes = opened.top_nodes
-    top = Judge(opened, nodes, rules=rules, waive=waive, profile=profile, inherited=nothing, places=nodes).run()
-    task = Task(opened=opened, rules=rules, waive=waive, profile=profile, inherited=top.passed_on)
-    judged = [top, *judge_submitters(task, chosen, jobs)]
-    return _report(opened, judged, rules, waive, profile=profile, fail_on=fail_on, partial=partial)
+    opening: AbstractContextManager[OpenSubmission] = (
+        nullcontext(submission) if isinstance(submission, OpenSubmission) else opened_until_done(submission, book)
+    )
+    with opening as opened:
+        book = opened.book
+        rules = selected(select, ignore, book, profile)
+        waive = dict(waive or {})
+        for rule_id in waive:
+            require_rule(rule_id)
+        chosen = _chosen(opened, tuple(submitters))
+        _require_bounded(opened, chosen)
+        if not any(next(opened.results_of(submitter), None) for submitter in chosen):
+            opened.require_listed()
+            raise InputError(
+                f"{opened.path} holds no result to check",
+                "a submission has <division>/<submitter>/results/<system>/<benchmark>/<scenario>/",
+            )
+        jobs = _process_count(jobs)
+        nothing = Inherited(failed={}, invalid=set(), smoke=False)
+        nodes = opened.top_nodes
+        top = Judge(opened, nodes, rules=rules, waive=waive, profile=profile, inherited=nothing, places=nodes).run()
+        task = Task(opened=opened, rules=rules, waive=waive, profile=profile, inherited=top.passed_on)
+        judged = [top, *judge_submitters(task, chosen, jobs)]
+        return _report(opened, judged, rules, waive, profile=profile, fail_on=fail_on, partial=partial)
 
 
 def _chosen(opened: OpenSubmission, names: tuple[str, ...]) -> list[SubmitterDir]:
@@ -140,7 +146,8 @@ def _report(
         profile=profile,
         partial=partial_of(verdicts, findings, by_id) if partial else None,
         fail_on=fail_on,
-        root=relative_to_working_directory(opened.files.root),
+        # An archive's files are in a temporary folder, which nobody finds again.
+        root=relative_to_working_directory(opened.files.root) if opened.path.is_dir() else "",
     )
 
 

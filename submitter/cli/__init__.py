@@ -15,8 +15,9 @@ from typing import Annotated
 
 import typer
 
-from submitter.cli import usage
+from submitter.cli import usage, verbosity
 from submitter.cli.campaign import assemble, run, run_all
+from submitter.cli.campaign_log import LoggedCommand, log_path, log_traceback, logged
 from submitter.cli.check import check
 from submitter.cli.clean import clean
 from submitter.cli.dataset import dataset
@@ -26,15 +27,17 @@ from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
 from submitter.cli.node import node
+from submitter.cli.package import package
 from submitter.cli.plan import plan, templates
 from submitter.cli.rules import rules
 from submitter.cli.runs import runs
-from submitter.cli.say import accept_every_character, say
+from submitter.cli.say import accept_every_character, say_error
 from submitter.cli.score import score
 from submitter.cli.setup import describe_system, quantize
 from submitter.cli.slurm import slurm
 from submitter.cli.tune import tune
-from submitter.errors import InputError, SeveralErrors, SubmitterError, from_os_error
+from submitter.cli.unpack import unpack
+from submitter.errors import InputError, RunError, SeveralErrors, SubmitterError, from_os_error
 from submitter.version import VERSION
 
 app = typer.Typer(
@@ -78,6 +81,8 @@ def _version(is_requested: bool) -> None:
 @app.callback()
 def _top(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    quiet: verbosity.Quiet = False,
+    verbose: verbosity.Verbose = False,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -99,6 +104,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "score": score,
     "assemble": assemble,
     "check": check,
+    "package": package,
+    "unpack": unpack,
     "runs": runs,
     "clean": clean,
     "explain": explain,
@@ -106,14 +113,18 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "describe-system": describe_system,
     "quantize": quantize,
 }
+# Not `node`: on a shared file system, lines of several machines would overwrite each other.
+_LOGGED = ("run-all", "tune", "run", "score", "assemble", "package", "clean")
 for _name, _command in _COMMANDS.items():
-    app.command(_name, cls=Command, epilog=examples(_name))(_command)
+    app.command(_name, cls=LoggedCommand if _name in _LOGGED else Command, epilog=examples(_name))(_command)
 app.add_typer(dataset, name="dataset")
 
 
+@logged()
 def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     accept_every_character()
+    verbosity.show_as_usual()
     interruption = _Interruption()
     signal.signal(signal.SIGTERM, interruption)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell script's background jobs ignore it
@@ -127,10 +138,10 @@ def main() -> None:
         _show(error)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        say("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
+        say_error("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
         sys.exit(interruption.exit_code)
     except typer.TyperException as error:  # a wrong option or argument
-        say(usage.shown(error))
+        say_error(usage.shown(error))
         sys.exit(InputError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -142,10 +153,13 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("SUBMITTER_DEBUG"):
             raise
-        say(
-            f"submitter: internal error: {type(error).__name__}: {error}\n"
-            "  run it again with --debug and report the traceback"
+        log_traceback()
+        hint = (
+            f"report the traceback in {log}"
+            if (log := log_path())
+            else "run it again with --debug and report the traceback"
         )
+        say_error(f"submitter: internal error: {type(error).__name__}: {error}\n  {hint}")
         sys.exit(_INTERNAL_ERROR)
 
 
@@ -155,4 +169,6 @@ def _show(error: SubmitterError) -> None:
         raise
     problems = error.problems if isinstance(error, SeveralErrors) and not error.are_reported else (error,)
     for problem in problems:
-        say(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))
+        say_error(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))
+    if error.exit_code == RunError.exit_code and (log := log_path()):
+        say_error(f"  everything that this command said is in {log}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from submitter.cli import complete
-from submitter.cli.say import say
+from submitter.cli.say import detail, say
 from submitter.errors import InputError, os_reason, os_remedy
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _REPORTERS = "submitter.checker.reporters"
 
 
 def check(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A submission, or a folder in one.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A submission, a folder in one, or an archive.")],
     round_name: Annotated[
         str | None,
         typer.Option(
@@ -101,28 +102,30 @@ def check(
     from submitter.checker.finding import Severity
     from submitter.checker.registry import PROFILES
     from submitter.cli.settings import NEVER, SEVERITIES
+    from submitter.quoting import printable
     from submitter.rulebook import load_rulebook
-    from submitter.submission import open_submission
+    from submitter.submission import opened_until_done
 
     outputs = _outputs(formats or ["text"], output)
     settings = _settings(config, no_config)
     severity = fail_on or settings.fail_on
     plugins.require(severity, SEVERITIES, "severity")
     plugins.require(profile or settings.profile, PROFILES, "profile")
+    began_s = time.monotonic()
     waivers = _waivers(waive) if waive else settings.waive
     book = load_rulebook(name) if (name := round_name or settings.round) else None
-    opened = open_submission(path, book)
-    report = checker.check(
-        opened,
-        select=select or settings.select,
-        ignore=ignore or settings.ignore,
-        waive=waivers,
-        profile=profile or settings.profile,
-        submitters=submitter or (),
-        jobs=jobs,
-        fail_on=None if severity == NEVER else Severity(severity),
-        partial=partial,
-    )
+    with opened_until_done(path, book) as opened:
+        report = checker.check(
+            opened,
+            select=select or settings.select,
+            ignore=ignore or settings.ignore,
+            waive=waivers,
+            profile=profile or settings.profile,
+            submitters=submitter or (),
+            jobs=jobs,
+            fail_on=None if severity == NEVER else Severity(severity),
+            partial=partial,
+        )
     if book is None:  # not before: wrong input needs no round
         say(f"the rules of round {opened.book.name} apply{_votes(opened)} (--round selects another)")
     for name, file in outputs:
@@ -130,6 +133,9 @@ def check(
             sys.stdout.write(render(report, name, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
         else:
             _write(file, render(report, name))
+    for skip in report.skipped:
+        detail(f"{skip.rule} was not applied to {printable(skip.path)}: {printable(skip.because)}")
+    detail(f"{report.summary['rules']} rules on {report.summary['files']} files: {time.monotonic() - began_s:.1f} s")
     raise typer.Exit(report.exit_code)
 
 

@@ -41,6 +41,15 @@ EXAMPLES = {
         "submitter check submission --format text --format sarif=report.sarif",
         'submitter check submission --waive MEA004="rerun at a lower rate"',
     ],
+    "package": [
+        "submitter package submission",
+        "submitter package campaign.toml --only-valid",
+        "submitter package submission --encrypt mlcommons.pub",
+    ],
+    "unpack": [
+        "submitter unpack acme.tar.gz",
+        "submitter unpack acme.tar.gz.age --identity key.txt --output acme",
+    ],
     "explain": [
         "submitter explain submission/open/Example/results/cpu-demo/tiny-llama/Server",
         "submitter explain build/demo/runs/cpu-demo/tiny-llama/Server/performance",

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from submitter.cli import verbosity
 from submitter.plugins import did_you_mean
 
 _METAVARS = {"path": "PATH", "int": "NUMBER", "float": "NUMBER", "int range": "NUMBER"}
@@ -26,6 +27,7 @@ class Command(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.params += verbosity.options()
         for param in self.params:
             _name(param)
 

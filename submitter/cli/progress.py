@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,9 @@ from submitter import campaign as c
 from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, RunChanges, ScenarioScore, Stage
 from submitter.campaign.outline import BenchmarkOutline
 from submitter.cli.changes import show_changes
-from submitter.cli.say import say
-from submitter.console import ConsoleWatcher, Working, duration, margins, show_table, working
+from submitter.cli.say import detail, say
+from submitter.cli.settings_table import show_settings
+from submitter.console import ConsoleWatcher, Level, Working, duration, margins, show_table, working
 from submitter.errors import NotInstalledError, PaperworkError, SubmitterError
 from submitter.harness.plan import RunPlan
 from submitter.model import Scenario
@@ -29,11 +31,15 @@ class CampaignProgress:
         self._runs = ConsoleWatcher(sys.stderr)
         self._outcomes = OutcomeView()
         self._work = Working(sys.stderr)
+        self._stage: Stage | None = None
+        self._began_s = 0.0
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:
-        self._work.end()
+        self._end_stage()
+        self._stage, self._began_s = stage, time.monotonic()
         if stage is Stage.PREFLIGHT:
             show_plan(plan)
+            show_details(plan)
             self._work.begin("preflight")
         elif stage is Stage.INPUTS:
             self._work.begin(READING)
@@ -65,7 +71,14 @@ class CampaignProgress:
         self._work.end()
         show_score(score)
 
+    def _end_stage(self) -> None:
+        self._work.end()
+        if self._stage:
+            detail(f"{self._stage} took {time.monotonic() - self._began_s:.1f} s")
+            self._stage = None
+
     def close(self) -> None:
+        self._end_stage()
         self._work.close()
         self._runs.close()
 
@@ -79,6 +92,7 @@ def run_watcher(sessions: Sequence[Sequence[RunPlan]], scoring_cores: int = 0) -
 def passed_preflight(campaign: Path) -> Iterator[CampaignPlan]:
     """Show a campaign's preflight, lock its output folder for the block, and plan it. PreflightError if that fails."""
     outline = c.outline_campaign(c.load_campaign(campaign))
+    show_details(outline)
     with working("preflight", sys.stderr):
         c.require_preflight(outline, OutcomeView().show)
     with c.locked(outline.campaign.output):
@@ -100,6 +114,22 @@ def show_plan(plan: CampaignOutline) -> None:
     say(f"round {plan.book.name}, {campaign.division}, {campaign.submitter}, {campaign.system.id}\n")
     show_table(("benchmark", "run", "samples", "about"), rows, sys.stderr)
     say(f"\nabout {duration(plan.expected_s)} at the target rates, scoring and assembly included\n")
+
+
+def show_details(plan: CampaignOutline) -> None:
+    """With --verbose: the files and folders of a campaign, and LoadGen's settings in force."""
+    campaign = plan.campaign
+    for what, path in (("campaign file", campaign.path), ("output folder", campaign.output), ("log", campaign.log)):
+        detail(f"{what}: {path}")
+    for benchmark in plan.benchmarks:
+        table = benchmark.table
+        for what, place in (
+            ("model", benchmark.model_folder),
+            ("data set", table.dataset),
+            ("user.conf and engine.toml", table.measurements),
+        ):
+            detail(f"{table.name}, {what}: {place}")
+    show_settings(plan, sys.stderr, Level.DETAIL)
 
 
 def _about(benchmark: BenchmarkOutline, run: RunPlan) -> str:

@@ -1,4 +1,4 @@
-"""Messages to the user go to stderr; stdout is for reports."""
+"""Messages to the user go to stderr; stdout is for reports. --quiet shows only warnings and errors of the messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 
-from submitter.console import show_line
+from submitter.console import Level, show_line
 
 # What our own texts use beyond ASCII, and what stands for it where the output cannot show it.
 _PLAIN = {"✓": "+", "✗": "x", "→": "->", "…": "...", "·": "-", "×": "x", "–": "-", "—": "-", "≥": ">=", "≤": "<="}
@@ -16,6 +16,16 @@ _HANDLER = "submitter.plain"
 def say(text: str, style: str = "") -> None:
     """A line to stderr, at once; on a terminal in a style of rich's."""
     show_line(text, sys.stderr, style)
+
+
+def say_error(text: str) -> None:
+    """A line that --quiet shows, too."""
+    show_line(text, sys.stderr, level=Level.WARNING)
+
+
+def detail(text: str) -> None:
+    """A line that only --verbose shows; it is always in a campaign's log."""
+    show_line(text, sys.stderr, level=Level.DETAIL)
 
 
 def accept_every_character() -> None:

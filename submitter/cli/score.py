@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def score(
     path: Annotated[
-        Path, typer.Argument(metavar="CAMPAIGN.toml|FOLDER", help="A campaign, a submission, or a folder inside one.")
+        Path,
+        typer.Argument(
+            metavar="CAMPAIGN.toml|FOLDER", help="A campaign; or a submission, a folder inside one, or its archive."
+        ),
     ],
     round_name: Annotated[
         str | None,
@@ -39,7 +42,7 @@ def score(
     ] = None,
 ) -> None:
     """Score a campaign's accuracy runs, or compare a submission's scores with their targets."""
-    if not path.is_dir():
+    if not (path.is_dir() or _is_archive(path)):
         given = {"--round": round_name, "--dataset": dataset, "--tokenizer": tokenizer}
         if unused := [name for name, value in given.items() if value is not None]:
             raise InputError(
@@ -51,6 +54,12 @@ def score(
     if (dataset is None) != (tokenizer is None):
         raise InputError("scoring again needs both --dataset and --tokenizer", "give both, or neither")
     raise typer.Exit(_score_tree(path, round_name, dataset, tokenizer))
+
+
+def _is_archive(path: Path) -> bool:
+    from submitter.archive.extraction import is_archive
+
+    return is_archive(path)
 
 
 def _score_campaign(path: Path) -> None:
@@ -71,24 +80,26 @@ def _score_tree(path: Path, round_name: str | None, dataset: Path | None, tokeni
     from submitter.console import margins
     from submitter.insight.scored_results import scored_results
     from submitter.rulebook import load_rulebook
-    from submitter.submission import open_submission
+    from submitter.submission import opened_until_done
 
-    opened = open_submission(path, load_rulebook(round_name) if round_name else None)
-    if round_name is None:
-        say(f"targets of round {opened.book.name} (use --round for another)")
     wrong = 0
-    for result in scored_results(opened):
-        figure = f"{result.metric.value:.10g} {result.metric.unit}" if result.metric else "no metric"
-        print(f"{result.path}: {figure}")
-        for name, value, target in result.scores:
-            stated = (
-                (f"{value:.10g}", margins(value, target.lower, target.upper)) if value is not None else ("not stated",)
-            )
-            print(f"  {name} {', '.join(filter(None, stated))}")
-        wrong += result.is_closed and result.misses_a_target
-        if not result.scores:
-            print("  no readable score")
-        wrong += _scored_again_differs(result, dataset, tokenizer)
+    with opened_until_done(path, load_rulebook(round_name) if round_name else None) as opened:
+        if round_name is None:
+            say(f"targets of round {opened.book.name} (use --round for another)")
+        for result in scored_results(opened):
+            figure = f"{result.metric.value:.10g} {result.metric.unit}" if result.metric else "no metric"
+            print(f"{result.path}: {figure}")
+            for name, value, target in result.scores:
+                stated = (
+                    (f"{value:.10g}", margins(value, target.lower, target.upper))
+                    if value is not None
+                    else ("not stated",)
+                )
+                print(f"  {name} {', '.join(filter(None, stated))}")
+            wrong += result.is_closed and result.misses_a_target
+            if not result.scores:
+                print("  no readable score")
+            wrong += _scored_again_differs(result, dataset, tokenizer)
     return 1 if wrong else 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from submitter.cli.campaign import CampaignFile
-from submitter.cli.say import say
+from submitter.cli.say import detail, say
 from submitter.cli.times import seconds
 from submitter.model import Scenario
 
@@ -40,7 +40,7 @@ def tune(
             scenario,
             budget_s=budget_s,
             watcher=watcher,
-            on_probe=lambda probe: say(f"  {probe.verdict}: {probe.why}"),
+            on_probe=_show_probe,
             benchmark=benchmark,
             rerun=rerun,
         )
@@ -50,6 +50,12 @@ def tune(
         c.write_target(result.user_conf, result.loadgen_model, scenario, outcome.target_qps)
         say(f"{result.user_conf} now has target_qps = {outcome.target_qps:g}")
     raise typer.Exit(0 if outcome.confirmed else 1)
+
+
+def _show_probe(probe: Probe) -> None:
+    say(f"  {probe.verdict}: {probe.why}")
+    cells = zip(_COLUMNS, _row(probe), strict=True)
+    detail(f"  {', '.join(f'{name} {cell}' for name, cell in cells if name != 'verdict')}")
 
 
 def _show(result: TuneResult) -> None:

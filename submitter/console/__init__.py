@@ -5,7 +5,7 @@ lines, and of what goes on one at most every 10 s. NO_COLOR, FORCE_COLOR, TERM a
 """
 
 from submitter.console.invalid import why_invalid
-from submitter.console.output import show_line
+from submitter.console.output import Level, copy_messages, show_from, show_line
 from submitter.console.table import show_table
 from submitter.console.watcher import ConsoleWatcher
 from submitter.console.words import disk_size, duration, margins, short_duration
@@ -13,11 +13,14 @@ from submitter.console.work import Working, working
 
 __all__ = [
     "ConsoleWatcher",
+    "Level",
     "Working",
+    "copy_messages",
     "disk_size",
     "duration",
     "margins",
     "short_duration",
+    "show_from",
     "show_line",
     "show_table",
     "why_invalid",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import IntEnum
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
 
 PLAIN_EVERY_S = 10.0
 _WIDE = 1000
@@ -20,9 +23,45 @@ _MIN_BAR, _MAX_BAR = 10, 40
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _ERASE_BELOW = "\x1b[J"
 
+
+class Level(IntEnum):
+    """How much a message matters. Messages go to stderr; what goes elsewhere is a result, and always shown."""
+
+    DETAIL = 0
+    """Shown with --verbose."""
+    NORMAL = 1
+    WARNING = 2
+    """Shown with --quiet, too."""
+
+
 # The live line may be drawn by a thread, and whatever else is written must not be appended to it.
 _lock = threading.RLock()
 _live_on: TextIO | None = None
+
+_WARNS = ("red", "yellow")
+_shown_from = Level.NORMAL
+_copy: Callable[[str], None] | None = None
+
+
+def show_from(level: Level) -> None:
+    """From now on show messages of this level and above."""
+    global _shown_from
+    _shown_from = level
+
+
+def copy_messages(copy: Callable[[str], None] | None) -> None:
+    """From now on give each message to `copy`, shown or not, as plain text; None ends that."""
+    global _copy
+    _copy = copy
+
+
+def is_shown(text: str, stream: TextIO, level: Level) -> bool:
+    """Whether to write this text to the stream. If it is a message, it is copied."""
+    if stream is not sys.stderr:
+        return level >= min(_shown_from, Level.NORMAL)
+    if _copy is not None:
+        _copy(text)
+    return level >= _shown_from
 
 
 def coloured(stream: TextIO) -> Console | None:
@@ -38,8 +77,13 @@ def coloured(stream: TextIO) -> Console | None:
     return console if console.is_terminal and not console.is_dumb_terminal else None
 
 
-def show_line(text: str, stream: TextIO, style: str = "") -> None:
-    """Write a line and flush it; on a terminal in a style of rich, such as `red`."""
+def show_line(text: str, stream: TextIO, style: str = "", level: Level | None = None) -> None:
+    """Write a line and flush it; on a terminal in a style of rich, such as `red`.
+
+    Without a `level`, a line in red or yellow is a warning.
+    """
+    if not is_shown(text, stream, level if level is not None else Level.WARNING if style in _WARNS else Level.NORMAL):
+        return
     with no_live_line():
         console = coloured(stream) if style else None
         if console is None:
@@ -72,7 +116,7 @@ class LiveLine:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        console = coloured(stream) if stream.isatty() else None
+        console = coloured(stream) if stream.isatty() and _shown_from <= Level.NORMAL else None
         self._console = console if console is not None and console.is_interactive else None
         self._shown_s = float("-inf")
 
@@ -111,10 +155,10 @@ class LiveLine:
         elif at_once or time.monotonic() - self._shown_s >= PLAIN_EVERY_S:
             self.line(line(_WIDE))
 
-    def line(self, text: str, style: str = "") -> None:
+    def line(self, text: str, style: str = "", level: Level | None = None) -> None:
         """Write a complete line in place of the live line."""
         self.restart()
-        show_line(text, self._stream, style)
+        show_line(text, self._stream, style, level)
 
     def _draw(self, console: Console, text: str, share: float | None) -> None:
         global _live_on

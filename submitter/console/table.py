@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from submitter.console.output import coloured, no_live_line
+from submitter.console.output import Level, coloured, is_shown, no_live_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,12 +16,17 @@ _STYLES = {"VALID": "green", "INVALID": "red", "pass": "green", "passed": "green
 _BAD = ("SHORT OF", "OVER")
 
 
-def show_table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], stream: TextIO) -> None:
+def show_table(
+    heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], stream: TextIO, level: Level = Level.NORMAL
+) -> None:
     """Write a table. Every row has as many cells as the heading."""
+    plain = _plain_table([heading, *rows])
+    if not is_shown(plain, stream, level):
+        return
     with no_live_line():
         console = coloured(stream)
         if console is None:
-            stream.write(_plain_table([heading, *rows]) + "\n")
+            stream.write(plain + "\n")
         else:
             _draw_table(heading, rows, console)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from submitter.console.invalid import short_path, why_invalid
-from submitter.console.output import LiveLine
+from submitter.console.output import Level, LiveLine
 from submitter.console.time_left import CampaignTime, RunTime
 from submitter.console.words import duration, fitted, short_count, short_duration
 from submitter.model import Mode, Scenario
@@ -77,6 +77,7 @@ class ConsoleWatcher:
             self._run_goes_on(run, facts)
         elif kind == "run":
             self._run_time = RunTime(run)
+            self._live.line(f"{_labels(run)[0]}  {run.user_conf} to {run.folder}", level=Level.DETAIL)
             self._live.restart()
             if self._live.is_drawn or run.expected_s >= _WORTH_A_LINE_S:
                 begins = (_labels(run), (f"about {duration(run.expected_s)} ...",))
@@ -96,6 +97,8 @@ class ConsoleWatcher:
             samples = (f"{done:,} samples in {duration(seconds)}", f"{done} in {short_duration(seconds)}")
             parts = (_labels(run), samples, (f"{rate:,.0f} tokens/s", f"{short_count(rate)} tok/s"))
             self._live.line(fitted(parts, (0, 2, 1, 0), self._live.columns))
+            for server, count in facts.get("answers", {}).items():
+                self._live.line(f"  {count:,} samples answered by {server}", level=Level.DETAIL)
         elif kind == "judged" and not facts["valid"] and run.mode is Mode.PERFORMANCE and run.folder.is_dir():
             # LoadGen's verdict on a compliance run does not count, and a run of `tune` leaves no folder.
             self._live.line(f"  {why_invalid(run.folder)}", "red")

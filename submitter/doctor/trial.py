@@ -10,6 +10,9 @@ from typing import Any
 from submitter import packages
 from submitter.errors import NotInstalledError, SubmitterError
 
+# Of the example in age's README: any key that is well-formed would do.
+_PUBLIC_KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
 
 def _runs() -> dict[str, Any]:
     from submitter.harness import loadgen
@@ -62,11 +65,27 @@ def _calibration() -> dict[str, Any]:
     return {"summary": f"llm-compressor {packages.version_of('llmcompressor')}"}
 
 
+def _packaging() -> dict[str, Any]:
+    from submitter.package.secrets import SecretScan
+
+    SecretScan()
+    return {"summary": f"detect-secrets {packages.version_of('detect-secrets')}"}
+
+
+def _encryption() -> dict[str, Any]:
+    from submitter.archive import encryption
+
+    encryption.require_recipients([_PUBLIC_KEY])
+    return {"summary": f"pyrage {packages.version_of('pyrage')}"}
+
+
 TRIALS: dict[str, Callable[[], dict[str, Any]]] = {
     packages.RUNS: _runs,
     packages.ENGINE: _engine,
     packages.ENDPOINT: _endpoint,
     packages.SCORING: _scoring,
+    packages.PACKAGING: _packaging,
+    packages.ENCRYPTION: _encryption,
     packages.QUANTISING: _quantising,
     packages.CALIBRATION: _calibration,
 }

@@ -9,8 +9,8 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,6 +54,10 @@ class Files:
     """The files under `root`, addressed by paths relative to it. Names are case-sensitive; listings are cached."""
 
     root: Path
+    left_out: frozenset[str] = frozenset()
+    """Paths of files and folders that are taken as absent."""
+    replaced: Mapping[str, bytes] = field(default_factory=dict)
+    """Other contents for some files, by path."""
 
     def __post_init__(self) -> None:
         # Keyed by the folder's path as text: a check looks up a hundred thousand, and path objects are slow to split.
@@ -67,7 +71,7 @@ class Files:
 
     def afresh(self, kept: Iterable[PurePosixPath]) -> Files:
         """The same files with nothing read, and with the listings of these folders alone."""
-        files = Files(self.root)
+        files = Files(self.root, self.left_out, self.replaced)
         for folder in map(str, kept):
             if folder in self._listings:
                 files._listings[folder] = self._listings[folder]
@@ -95,6 +99,9 @@ class Files:
             try:
                 with os.scandir(f"{self._root}/{folder}") as listing:
                     entries = sorted(listing, key=_name)
+                if self.left_out:
+                    start = "" if folder == "." else f"{folder}/"
+                    entries = [entry for entry in entries if f"{start}{entry.name}" not in self.left_out]
             except OSError as error:
                 entries = []
                 if not isinstance(error, FileNotFoundError):
@@ -139,9 +146,10 @@ class Files:
     def as_stored(self, folder: PurePosixPath) -> list[str]:
         """The names in a folder, in the order in which the file system lists them; empty if it is not a folder."""
         try:
-            return os.listdir(f"{self._root}/{folder}")
+            names = os.listdir(f"{self._root}/{folder}")
         except OSError:
             return []
+        return [name for name in names if str(folder / name) not in self.left_out] if self.left_out else names
 
     def names(self, folder: PurePosixPath) -> list[str]:
         return [name for name, kind in self.listing(folder).items() if kind is EntryKind.FILE]
@@ -149,6 +157,8 @@ class Files:
     def size(self, path: PurePosixPath) -> int:
         """The size of a file in bytes; Unavailable if the tree has no such file."""
         self._require_file(path)
+        if (content := self.replaced.get(str(path))) is not None:
+            return len(content)
         try:
             return os.stat(f"{self._root}/{path}").st_size
         except OSError as error:
@@ -164,6 +174,9 @@ class Files:
     def read(self, path: PurePosixPath, limit_bytes: int) -> bytes:
         """The bytes of a file; Unavailable if it is missing, Unreadable if it is not a file or exceeds the limit."""
         self._require_file(path)
+        if (content := self.replaced.get(str(path))) is not None:
+            self.opened.add(str(path))
+            return content
         try:
             descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
         except OSError as error:
@@ -206,6 +219,8 @@ class Files:
 
     def sha256(self, path: PurePosixPath) -> str:
         self._require_file(path)
+        if (content := self.replaced.get(str(path))) is not None:
+            return hashlib.sha256(content).hexdigest()
         digest = hashlib.sha256()
         try:
             with open(f"{self._root}/{path}", "rb") as file:

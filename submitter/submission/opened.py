@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice, zip_longest
@@ -25,8 +25,9 @@ UNLISTED_HINT = "get the permission for it (ls -ld shows who has it), or restore
 class OpenSubmission:
     """A submission on disk, read with the rule book of one round. Files are read only when needed; nothing is judged.
 
-    `path` is as the caller gave it. `selected` is the part of the tree to look at, relative to the tree's root; `.` is
-    the whole tree. The submitters, nodes and results here are those in this part, and the folders that contain it.
+    `path` is as the caller gave it: the archive, if the submission was in one. `selected` is the part of the tree to
+    look at, relative to the tree's root; `.` is the whole tree. The submitters, nodes and results here are those in
+    this part, and the folders that contain it.
     `logs_by_round` says how many of the logs from which the round was recognized have the seeds of which round; it is
     empty if the caller named the round.
     """
@@ -116,24 +117,29 @@ class OpenSubmission:
         context = Context(self.files, book, layout_of(book.name))
         return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
 
+    def without(self, paths: Iterable[str], replaced: Mapping[str, bytes]) -> OpenSubmission:
+        """The same submission, read anew, as if nothing was at `paths`, and with other contents in `replaced`."""
+        context = replace(self.context, files=Files(self.files.root, frozenset(paths), replaced))
+        return OpenSubmission(self.path, context, self.selected, self.logs_by_round)
+
     def unread(self) -> OpenSubmission:
         """The same submission with no file read yet; folder listings are kept."""
         return self.with_rulebook(self.book)
 
 
-def open_submission(path: Path, book: Rulebook | None = None) -> OpenSubmission:
-    """Open the submission at `path`.
+def open_submission(path: Path, book: Rulebook | None = None, *, named: Path | None = None) -> OpenSubmission:
+    """Open the submission at `path`. `named` is the archive that it was unpacked from, for messages.
 
     `path` is the folder that holds `closed/`, `open/` or `network/`, the folder that contains it, or any folder in it.
     `book` is the rule book of its round. Without one, it is the round whose seeds most logs have, the newer of two with
     equally many; if no log has the seeds of a round, it is the newest. InputError if `path` is not a submission, and
     neither holds one nor is in one.
     """
-    root, selected = find_root(path)
+    root, selected = find_root(path, named)
     files = Files(root)
     newest_first = sorted(round_names(), key=_number, reverse=True)
     first = book or load_rulebook(newest_first[0])
-    opened = OpenSubmission(path, Context(files, first, layout_of(first.name)), selected)
+    opened = OpenSubmission(named or path, Context(files, first, layout_of(first.name)), selected)
     if book:
         return opened
     opened.logs_by_round = _logs_by_round(opened, newest_first)

@@ -8,21 +8,18 @@ from pathlib import Path, PurePosixPath
 from submitter.errors import InputError, from_os_error
 from submitter.model import Division
 
-_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip", ".7z")
 _DIVISIONS = frozenset(division.value for division in Division)
 
 
-def find_root(path: Path) -> tuple[Path, PurePosixPath]:
+def find_root(path: Path, named: Path | None = None) -> tuple[Path, PurePosixPath]:
     """The folder that holds the divisions, and `path` relative to it (`.` if `path` is that folder or contains it).
 
-    InputError if `path` is not a submission, and neither holds one nor is in one.
+    InputError if `path` is not a submission, and neither holds one nor is in one. It says `named` instead of `path`.
     """
+    name = named or path
     if not path.is_dir():
         reason = "is not a folder" if path.exists() else "does not exist"
-        hint = "give the folder of a submission"
-        if path.is_file() and path.name.lower().endswith(_ARCHIVES):
-            reason, hint = "is an archive", "unpack it, and give the folder"
-        raise InputError(f"{path} {reason}", hint)
+        raise InputError(f"{name} {reason}", "give the folder of a submission, or an archive to check or score")
     if _holds_divisions(path):
         return path, PurePosixPath()
     try:
@@ -33,12 +30,12 @@ def find_root(path: Path) -> tuple[Path, PurePosixPath]:
         return inside[0], PurePosixPath()
     if inside:
         names = ", ".join(folder.name for folder in inside)
-        raise InputError(f"{path} holds several submissions: {names}", "give the folder of one of them")
+        raise InputError(f"{name} holds several submissions: {names}", "give the folder of one of them")
     absolute = path.absolute()
     for folder in (absolute, *absolute.parents):
         if folder.name in _DIVISIONS:
             return folder.parent, PurePosixPath(absolute.relative_to(folder.parent).as_posix())
-    raise InputError(f"{path} holds no submission", "a submission is a folder that holds closed/, open/ or network/")
+    raise InputError(f"{name} holds no submission", "a submission is a folder that holds closed/, open/ or network/")
 
 
 def relative_to_working_directory(folder: Path) -> str:

@@ -18,7 +18,7 @@ _LIMIT_ENTRIES = 500_000
 _STRAY = re.compile(
     r"(?P<secret>\.env(?!\.(example|sample|template)$)(\..+)?|id_(rsa|ed25519|ecdsa)|.*\.(pem|key|p12|pfx)|\.netrc|\.pypirc"
     r"|\.git-credentials|credentials(\.json)?|kubeconfig|\.aws|\.ssh)"
-    r"|(?P<stray_file>slurm-\d+.*\.(out|err)|nohup\.out|.*\.(swp|bak|orig|rej)|.*~|\._.*|\.DS_Store|core\.\d+|Thumbs\.db)"
+    r"|(?P<stray_file>slurm-\d+.*\.(out|err)|.*\.[eo]\d{4,}|nohup\.out|.*\.(swp|bak|orig|rej)|.*~|\._.*|\.DS_Store|core\.\d+|Thumbs\.db)"
     r"|(?P<stray_folder>\.git|__pycache__|\.ipynb_checkpoints|\.venv)"
 )
 _AUDIT_CONFIGS = frozenset({layout.AUDIT_CONFIG, "audit.conf"})

@@ -93,7 +93,7 @@ def test_a_pipe_a_folder_and_a_broken_link_are_damaged(made: Made) -> None:
     assert run_of(made).state is RunState.DAMAGED
     record.rmdir()
     record.symlink_to("missing")
-    assert run_of(made).state is RunState.NOT_MADE
+    assert run_of(made).state is RunState.DAMAGED
 
 
 def test_an_unknown_round_in_a_record_is_damage(made: Made) -> None:
@@ -178,7 +178,9 @@ def test_stages(made: Made) -> None:
 def test_a_tree_of_earlier_runs_is_not_the_campaigns(made: Made) -> None:
     edit(made.run() / "record.json", started_utc="2026-08-31T00:00:00Z")
     assert listed(made).stage is CampaignStage.SCORED
-    write_journal(made.output, "assembled")
+    write_journal(made.output, "assembled", tree="submission-v6.0")
+    assert listed(made).last_check
+    write_journal(made.output, "assembled", tree="submission")
     assert listed(made).last_check is None
 
 

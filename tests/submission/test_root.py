@@ -73,11 +73,3 @@ def test_a_path_as_it_reads_relative_to_working_directory(root: Path, monkeypatc
     assert relative_to_working_directory(root.parent) == ""
     monkeypatch.chdir(root)
     assert relative_to_working_directory(root.parent) == ""
-
-
-@pytest.mark.parametrize("name", ["tree.tar.xz", "tree.tar", "tree.TGZ", "tree.zip"])
-def test_an_archive_must_be_unpacked(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match="is an archive") as wrong:
-        find_root(tmp_path / name)
-    assert "unpack it" in str(wrong.value.hint)
