@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from submitter.harness.supervisor import partial_folder
+from submitter.harness.plan import partial_folder
 from submitter.record import RECORD
 
 REPLACED = ".replaced"

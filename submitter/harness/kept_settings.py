@@ -25,9 +25,9 @@ def keep_settings(user_conf: Path, folder: Path) -> Path:
     return kept
 
 
-def require_planned(run: RunPlan, folder: Path, engine: EngineSettings) -> None:
-    """InputError if `engine.toml`, as the run keeps it in `folder`, is not what was planned, which the engine gets."""
-    kept = folder / layout.ENGINE_TOML
+def require_planned(run: RunPlan, engine: EngineSettings) -> None:
+    """InputError if `engine.toml`, as the run keeps it, is no longer what was planned, which the engine gets."""
+    kept = run.partial_folder / layout.ENGINE_TOML
     if kept.is_file() and not _has(kept, engine):
         changed = run.user_conf.with_name(layout.ENGINE_TOML)
         raise InputError(f"{changed} was changed after this command had read it", "run it again")

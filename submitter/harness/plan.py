@@ -16,6 +16,12 @@ from submitter.model import Mode, Scenario
 from submitter.strict_record import StrictRecord
 
 LATENCIES = "latencies.npy"
+PARTIAL = ".partial"
+
+
+def partial_folder(folder: Path) -> Path:
+    """Where a run's logs are as long as it has not ended, given the folder of the finished run."""
+    return folder.with_name(folder.name + PARTIAL)
 
 
 class EngineSettings(StrictRecord):
@@ -63,6 +69,11 @@ class RunPlan(StrictRecord):
     @property
     def label(self) -> str:
         return f"{self.scenario} {self.mode}"
+
+    @property
+    def partial_folder(self) -> Path:
+        """Where the logs are as long as the run has not ended."""
+        return partial_folder(self.folder)
 
 
 class SessionPlan(StrictRecord):

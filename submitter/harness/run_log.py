@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from submitter import compliance, layout
@@ -11,6 +12,9 @@ from submitter.logs import DetailLog, LogFormatError, read_detail
 from submitter.model import Mode
 
 _DISK_HINT = "check whether the disk is full"
+_FULL_BYTES = 65536  # with less room, a log that is cut off needs no other explanation
+# In LoadGen's error that a limit of user.conf ended the run. It is a part of the verdict, and such a run is INVALID.
+_ENDED_EARLY = "Ending early"
 
 
 def require_folder(run: RunPlan, folder: Path) -> None:
@@ -29,7 +33,7 @@ def accepted_log(run: RunPlan, folder: Path) -> DetailLog:
         log = read_detail(path)
     except (OSError, LogFormatError) as error:
         why = from_os_error(error, path).message if isinstance(error, OSError) else error
-        raise RunError(f"{run.label}: LoadGen left no readable log: {why}", _DISK_HINT) from None
+        raise _cut_off(run, folder, f"LoadGen left no readable log: {why}") from None
     if not mode_is(log, run.mode):
         raise RunError(
             f"{run.label}: the log is of another mode: {log['effective_test_mode']}",
@@ -42,10 +46,20 @@ def accepted_log(run: RunPlan, folder: Path) -> DetailLog:
             f"remove any {layout.AUDIT_CONFIG} that is not part of this run",
         )
     if run.mode is not Mode.ACCURACY and "result_validity" not in log:
-        raise RunError(f"{run.label}: the log ends before its result", _DISK_HINT)
+        raise _cut_off(run, folder, "the log ends before its result")
+    if errors := [str(entry.value) for entry in log.errors if _ENDED_EARLY not in str(entry.value)]:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise RunError(f"{run.label}: LoadGen reports an error: {errors[0]}{more}", "no checker accepts such a run")
     if not _is_complete(folder / layout.ACCURACY_LOG):
-        raise RunError(f"{run.label}: {layout.ACCURACY_LOG} is cut off", _DISK_HINT)
+        raise _cut_off(run, folder, f"{layout.ACCURACY_LOG} is cut off")
     return log
+
+
+def _cut_off(run: RunPlan, folder: Path, why: str) -> RunError:
+    """LoadGen itself does not report a full disk: it leaves logs that are cut off."""
+    if shutil.disk_usage(folder).free < _FULL_BYTES:
+        return RunError(f"{run.label}: the disk is full at {folder}", f"free some space and run it again; {why}")
+    return RunError(f"{run.label}: {why}", _DISK_HINT)
 
 
 def mode_is(log: DetailLog, mode: Mode) -> bool:

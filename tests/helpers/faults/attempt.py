@@ -9,18 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from echo_campaign import make_campaign
+from two_hosts import Hosts
 
+from faults.campaigns import write_campaign
 from faults.comparison import differences
 from faults.record import GOES_ON, Attempt, Base, Engine, Fault
 from faults.site import Ended, Running, Site, opened
 
 _LOG = re.compile(r"(/\S+\.log)\b")
 _UNWANTED = ("Traceback", "internal error", "Errno")
-_GO_ON_S = {Engine.ECHO: 120.0, Engine.VLLM: 400.0}
 _SCORES = ("accuracy.txt", "scored.json", "verify_accuracy.txt")
-# How long a fault's campaign waits for an engine to load, and for a sample; real ones wait longer.
-_LIMITS = {Engine.ECHO: (12, 4), Engine.VLLM: (240, 30)}
+_GO_ON_S = 400.0
 
 
 @dataclass(frozen=True)
@@ -51,29 +50,26 @@ STAGES = {
 class Reference:
     """The undisturbed campaign on an engine, whose tree every other must reach, and how long its stages took."""
 
-    def __init__(self, folder: Path, mounted: Path, engine: Engine) -> None:
-        self.engine, self._mounted = engine, mounted
+    def __init__(self, folder: Path, mounted: Path, engine: Engine, hosts: Hosts | None = None) -> None:
+        self.engine, self._mounted, self._hosts = engine, mounted, hosts
         self._folder = folder
         self._kept = folder / "reference"
-        with opened(folder / "undisturbed", mounted) as site:
-            self._write(site)
-            running = site.start("run-all", site.file)
-            ended = running.end(_GO_ON_S[engine])
+        with opened(folder / "undisturbed", mounted, hosts=hosts) as site:
+            write_campaign(site.folder / "campaign", engine)
+            with site.node():
+                running = site.start("run-all", site.file)
+                ended = running.end(_GO_ON_S)
             assert ended.code == 0, ended.output
             assert not (left := site.left_at_once() + site.left_in_folders()), left
-            self.stage_s = {stage.name: _span(running, stage, running.times_s[-1]) for stage in STAGES[engine]}
+            stages = STAGES.get(engine, ())
+            self.stage_s = {stage.name: _span(running, stage, running.times_s[-1]) for stage in stages}
             shutil.copytree(site.folder / "campaign", self._kept, symlinks=True)
-        self.records = len(list((self._kept / "out" / "runs").rglob("record.json")))
-
-    def _write(self, site: Site) -> None:
-        campaign = site.folder / "campaign"
-        write_echo(campaign) if self.engine is Engine.ECHO else write_vllm(campaign)
 
     def site_with(self, site: Site, base: Base) -> None:
         """Put a campaign into the site, with what `base` says it has already."""
         campaign = site.folder / "campaign"
         if base is Base.NEW:
-            self._write(site)
+            write_campaign(campaign, self.engine)
             return
         shutil.copytree(self._kept, campaign, symlinks=True, dirs_exist_ok=True)
         if base is not Base.ASSEMBLED:
@@ -90,13 +86,13 @@ class Reference:
             if not found.is_dir():
                 yield f"there is no {name}"
                 continue
-            for line in differences(expected, found, same_answers=self.engine is Engine.ECHO):
+            for line in differences(expected, found, same_answers=not self.engine.is_vllm):
                 yield f"{name}: {line}"
 
     def attempt(self, fault: Fault, number: int = 0) -> Attempt:
         """Inject the fault and judge what comes of it."""
         folder = self._folder / f"{fault.id}-{number}"
-        with opened(folder, self._mounted, room_bytes=fault.room_bytes) as site:
+        with opened(folder, self._mounted, room_bytes=fault.room_bytes, hosts=self._hosts) as site:
             self.site_with(site, fault.base)
             before = _journal(site)
             ended = fault.inject(site)
@@ -113,7 +109,7 @@ class Reference:
         return Attempt(
             fault=fault,
             code=ended.code,
-            line=_line(fault, ended),
+            line=_line(fault, ended).replace(f"{site.mounted}/campaign/", ""),
             kept=kept,
             seconds_after=ended.seconds_after,
             problems=tuple(problems),
@@ -123,7 +119,8 @@ class Reference:
     def _goes_on(self, site: Site, *, loses_runs: bool) -> Iterator[tuple[str, str]]:
         """Run the campaign again; each problem, and the output that goes with it."""
         records = site.records()
-        ended = site.run("run-all", site.file, limit_s=_GO_ON_S[self.engine])
+        with site.node():
+            ended = site.run("run-all", site.file, limit_s=_GO_ON_S)
         if ended.code != 0:
             yield f"exit code {ended.code}", ended.output
         for run, record in records.items():
@@ -145,7 +142,9 @@ def _span(running: Running, stage: Stage, end_s: float) -> float:
     def at(pattern: str, otherwise: float) -> float:
         if not pattern:
             return otherwise
-        return next(at_s for at_s, line in zip(running.times_s, running.lines, strict=False) if re.search(pattern, line))
+        return next(
+            at_s for at_s, line in zip(running.times_s, running.lines, strict=False) if re.search(pattern, line)
+        )
 
     return at(stage.ends, end_s) - at(stage.begins, 0.0)
 
@@ -185,43 +184,3 @@ def _without_reason(fault: Fault, events: list[dict[str, object]]) -> Iterator[s
 def _line(fault: Fault, ended: Ended) -> str:
     found = [line for line in ended.reported if fault.message in line] or ended.reported
     return found[0].removeprefix("submitter: ") if found else ""
-
-
-def write_echo(folder: Path) -> None:
-    """A campaign of some four seconds on the echo engine."""
-    made = make_campaign(folder)
-    made.edit(made.measurement("Server", "user.conf"), "Server.min_duration = 2000", "Server.min_duration = 1200")
-    made.edit(made.measurement("Server", "user.conf"), "target_qps = 400", "target_qps = 600")
-    _set_limits(made.file, Engine.ECHO, "start_s = 60\nstall_s = 20")
-
-
-def write_vllm(folder: Path) -> None:
-    """Offline of the embedded benchmark in FP8 on vLLM: less than a minute, most of it to load."""
-    from faults.site import REPOSITORY
-
-    for name in ("measurements", "systems"):
-        shutil.copytree(REPOSITORY / name, folder / name)
-    text = (REPOSITORY / "examples" / "demo.toml").read_text()
-    for old, new in (
-        ('full_run = "tiny-open.toml"       # the campaign of the full-length submission\n', ""),
-        ('["Offline", "Server"]', '["Offline"]'),
-        ("sample_limit = 512", "sample_limit = 64"),
-        ("../build/demo", "out"),
-        ("../", ""),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    file = folder / "campaign.toml"
-    file.write_text(text)
-    _set_limits(file, Engine.VLLM, "start_s = 300\nstall_s = 120")
-    conf = folder / "measurements/cpu-smoke/tiny-llama/Offline/user.conf"
-    conf.write_text(
-        "*.*.performance_sample_count_override = 64\n*.Offline.min_query_count = 512\n"
-        "*.Offline.min_duration = 1000\n*.Offline.target_qps = 60\n"
-    )
-
-
-def _set_limits(file: Path, engine: Engine, old: str) -> None:
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, "start_s = {}\nstall_s = {}".format(*_LIMITS[engine])))

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from full_disk import filled
+
 from faults.record import Base, Fault
 from faults.site import Ended, Running, Site
 
-_ROOM_BYTES = 512 << 20  # more than preflight requires of a campaign on echo
-_FILLER = "somebody-elses"
+_ROOM_BYTES = 320 << 20  # more than preflight requires of a campaign on echo
 _STAGES = {"score": Base.RUN, "assemble": Base.SCORED}
 _IN_A_RUN = "^Offline TEST06"  # Server's performance run has begun
 _FULL, _DENIED = "the disk is full", "permission denied"
@@ -28,28 +29,13 @@ def _full_in_a_run(site: Site) -> Ended:
     running = site.start("run-all", site.file)
     running.wait_for(_IN_A_RUN)
     running.at_fault()
-    with _filled(site.output):
+    with filled(site.output):
         return running.end(60)
 
 
 def _full(site: Site, *, stage: str) -> Ended:
-    with _filled(site.output):
+    with filled(site.output):
         return _run_stage(site, stage).end(60)
-
-
-@contextlib.contextmanager
-def _filled(folder: Path) -> Iterator[None]:
-    """Another program takes all room that is left, until the block ends."""
-    filler = folder / _FILLER
-    with filler.open("wb", buffering=0) as file:
-        for size in (1 << 20, 4096):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(b"\0" * size)
-    try:
-        yield
-    finally:
-        filler.unlink()
 
 
 def _read_only_in_a_run(site: Site) -> Ended:

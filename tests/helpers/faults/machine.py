@@ -88,6 +88,26 @@ def _wait_for_kill(group: Path) -> None:
         time.sleep(0.01)
 
 
+def _core_dies(site: Site) -> Ended:
+    """The process of the engine that has the model is killed, as an operator or a driver does it."""
+    running = site.start("run-all", site.file)
+    running.wait_for(_IN_A_RUN[Engine.VLLM], 240)
+    time.sleep(_INTO_THE_RUN_S)
+    running.at_fault()
+    _largest(running).kill()
+    return running.end(90)
+
+
+CORE_FAULT = Fault(
+    id="vllm-core-dies",
+    what="the engine's own process is killed",
+    stage="run",
+    engine=Engine.VLLM,
+    inject=_core_dies,
+    message="the engine failed",
+)
+
+
 def _largest(running: Running) -> psutil.Process:
     """The engine's largest process: of a model's engine, the one that has the model."""
     child = running.engine()

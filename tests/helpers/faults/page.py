@@ -15,6 +15,14 @@ _HEADING = (
 _SHOWN_CHARACTERS = 150
 
 
+def section(attempts: Sequence[Attempt], seed: int, minutes: float) -> str:
+    """What is between the marks."""
+    wrong = sum(bool(attempt.problems) for attempt in attempts)
+    outcome = "each as required" if not wrong else f"{wrong} not as required"
+    head = f"{len(attempts)} faults in {minutes:.0f} minutes, {outcome} (seed {seed})."
+    return f"{head}\n\n{table(attempts)}"
+
+
 def table(attempts: Sequence[Attempt]) -> str:
     """A row for each fault in each stage, in the order of the attempts."""
 

@@ -13,7 +13,17 @@ class Engine(StrEnum):
     """What the campaign runs on."""
 
     ECHO = "echo"
-    VLLM = "vLLM on the CPU"
+    VLLM = "vLLM"
+    ECHO_NODES = "echo on two machines"
+    VLLM_NODES = "vLLM on two machines"
+
+    @property
+    def is_vllm(self) -> bool:
+        return self in (Engine.VLLM, Engine.VLLM_NODES)
+
+    @property
+    def has_nodes(self) -> bool:
+        return self in (Engine.ECHO_NODES, Engine.VLLM_NODES)
 
 
 class Base(StrEnum):

@@ -21,12 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from two_hosts import Hosts
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 _INJECTED = Path(__file__).with_name("injected")
 _PARTS = ("tmp", "shm", "campaign")
 # Root may write everywhere; without these capabilities it may do what a user may.
 _WITHOUT_POWER = "-dac_override,-dac_read_search"
+_HALF_MADE = (".partial", ".tmp", ".building", ".earlier", ".new")
 _POLL_S = 0.02
 # PyTorch's cache of compiled kernels, one for each user of a machine, which its import creates and later ones use.
 _CACHE = "torchinductor_"
@@ -123,9 +125,14 @@ class Running:
 class Site:
     """See the module. `mounted` is the path at which the commands have it, `folder` that at which we have it."""
 
-    def __init__(self, folder: Path, mounted: Path, *, room_bytes: int | None = None) -> None:
-        """With `room_bytes` the campaign's output is on a file system of its own, of that size."""
-        self.folder, self.mounted = folder, mounted
+    def __init__(
+        self, folder: Path, mounted: Path, *, room_bytes: int | None = None, hosts: Hosts | None = None
+    ) -> None:
+        """With `room_bytes` the campaign's output is on a file system of its own, of that size.
+
+        With `hosts` the commands run on the driver's machine, unless they are started on the node's.
+        """
+        self.folder, self.mounted, self.hosts = folder, mounted, hosts
         for part in _PARTS:
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.output = folder / "campaign" / "out"
@@ -164,9 +171,13 @@ class Site:
         env: Mapping[str, str] | None = None,
         is_user: bool = False,
         prefix: Sequence[str] = (),
+        on_node: bool = False,
     ) -> Running:
         """Start `submitter WORDS` with more variables; `is_user` without root's power to write everywhere."""
-        command = [*self._enter, f"--wd={REPOSITORY}", *prefix]
+        command = [*self._enter, f"--wd={REPOSITORY}"]
+        if self.hosts:
+            command.append(f"--net=/run/netns/{self.hosts.node if on_node else self.hosts.driver}")
+        command += prefix
         if is_user:
             command += ["setpriv", f"--bounding-set={_WITHOUT_POWER}", f"--inh-caps={_WITHOUT_POWER}"]
         process = subprocess.Popen(
@@ -179,6 +190,19 @@ class Site:
             start_new_session=True,
         )
         return Running(process, self)
+
+    @contextlib.contextmanager
+    def node(self) -> Iterator[Running | None]:
+        """The node's process, on its machine, until the block ends; None without a second machine."""
+        if self.hosts is None:
+            yield None
+            return
+        running = self.start("node", self.file, on_node=True)
+        try:
+            yield running
+        finally:
+            running.process.terminate()
+            running.end(20)
 
     def run(self, *words: str, limit_s: float = 120) -> Ended:
         return self.start(*words).end(limit_s)
@@ -231,8 +255,9 @@ class Site:
         entries = (self.folder / "tmp").iterdir()
         left = [f"/tmp/{entry.name}" for entry in entries if not entry.name.startswith(_CACHE)]
         left += [f"/dev/shm/{entry.name}" for entry in (self.folder / "shm").iterdir()]
-        half = [path for path in self.output.rglob("*") if path.name.endswith((".partial", ".tmp"))]
-        return left + [str(path.relative_to(self.output)) for path in half]
+        paths = (path.relative_to(self.output) for path in self.output.rglob("*"))
+        # What a failed run leaves is kept as it was.
+        return left + [str(path) for path in paths if path.suffix in _HALF_MADE and path.parts[0] != "failed"]
 
     def _is_locked(self) -> bool:
         try:
@@ -255,9 +280,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, mounted: Path, *, room_bytes: int | None = None) -> Iterator[Site]:
+def opened(folder: Path, mounted: Path, *, room_bytes: int | None = None, hosts: Hosts | None = None) -> Iterator[Site]:
     """A site that ends with the block."""
-    site = Site(folder, mounted, room_bytes=room_bytes)
+    site = Site(folder, mounted, room_bytes=room_bytes, hosts=hosts)
     try:
         yield site
     finally:

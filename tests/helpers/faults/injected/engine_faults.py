@@ -185,4 +185,3 @@ def loadgen_is_told_no_length() -> None:
         module.QuerySamplesComplete([module.QuerySampleResponse(response_id, address, count * 4, length)])
 
     loadgen.Responses.complete = complete  # type: ignore[method-assign]
-
