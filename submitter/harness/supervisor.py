@@ -56,7 +56,7 @@ def run_session(
             update={"runs": tuple(prepared(run, runs) for run in plan.runs), "goes_on": next_run is not None}
         )
         for run in runs:
-            require_planned(run, run.partial_folder, plan.engine)
+            require_planned(run, plan.engine)
         unfinished = {run.label: str(run.partial_folder) for run in runs}
         with process_group(_CHILD, inner, log, inner.engine, unfinished) as group, NetworkSampler() as network:
             session = Session(
