@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ def write_journal(output: Path, event: str, **facts: Any) -> None:
         journal.write(json.dumps(line).encode() + b"\n")
         journal.flush()
         os.fsync(journal.fileno())
+
+
+@contextmanager
+def ending_noted(output: Path) -> Iterator[None]:
+    """Note in the journal why the block ended, if not by itself. That this fails must not hide the reason."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            write_journal(output, "ended", why=f"{type(error).__name__}: {error}".removesuffix(": "))
+        raise
 
 
 def read_journal(output: Path) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from submitter.campaign.changes import FINISHED, RunChanges, require_unedited, r
 from submitter.campaign.description import keep_host_facts
 from submitter.campaign.differences import Cause, campaign_settings, fingerprint
 from submitter.campaign.file import Campaign
-from submitter.campaign.journal import write_journal
+from submitter.campaign.journal import ending_noted, write_journal
 from submitter.campaign.logged import is_valid, metric_of
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan
 from submitter.campaign.preflight_servers import caching_problem
@@ -106,7 +105,7 @@ def make_runs(
             if not pending:
                 continue
             write_journal(plan.campaign.output, "session", runs=[run.label for run in pending])
-            try:
+            with ending_noted(plan.campaign.output):
                 run_session(
                     session.model_copy(update={"runs": tuple(pending)}),
                     _work(plan, benchmark),
@@ -116,10 +115,6 @@ def make_runs(
                     failed_folder=plan.campaign.failed_folder,
                     journal=journal,
                 )
-            except BaseException as error:
-                with suppress(OSError):  # a full disk, say, which must not hide the error
-                    write_journal(plan.campaign.output, "ended", why=f"{type(error).__name__}: {error}")
-                raise
 
 
 def _work(plan: CampaignPlan, benchmark: BenchmarkPlan) -> Path:

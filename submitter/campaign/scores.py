@@ -10,6 +10,7 @@ from pathlib import Path
 from submitter import compliance, packages, scoring
 from submitter.campaign.changes import edits_of
 from submitter.campaign.file import CampaignSource, as_campaign
+from submitter.campaign.journal import ending_noted
 from submitter.campaign.outline import run_folder
 from submitter.campaign.plan import BenchmarkPlan, CampaignPlan, make_plan
 from submitter.errors import InputError, from_os_error, os_reason, os_remedy, raise_all
@@ -72,14 +73,15 @@ def score_runs(
 ) -> tuple[ScenarioScore, ...]:
     """Like `score_campaign`, for a plan whose runs are known to be as they were made."""
     scores = []
-    for benchmark in plan.benchmarks:
-        for scenario in benchmark.table.scenarios:
-            try:
-                score = _scenario_score(plan, benchmark, scenario, on_progress)
-            except OSError as error:
-                raise from_os_error(error, plan.campaign.output) from None
-            on_scored(score)
-            scores.append(score)
+    with ending_noted(plan.campaign.output):
+        for benchmark in plan.benchmarks:
+            for scenario in benchmark.table.scenarios:
+                try:
+                    score = _scenario_score(plan, benchmark, scenario, on_progress)
+                except OSError as error:
+                    raise from_os_error(error, plan.campaign.output) from None
+                on_scored(score)
+                scores.append(score)
     return tuple(scores)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from submitter import checker
 from submitter.campaign.file import CampaignSource, as_campaign
-from submitter.campaign.journal import write_journal
+from submitter.campaign.journal import ending_noted, write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.outline import outline_campaign
 from submitter.campaign.plan import CampaignPlan, make_plan
@@ -69,7 +69,8 @@ def run_all(
         watcher.stage(Stage.ASSEMBLY, plan)
         tree = lay_out(plan)
         watcher.stage(Stage.CHECK, plan)
-        report = checker.check(tree, plan.book)
+        with ending_noted(plan.campaign.output):
+            report = checker.check(tree, plan.book)
         write_journal(plan.campaign.output, "checked", verdict=report.verdict)
         runs = tuple(read_record(run.folder) for _, _, run in plan.runs)
     return CampaignOutcome(plan=plan, runs=runs, scores=scores, tree=tree, report=report)

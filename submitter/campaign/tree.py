@@ -11,7 +11,7 @@ from submitter.campaign.description import drafted, system_description
 from submitter.campaign.differences import Change, plan_changes
 from submitter.campaign.file import CampaignSource, as_campaign
 from submitter.campaign.full_run import expected_full_run
-from submitter.campaign.journal import write_journal
+from submitter.campaign.journal import ending_noted, write_journal
 from submitter.campaign.lock import locked
 from submitter.campaign.other_round import for_round
 from submitter.campaign.outline import CampaignOutline
@@ -49,7 +49,8 @@ def lay_out(plan: CampaignPlan, round_name: str | None = None) -> Path:
     if round_name is not None and round_name != plan.book.name:
         plan = for_round(plan, round_name)
         target = target.with_name(f"{target.name}-{round_name}")
-    tree = assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
+    with ending_noted(campaign.output):
+        tree = assembly.assemble(campaign.runs_folder, target, plan=replace(assembly_plan(plan), runs_round=runs_round))
     write_journal(campaign.output, "assembled", tree=tree.name)
     return tree
 

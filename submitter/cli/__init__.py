@@ -7,9 +7,7 @@ Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong input, 3 something
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -26,6 +24,7 @@ from submitter.cli.examples import examples
 from submitter.cli.explain import explain
 from submitter.cli.help import Command, Commands
 from submitter.cli.init import init
+from submitter.cli.interruption import INTERRUPTION
 from submitter.cli.node import node
 from submitter.cli.package import package
 from submitter.cli.plan import plan, templates
@@ -51,25 +50,6 @@ app = typer.Typer(
 )
 _PROGRAM = "submitter"  # also as `python -m submitter.cli`
 _INTERNAL_ERROR, _INTERRUPTED = 70, 130
-_CLEAN_UP_S = 10.0
-
-
-class _Interruption:
-    """Handles SIGINT and SIGTERM: the first one ends the command. Others are ignored for as long as it cleans up."""
-
-    def __init__(self) -> None:
-        self.signal = signal.SIGINT
-        self._until_s = 0.0
-
-    def __call__(self, number: int, frame: object) -> None:
-        if time.monotonic() >= self._until_s:
-            self.signal = signal.Signals(number)
-            self._until_s = time.monotonic() + _CLEAN_UP_S
-            raise KeyboardInterrupt
-
-    @property
-    def exit_code(self) -> int:
-        return 128 + self.signal
 
 
 def _version(is_requested: bool) -> None:
@@ -125,21 +105,17 @@ def main() -> None:
     """The entry point. An error is printed as one line and a hint, with a traceback only under --debug."""
     accept_every_character()
     verbosity.show_as_usual()
-    interruption = _Interruption()
-    signal.signal(signal.SIGTERM, interruption)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell script's background jobs ignore it
-        signal.signal(signal.SIGINT, interruption)
+    INTERRUPTION.handle()
     try:
-        code = app(standalone_mode=False, prog_name=_PROGRAM)
-        if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt
-            raise KeyboardInterrupt
+        code = _invoked()
         sys.exit(code if isinstance(code, int) else 0)
     except SubmitterError as error:
         _show(error)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say_error("\nsubmitter: interrupted; finished runs are kept, the current one is discarded")
-        sys.exit(interruption.exit_code)
+        _name_log()
+        sys.exit(INTERRUPTION.exit_code)
     except typer.TyperException as error:  # a wrong option or argument
         say_error(usage.shown(error))
         sys.exit(InputError.exit_code)
@@ -163,6 +139,18 @@ def main() -> None:
         sys.exit(_INTERNAL_ERROR)
 
 
+def _invoked() -> object:
+    """Run the command; returns its exit code, if it has one. After a signal any error is KeyboardInterrupt."""
+    try:
+        code = app(standalone_mode=False, prog_name=_PROGRAM)
+    except Exception:
+        INTERRUPTION.raise_if_lost()
+        raise
+    if code == _INTERRUPTED:  # typer returns this for a KeyboardInterrupt
+        raise KeyboardInterrupt
+    return code
+
+
 def _show(error: SubmitterError) -> None:
     """Print each problem as a line, and its hint as another; raise the error that is handled under --debug."""
     if os.environ.get("SUBMITTER_DEBUG"):
@@ -170,5 +158,10 @@ def _show(error: SubmitterError) -> None:
     problems = error.problems if isinstance(error, SeveralErrors) and not error.are_reported else (error,)
     for problem in problems:
         say_error(f"submitter: {problem.message}" + (f"\n  {problem.hint}" if problem.hint else ""))
-    if error.exit_code == RunError.exit_code and (log := log_path()):
+    if error.exit_code == RunError.exit_code:
+        _name_log()
+
+
+def _name_log() -> None:
+    if log := log_path():
         say_error(f"  everything that this command said is in {log}")

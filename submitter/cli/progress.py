@@ -14,6 +14,7 @@ from submitter import campaign as c
 from submitter.campaign import CampaignOutline, CampaignPlan, PassedCheck, RunChanges, ScenarioScore, Stage
 from submitter.campaign.outline import BenchmarkOutline
 from submitter.cli.changes import show_changes
+from submitter.cli.interruption import INTERRUPTION
 from submitter.cli.say import detail, say
 from submitter.cli.settings_table import show_settings
 from submitter.console import ConsoleWatcher, Level, Working, duration, margins, show_table, working
@@ -35,6 +36,7 @@ class CampaignProgress:
         self._began_s = 0.0
 
     def stage(self, stage: Stage, plan: CampaignOutline) -> None:
+        INTERRUPTION.raise_if_lost()
         self._end_stage()
         self._stage, self._began_s = stage, time.monotonic()
         if stage is Stage.PREFLIGHT:
@@ -59,6 +61,7 @@ class CampaignProgress:
         self._outcomes.show(outcome)
 
     def event(self, kind: str, run: RunPlan | None, facts: dict[str, Any]) -> None:
+        INTERRUPTION.raise_if_lost()
         self._runs.event(kind, run, facts)
 
     def changes(self, changes: Sequence[RunChanges]) -> None:
@@ -152,6 +155,7 @@ class OutcomeView:
 
     def show(self, outcome: PassedCheck | SubmitterError) -> None:
         """Show an outcome. A hint that several outcomes in a row have is shown once."""
+        INTERRUPTION.raise_if_lost()
         if isinstance(outcome, PassedCheck):
             say(f"preflight ok       {outcome.name}: {outcome.summary}")
             return

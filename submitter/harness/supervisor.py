@@ -19,6 +19,7 @@ from submitter.harness.kept_settings import require_planned
 from submitter.harness.network import NetworkSampler
 from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.harness.process_group import end_earlier_session, process_group
+from submitter.harness.run_log import require_folder
 from submitter.harness.session import Finished, Limits, Session
 from submitter.harness.unfinished import is_unfinished, prepared
 
@@ -72,13 +73,25 @@ def run_session(
             )
             session.follow()
     except (SubmitterError, OSError) as caught:
-        error = from_os_error(caught) if isinstance(caught, OSError) else caught
+        error = _reported(caught, session.next_run if session else None)
         if session is not None:  # else the engine's process was not started, and has left nothing
             failed.keep(session.failure(error), _logs(session.next_run), error)
         raise error from None
     finally:
         for partial in filter(None, map(_logs, runs)):
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _reported(caught: SubmitterError | OSError, run: RunPlan | None) -> SubmitterError:
+    """What a user reads of an error. A missing file is one of a folder that somebody has removed, if that is gone."""
+    if not isinstance(caught, OSError):
+        return caught
+    try:
+        if run is not None and isinstance(caught, FileNotFoundError):
+            require_folder(run, run.partial_folder)
+    except SubmitterError as removed:
+        return removed
+    return from_os_error(caught)
 
 
 def _logs(run: RunPlan | None) -> Path | None:

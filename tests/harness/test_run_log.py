@@ -54,12 +54,12 @@ def test_a_run_that_a_limit_ended_has_its_verdict(run: RunPlan) -> None:
 def test_a_log_that_is_cut_off_says_whether_the_disk_is_full(run: RunPlan, name: str, tmp_path: Path) -> None:
     log = run.folder / name
     log.write_bytes(log.read_bytes()[:-3])
-    with pytest.raises(RunError, match="^Offline performance: ") as found:
+    with pytest.raises(RunError, match=r"^Offline performance: ") as found:
         accepted_log(run, run.folder)
     assert found.value.hint == "check whether the disk is full"
     assert "the disk is full" not in found.value.message
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
         for file in run.folder.iterdir():
             (disk / file.name).write_bytes(file.read_bytes())
-        with filled(disk), pytest.raises(RunError, match=f"^Offline performance: the disk is full at {disk}$"):
+        with filled(disk), pytest.raises(RunError, match=rf"^Offline performance: the disk is full at {disk}$"):
             accepted_log(run, disk)

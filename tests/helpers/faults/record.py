@@ -16,6 +16,7 @@ class Engine(StrEnum):
     VLLM = "vLLM"
     ECHO_NODES = "echo on two machines"
     VLLM_NODES = "vLLM on two machines"
+    NONE = "-"
 
     @property
     def is_vllm(self) -> bool:
@@ -60,7 +61,7 @@ class Fault:
     cleans_up: bool = True
     """Whether the command itself can remove what is temporary; else the next one does."""
     keeps_a_reason: bool = True
-    """Whether the command can write into the campaign's journal why it ended; else the next one does."""
+    """Whether the command can write into the campaign's journal why it ended, and into its log, which it then names."""
     is_harmless: bool = False
     """Whether nothing is wrong: the campaign goes on to its end, and the tree is the right one."""
 
