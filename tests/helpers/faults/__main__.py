@@ -22,6 +22,7 @@ from two_hosts import Hosts, two_hosts
 from faults import disk, engine, machine, nodes, page
 from faults.attempt import STAGES, Reference
 from faults.kills import kills
+from faults.packaging import Packages
 from faults.record import Attempt, Engine, Fault
 from faults.signals import signals
 from faults.site import REPOSITORY, CannotBeMadeHereError
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
         with ThreadPoolExecutor(2) as pool:
             echo = pool.submit(injector.inject, (Engine.ECHO,))
             others = pool.submit(injector.inject, (Engine.VLLM, Engine.ECHO_NODES, Engine.VLLM_NODES))
-            attempts = [*echo.result(), *others.result()]
+            attempts = [*echo.result(), *others.result(), *injector.packages()]
     wrong = [attempt for attempt in attempts if attempt.problems]
     minutes = (time.monotonic() - began_s) / 60
     print(f"{len(attempts)} faults in {minutes:.1f} min, {len(wrong)} not as required", file=sys.stderr)
@@ -74,6 +75,15 @@ class Injector:
     def inject(self, engines: tuple[Engine, ...]) -> list[Attempt]:
         """The faults of each engine, one engine after the other."""
         return [attempt for each in engines for attempt in self._of(each)]
+
+    def packages(self) -> list[Attempt]:
+        """The faults of `submitter package`, which needs no engine."""
+        names = tuple(self._options.faults)
+        if names and not any(name.startswith("package") for name in names):
+            return []
+        packages = Packages(self._folder / "packages", self._mounted)
+        faults = [fault for fault in packages.faults() if not names or fault.id.startswith(names)]
+        return [done for fault in faults if (done := self._attempted(packages, fault)) is not None]
 
     def _of(self, each: Engine) -> list[Attempt]:
         none_known = {stage.name: 0.0 for stage in STAGES.get(each, ())}
@@ -111,7 +121,7 @@ class Injector:
         names = tuple(self._options.faults)
         return [fault for fault in of_engine[each]() if not names or fault.id.startswith(names)]
 
-    def _attempted(self, reference: Reference, fault: Fault) -> Attempt | None:
+    def _attempted(self, reference: Reference | Packages, fault: Fault) -> Attempt | None:
         try:
             attempt = reference.attempt(fault)
         except CannotBeMadeHereError as error:

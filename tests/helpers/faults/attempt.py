@@ -96,7 +96,7 @@ class Reference:
             self.site_with(site, fault.base)
             before = _journal(site)
             ended = fault.inject(site)
-            problems = [*_as_required(fault, ended), *site.left_at_once()]
+            problems = [*as_required(fault, ended), *site.left_at_once()]
             if fault.cleans_up:
                 problems += site.left_in_folders()
             if fault.keeps_a_reason and not fault.is_harmless:
@@ -154,7 +154,8 @@ def _journal(site: Site) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def _as_required(fault: Fault, ended: Ended) -> Iterator[str]:
+def as_required(fault: Fault, ended: Ended) -> Iterator[str]:
+    """What of the command's end is not as required."""
     if ended.code is None:
         yield f"the command had not ended {fault.within_s:.0f} s after the fault"
         return

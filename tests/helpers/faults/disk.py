@@ -42,17 +42,17 @@ def _read_only_in_a_run(site: Site) -> Ended:
     running = site.start("run-all", site.file, is_user=True)
     running.wait_for(_IN_A_RUN)
     running.at_fault()
-    with _read_only(site.output):
+    with read_only(site.output):
         return running.end(60)
 
 
 def _read_only_at(site: Site, *, stage: str) -> Ended:
-    with _read_only(site.output):
+    with read_only(site.output):
         return _run_stage(site, stage, is_user=True).end(60)
 
 
 @contextlib.contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
+def read_only(folder: Path) -> Iterator[None]:
     """Nothing below the folder may be created, renamed or removed until the block ends."""
     folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
     modes = [path.stat().st_mode for path in folders]

@@ -51,7 +51,8 @@ def _kill(site: Site, *, stage: Stage, victim: str, after_s: float) -> Ended:
         running.wait_for(stage.begins)
     time.sleep(after_s)
     command = running.process
-    children = running.children()
+    # Python's tracker of semaphores is no part of the work, and removes those of all the others when they end.
+    children = [child for child in running.children() if "resource_tracker" not in _command_line(child)]
     running.at_fault()
     if victim == VICTIMS[0] or victim == VICTIMS[2] or not children:
         command.kill()
@@ -60,3 +61,9 @@ def _kill(site: Site, *, stage: Stage, victim: str, after_s: float) -> Ended:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
     return running.end(30)
+
+
+def _command_line(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""

@@ -16,6 +16,7 @@ class Engine(StrEnum):
     VLLM = "vLLM"
     ECHO_NODES = "echo on two machines"
     VLLM_NODES = "vLLM on two machines"
+    NONE = "-"
 
     @property
     def is_vllm(self) -> bool:
