@@ -49,7 +49,7 @@ do :; done
 
 if [[ $nodes ]]; then kill "$nodes" 2>/dev/null; fi # from here on the end of a node is no failure
 
-# 130: the driver was ended; 143: the same before it had begun or when it was about to leave. Any other code is its own.
+# 143: the driver was ended; 130: by Ctrl-C in a shell. Any other code is its own.
 was_ended=
 if ((code == 130 || code == 143)); then was_ended=1; fi
 if [[ $node_failed && $was_ended ]]; then code=4; fi

@@ -225,7 +225,7 @@ def test_a_cancelled_job_ends_cleanly_and_a_new_one_goes_on(
     wait_for_event(campaign, "finished", 3)
     time.sleep(2)
     cluster.call("scancel", job)
-    assert cluster.wait(job, "CANCELLED")["ExitCode"] == "130:0"
+    assert cluster.wait(job, "CANCELLED")["ExitCode"] == "143:0"
     assert "interrupted; finished runs are kept" in log_of(campaign, job)
     assert "queue" not in log_of(campaign, job)
     assert not list(campaign.output.rglob("*.partial"))
@@ -250,7 +250,7 @@ def test_near_its_time_limit_a_job_ends_the_driver_and_goes_back_to_the_queue(
     job = done.stdout.strip()
     found = cluster.wait(job, "FAILED", "COMPLETED", "TIMEOUT", limit_s=180)
     log = log_of(campaign, job)
-    assert (found["JobState"], found["ExitCode"], found["Restarts"]) == ("FAILED", "130:0", "1"), log
+    assert (found["JobState"], found["ExitCode"], found["Restarts"]) == ("FAILED", "143:0", "1"), log
     assert log.count("interrupted; finished runs are kept") == 2
     assert "the job goes back to the queue" in log
     assert "the job was requeued 1 times; submit it again to go on" in log

