@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "submitter"
 
 # From the bottom up: a module imports only from lower layers, or from its own part.
 LAYERS = [
-    {"errors", "model", "units", "quoting", "version", "strict_record"},
+    {"errors", "model", "units", "quoting", "version", "strict_record", "scratch"},
     {"plugins", "input_file", "packages"},
     {"schema", "logs", "loadgen_conf", "layout", "documents", "early_stopping", "tensor_file", "rulebook_tables"}
     | {"validation"},

@@ -11,7 +11,6 @@ A file of a run that was edited makes nothing again: it is an error, and a perso
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from submitter.harness.plan import RunPlan, SessionPlan
 from submitter.layout import DETAIL_LOG
 from submitter.model import Keep, Mode, Scenario
 from submitter.record import RECORD, DamagedRecordError, RunRecord, read_record, sha256_of, sha256_once
+from submitter.scratch import scratch_folder
 
 _RunName = tuple[str, str, str]  # system, benchmark and label
 FINISHED = "finished"  # the event of the journal, which has the record's SHA-256 in `record_sha256`
@@ -78,8 +78,8 @@ def changes_since(
     chosen = [(b, run) for b, run in outline.all_runs if _is_chosen(run, scenario, mode)]
     if not any(finished_folder(run.folder) for _, run in chosen):
         return tuple(RunChanges(benchmark=b.table.name, run=run, folder=None) for b, run in chosen)
-    with tempfile.TemporaryDirectory(prefix="submitter-") as scratch:
-        return run_changes(make_plan(outline, Path(scratch)), scenario=scenario, mode=mode, keep=keep, rerun=rerun)
+    with scratch_folder("submitter-plan-") as scratch:
+        return run_changes(make_plan(outline, scratch), scenario=scenario, mode=mode, keep=keep, rerun=rerun)
 
 
 def run_changes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from submitter.campaign.tree import assembly_plan
 from submitter.checker import Finding, Severity
 from submitter.errors import from_os_error
 from submitter.layout import layout_of
+from submitter.scratch import scratch_folder
 
 # A draft has empty folders where the runs' files will be.
 _EMPTY_FOLDERS = "STR027"
@@ -39,8 +39,8 @@ def make_draft(outline: CampaignOutline) -> Draft:
 
     InputError if a document cannot be read, or is a link or a special file.
     """
-    with tempfile.TemporaryDirectory(prefix="submitter-draft-") as scratch:
-        root = Path(scratch, "tree")
+    with scratch_folder("submitter-draft-") as scratch:
+        root = scratch / "tree"
         # A smoke tree is recognised by its manifest, which a draft does not have: so it is checked as a full one.
         try:
             made = assembly.draft(root, plan=replace(assembly_plan(outline, is_draft=True), smoke=False))

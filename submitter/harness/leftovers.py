@@ -200,18 +200,25 @@ def _kernel() -> str:
 
 
 def _shared_memory_of(pids: Iterable[int]) -> set[str]:
-    """The files in /dev/shm that the processes have mapped or open."""
-    paths: list[str] = []
+    """The files in /dev/shm that the processes have mapped or open.
+
+    By their inodes: the C library gives a semaphore its name after it has mapped it, so the mapping has an older one.
+    """
+    inodes = set()
     for pid in pids:
         folder = _PROC / str(pid)
         with suppress(OSError):
-            lines = (folder / "maps").read_text(errors="replace").splitlines()
-            paths += [line.split(maxsplit=5)[5] for line in lines if str(_SHARED_MEMORY) in line]
+            for line in (folder / "maps").read_text(errors="replace").splitlines():
+                *_, inode, path = [*line.split(maxsplit=5), ""][:6]
+                if path.startswith(f"{_SHARED_MEMORY}/"):
+                    inodes.add(int(inode))
         for name in _names(folder / "fd"):
             with suppress(OSError):
-                paths.append(os.readlink(folder / "fd" / name))
-    found = (Path(path) for path in paths if not path.endswith(" (deleted)"))
-    return {path.name for path in found if path.parent == _SHARED_MEMORY}
+                if os.readlink(folder / "fd" / name).startswith(f"{_SHARED_MEMORY}/"):
+                    inodes.add((folder / "fd" / name).stat().st_ino)
+    with suppress(OSError), os.scandir(_SHARED_MEMORY) as entries:
+        return {entry.name for entry in entries if entry.inode() in inodes}
+    return set()
 
 
 def _remove_shared_memory(names: set[str]) -> None:

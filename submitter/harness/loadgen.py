@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from submitter.model import Mode, Scenario
 from submitter.record import sha256_of
 from submitter.rulebook import Rulebook
 from submitter.rulebook_tables import Seeds
+from submitter.scratch import scratch_folder
 from submitter.units import MS_PER_S
 
 _BUILT_IN, _USER_CONF = 0, 2
@@ -143,11 +143,11 @@ def effective_settings(model: str, scenario: Scenario, user_conf: Path, audit: s
     """
     settings = _settings(model, scenario, user_conf)
     if audit is not None:
-        with tempfile.NamedTemporaryFile("w", suffix=f"-{layout.AUDIT_CONFIG}") as file:
-            file.write(audit)
-            file.flush()
+        with scratch_folder("submitter-audit-") as scratch:
+            file = scratch / layout.AUDIT_CONFIG
+            file.write_text(audit)
             # LoadGen itself does the same in StartTest (loadgen.cc), with '*' for the model.
-            settings.FromConfig(file.name, "*", scenario.loadgen_name, _USER_CONF)
+            settings.FromConfig(str(file), "*", scenario.loadgen_name, _USER_CONF)
     offline = scenario is Scenario.OFFLINE
     return EffectiveSettings(
         qsl_rng_seed=settings.qsl_rng_seed,

@@ -163,3 +163,26 @@ def test_a_session_whose_temporary_directory_has_a_long_path_uses_tmp(
         assert scratch.parent == Path("/tmp")
     finally:
         shutil.rmtree(scratch)
+
+
+SEMAPHORE = """
+import multiprocessing, sys
+lock = multiprocessing.get_context("spawn").Lock()
+print(lock._semlock.name, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_semaphore_goes_with_the_process_that_made_it(scratch: Path) -> None:
+    """Its tracker, a process of Python's, is killed with it. Its mapping has another name than its file."""
+    owner = scratch / "owner.json"
+    session = leftovers.create_scratch(owner, {})
+    environment = {**os.environ, leftovers.MARK: str(session)}
+    with subprocess.Popen(
+        [sys.executable, "-c", SEMAPHORE], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        semaphore = Path(f"/dev/shm/sem.{process.stdout.readline().strip().lstrip('/')}")
+        assert semaphore.exists()
+        assert leftovers.end_session(session) == []
+    assert not semaphore.exists()
