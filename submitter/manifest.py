@@ -130,7 +130,8 @@ _OF_LOADGEN: dict[str, Callable[[RunRecord], str]] = {
     "build of LoadGen": lambda record: record.provenance.loadgen_sha256,
 }
 _OF_THE_HOST: dict[str, Callable[[RunRecord], str]] = {
-    "machine": lambda record: record.provenance.host.get("machine", ""),
+    # Not the very machine: those of a cluster count as one system if they are of one kind.
+    "processor": lambda record: record.provenance.host.get("processor", ""),
     "accelerators": lambda record: record.provenance.host.get("accelerators", ""),
     "driver": lambda record: record.provenance.host.get("driver", ""),
 }

@@ -24,7 +24,7 @@ from submitter.submission.tree import Result, System
     hint="make all runs of a result with the same setup",
 )
 def runs_of_one_setup(result: Result, book: Rulebook) -> Iterator[Problem]:
-    """All runs of a result had the same data set, model, machine, software and settings.
+    """All runs of a result had the same data set, model, kind of machine, software and settings.
 
     The records of the runs are compared with each other. What an older record does not state is not compared.
     """
@@ -158,7 +158,7 @@ def score_matches_manifest(result: Result, book: Rulebook) -> Iterator[Problem]:
     hint="make the runs again where they differ, or submit them as results of two systems",
 )
 def results_of_one_system(system: System, book: Rulebook) -> Iterator[Problem]:
-    """All results of a system were measured on the same machine, with the same driver and versions.
+    """All results of a system were measured on one kind of machine, with the same driver and versions.
 
     The tree has one description for all of them.
     """

@@ -64,7 +64,7 @@ CHANGES: list[tuple[str, Damage]] = [
     ("PRV004", lambda tree: tree.result().rename(tree.base / "Interactive")),
     ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["dataset"].update(sha256="d" * 64))),
     ("PRV005", _edit(lambda manifest: _run(manifest, "TEST06")["model"].update(sha256="d" * 64))),
-    ("PRV005", _edit(lambda manifest: _host(manifest, "accuracy").update(machine="another"))),
+    ("PRV005", _edit(lambda manifest: _host(manifest, "accuracy").update(processor="another"))),
     ("PRV005", _edit(lambda manifest: _host(manifest, "TEST06").update(driver="580.1"))),
     ("PRV005", _edit(lambda manifest: _run(manifest, "TEST06")["provenance"].update(tokenizer_sha256="f" * 64))),
     ("PRV005", _edit(lambda manifest: _run(manifest, "accuracy")["provenance"].update(loadgen_sha256="f" * 64))),
@@ -92,7 +92,7 @@ CHANGES: list[tuple[str, Damage]] = [
     ("PRV014", _edit(lambda manifest: _run(manifest, "performance")["files"].update({USER_CONF: "e" * 64}))),
     ("PRV014", _edit(lambda manifest: _run(manifest, "performance")["files"].update({ENGINE_TOML: "e" * 64}))),
     ("PRV015", _edit(lambda manifest: _server(manifest)["packages"].update(vllm="0.9"))),
-    ("PRV015", _edit(lambda manifest: _server(manifest)["provenance"]["host"].update(machine="another"))),
+    ("PRV015", _edit(lambda manifest: _server(manifest)["provenance"]["host"].update(processor="another"))),
 ]
 
 
@@ -120,9 +120,9 @@ def test_a_manifest_of_an_older_version_is_read_and_compared_in_what_it_tells(ti
 
     _edit(older)(tied)
     assert tied.check().findings == ()
-    _edit(lambda manifest: _host(manifest, "TEST06").update(machine="another"))(tied)
+    _edit(lambda manifest: _host(manifest, "TEST06").update(processor="another"))(tied)
     (finding,) = tied.found("PRV005")
-    assert "differ in their machine" in finding.message
+    assert "differ in their processor" in finding.message
 
 
 def test_a_manifest_written_again_for_another_log_is_found(tied: Tree) -> None:
