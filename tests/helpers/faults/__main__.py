@@ -124,7 +124,7 @@ class Injector:
     def _attempted(self, reference: Reference | Packages, fault: Fault) -> Attempt | None:
         try:
             attempt = reference.attempt(fault)
-        except CannotBeMadeHereError as error:
+        except (CannotBeMadeHereError, AssertionError, OSError) as error:  # one fault less, and not all the others
             self.left_out.append((fault.id, str(error)))
             return None
         outcome = "; ".join(attempt.problems) or "as required"

@@ -68,7 +68,7 @@ def _out_of_memory(site: Site, *, engine: Engine) -> Ended:
         running.at_fault()
         limit = group / "memory.limit_in_bytes"
         unlimited = limit.read_text()
-        limit.write_text(str(_needed_bytes(group) + _ROOM_BYTES))
+        _set_limit(limit, _needed_bytes(group) + _ROOM_BYTES)
         hog = subprocess.Popen([*join, "python3", "-c", f"x = bytearray({_HOG_BYTES}); input()"], stdin=subprocess.PIPE)
         try:
             _wait_for_kill(group)
@@ -77,6 +77,15 @@ def _out_of_memory(site: Site, *, engine: Engine) -> Ended:
         finally:
             hog.kill()
             hog.communicate()
+
+
+def _set_limit(file: Path, least_bytes: int) -> None:
+    """The lowest limit from `least_bytes` on that the kernel takes: it refuses those that it cannot keep."""
+    for more in range(64):
+        with contextlib.suppress(OSError):
+            file.write_text(str(least_bytes + more * _ROOM_BYTES))
+            return
+    raise AssertionError("the kernel takes no limit of memory")
 
 
 def _needed_bytes(group: Path) -> int:
