@@ -122,6 +122,25 @@ def test_wrong_input_is_one_line(tree: Tree, tmp_path: Path, arguments: list[str
     assert not list(tmp_path.rglob("*.tar.gz*"))
 
 
+def test_a_campaign_names_its_tree(tree: Tree, tmp_path: Path) -> None:
+    example = (REPOSITORY / "examples" / "tiny-open.toml").read_text()
+    assert 'output = "../build/tiny-open"' in example
+    (tmp_path / "campaign.toml").write_text(example.replace("../build/tiny-open", "build"))
+    done = package(tmp_path, "campaign.toml")
+    assert done.returncode == 2
+    assert "build/submission does not exist\n  submitter run-all campaign.toml makes it" in done.stderr
+    (tmp_path / "build").mkdir()
+    tree.root.rename(tmp_path / "build" / "submission")
+    assert package(tmp_path, "campaign.toml").returncode == 0
+    assert (tmp_path / "Acme-v6.1.tar.gz").is_file()
+
+
+def test_a_smoke_campaign_is_refused(tmp_path: Path) -> None:
+    done = package(tmp_path, REPOSITORY / "examples" / "demo.toml")
+    assert done.returncode == 2
+    assert "is a smoke campaign: its tree is a preview, not a submission" in done.stderr
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""

@@ -198,3 +198,18 @@ def test_a_walk_enters_no_links_and_ends_at_its_limit(files: Files) -> None:
     assert dict(found)[path("empty")] is EntryKind.FOLDER
     assert len(files.walk(path("."), 3)) == 3
     assert files.walk(path("missing"), 100) == []
+
+
+def test_a_view_leaves_out_paths_and_replaces_contents(root: Path) -> None:
+    content = b"other"
+    view = Files(root, frozenset({"folder/b.txt", "empty"}), {"folder/a.json": content})
+    for files in (view, view.afresh([])):
+        assert "b.txt" not in files.names(path("folder"))
+        assert "b.txt" not in files.as_stored(path("folder"))
+        assert not files.exists(path("empty"))
+        assert path("folder/b.txt") not in dict(files.walk(path("."), 100))
+        assert files.read(path("folder/a.json"), LIMIT) == content
+        assert files.size(path("folder/a.json")) == len(content)
+        assert files.sha256(path("folder/a.json")) == hashlib.sha256(content).hexdigest()
+    assert (root / "folder" / "b.txt").is_file()
+    assert Files(root).exists(path("folder/b.txt"))
