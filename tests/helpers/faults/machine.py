@@ -169,6 +169,6 @@ def memory_fault(engine: Engine) -> Fault:
         stage="run",
         engine=engine,
         inject=partial(_out_of_memory, engine=engine),
-        message="SIGKILL",
+        message="the kernel killed 1 process for memory",
         within_s=60.0,
     )
