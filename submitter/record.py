@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from submitter.errors import InputError, os_reason, os_remedy
 from submitter.model import Mode, Scenario
+from submitter.scratch import temporary_beside
 from submitter.strict_record import StrictRecord
 from submitter.validation import in_words
 
@@ -252,7 +253,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     The content goes to a temporary file beside `path`, is flushed to the disk, and the file is renamed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("wb") as file:
             file.write(content)

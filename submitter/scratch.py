@@ -1,4 +1,4 @@
-"""Temporary folders of a process of ours. What a process leaves that was killed, the next one removes."""
+"""Temporary folders and files of a process of ours. What a process leaves that was killed, the next one removes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 
@@ -55,3 +56,15 @@ def _remove_if_left(folder: Path) -> None:
         if (descriptor := _locked(folder)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where this process writes a file before it takes the place of `path`, in the same folder.
+
+    Those that killed processes left of the same file are removed. Their names have the process's id.
+    """
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        if not Path("/proc", left.name.split(".")[-2]).exists():
+            with suppress(OSError):
+                left.unlink()
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from submitter.scratch import scratch_folder
+from submitter.scratch import scratch_folder, temporary_beside
 
 HOLDS = """
 import sys
@@ -58,3 +58,15 @@ def test_links_and_files_are_left_alone(tmp_path: Path) -> None:
     with scratch_folder("submitter-draft-"):
         assert target.is_dir()
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_file_of_a_killed_process_is_removed_when_the_same_is_written_again(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
+        theirs, other = (tmp_path / f".{name}.{process.pid}.tmp" for name in ("record.json", "accuracy.txt"))
+        theirs.touch()
+        other.touch()
+        ours = temporary_beside(tmp_path / "record.json")
+        assert theirs.exists()
+        process.kill()
+    assert temporary_beside(tmp_path / "record.json") == ours
+    assert list(tmp_path.iterdir()) == [other]

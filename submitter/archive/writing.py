@@ -24,6 +24,7 @@ from typing import IO
 
 from submitter.errors import InputError, RunError, from_os_error
 from submitter.quoting import printable
+from submitter.scratch import temporary_beside
 
 # On 510 MB of a published round, with one CPU: level 1 gives 51.6 MB in 2.6 s, 6 gives 41.0 MB in 4.9 s, and 9 gives
 # 39.7 MB in 15.6 s.
@@ -62,7 +63,7 @@ def write_archive(target: Path, members: Iterable[Member], on_progress: Callable
     `on_progress` is called with the size of each member that was written. InputError if a file cannot be read, was
     changed, or the target cannot be written; RunError if the disk is full.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    partial = temporary_beside(target)
     try:
         with errors_at(target, partial):
             with partial.open("w+b") as file:

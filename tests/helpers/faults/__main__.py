@@ -43,7 +43,11 @@ def main(arguments: list[str]) -> int:
         with ThreadPoolExecutor(2) as pool:
             echo = pool.submit(injector.inject, (Engine.ECHO,))
             others = pool.submit(injector.inject, (Engine.VLLM, Engine.ECHO_NODES, Engine.VLLM_NODES))
-            attempts = [*echo.result(), *others.result(), *injector.packages()]
+            try:
+                attempts = [*echo.result(), *others.result(), *injector.packages()]
+            except BaseException:
+                injector.has_ended = True
+                raise
     wrong = [attempt for attempt in attempts if attempt.problems]
     minutes = (time.monotonic() - began_s) / 60
     print(f"{len(attempts)} faults in {minutes:.1f} min, {len(wrong)} not as required", file=sys.stderr)
@@ -71,6 +75,7 @@ class Injector:
         self._mounted = folder / "here"
         self._mounted.mkdir()
         self.left_out: list[tuple[str, str]] = []
+        self.has_ended = False
 
     def inject(self, engines: tuple[Engine, ...]) -> list[Attempt]:
         """The faults of each engine, one engine after the other."""
@@ -122,9 +127,11 @@ class Injector:
         return [fault for fault in of_engine[each]() if not names or fault.id.startswith(names)]
 
     def _attempted(self, reference: Reference | Packages, fault: Fault) -> Attempt | None:
+        if self.has_ended:
+            return None
         try:
             attempt = reference.attempt(fault)
-        except CannotBeMadeHereError as error:
+        except (CannotBeMadeHereError, AssertionError, OSError) as error:  # one fault less, and not all the others
             self.left_out.append((fault.id, str(error)))
             return None
         outcome = "; ".join(attempt.problems) or "as required"

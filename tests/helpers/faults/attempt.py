@@ -89,9 +89,9 @@ class Reference:
             for line in differences(expected, found, same_answers=not self.engine.is_vllm):
                 yield f"{name}: {line}"
 
-    def attempt(self, fault: Fault, number: int = 0) -> Attempt:
+    def attempt(self, fault: Fault) -> Attempt:
         """Inject the fault and judge what comes of it."""
-        folder = self._folder / f"{fault.id}-{number}"
+        folder = self._folder / fault.id
         with opened(folder, self._mounted, room_bytes=fault.room_bytes, hosts=self._hosts) as site:
             self.site_with(site, fault.base)
             before = _journal(site)
@@ -101,11 +101,11 @@ class Reference:
                 problems += site.left_in_folders()
             if fault.keeps_a_reason and not fault.is_harmless:
                 problems += _without_reason(fault, _journal(site)[len(before) :])
-            kept = tuple(sorted(entry.name for entry in (site.output / "failed").glob("*")))
             output = ended.output
             for problem, text in self._goes_on(site, loses_runs=fault.loses_runs):
                 problems.append(GOES_ON + problem)
                 output += f"\n{text}" if text else ""
+            kept = tuple(sorted(entry.name for entry in (site.output / "failed").glob("*")))
         return Attempt(
             fault=fault,
             code=ended.code,

@@ -30,7 +30,7 @@ def write_campaign(folder: Path, engine: Engine) -> None:
             # All hosts have the same cores here, so no rank may be bound to some of them.
             shared = 'VLLM_CPU_OMP_THREADS_BIND = "nobind"\nOMP_NUM_THREADS = "1"\n' if engine.is_vllm else ""
             toml.write_text(text.replace("[env]\n", f"{_TWO_RANKS}[env]\n{shared}"))
-        (system,) = [path for path in folder.rglob("*.json") if "number_of_nodes" in path.read_text()]
+        system = folder / ("systems/cpu-demo.json" if engine.is_vllm else "system.json")
         system.write_text(json.dumps({**json.loads(system.read_text()), "number_of_nodes": "2"}))
 
 

@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _HASH = re.compile(r"(?<=hash=)[0-9a-f]{64}")
 _PARAMETERS = "Test Parameters Used"
 _MOMENTS = ("test_datetime", "power_begin", "power_end")  # of a detail log
+_FIGURES = ("result_", "logger_")  # what LoadGen measured, and how often its own threads had to wait for each other
 _FIGURE = "<figure>"
 _ENDS = "the ends of a log"
 # Of records: when, how long, how fast, and what the host's network did meanwhile.
@@ -96,7 +97,8 @@ def _detail(text: str) -> list[Any]:
         entry = json.loads(line.partition(":::MLLOG")[2])
         key, value = entry["key"], entry["value"]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if key in _MOMENTS or (is_number and (key.startswith("result_") or key.endswith("_duration_ns"))):
+        is_figure = is_number and (key.startswith(_FIGURES) or key.endswith("_duration_ns"))
+        if key in _MOMENTS or is_figure:
             value = _FIGURE
         entries.append({"key": key, "value": value, "is_error": entry["metadata"]["is_error"]})
     return entries

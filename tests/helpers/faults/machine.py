@@ -20,7 +20,7 @@ _CLOCK = Path(__file__).with_name("injected") / "clock.c"
 _IN_A_RUN = {Engine.ECHO: "^Offline TEST06", Engine.VLLM: "^engine +ready"}
 _INTO_THE_RUN_S = 0.5
 _CGROUPS = Path("/sys/fs/cgroup/memory")  # version 1
-_ROOM_BYTES, _HOG_BYTES = 4 << 20, 24 << 20  # the hog is the smallest process of all
+_ROOM_BYTES, _HOG_BYTES = 16 << 20, 64 << 20  # the hog is the smallest process of all
 
 
 def _jump(site: Site, *, seconds: int) -> Ended:
@@ -67,9 +67,8 @@ def _out_of_memory(site: Site, *, engine: Engine) -> Ended:
             Path(f"/proc/{victim.pid}/oom_score_adj").write_text("1000")
         running.at_fault()
         limit = group / "memory.limit_in_bytes"
-        used_bytes = int((group / "memory.usage_in_bytes").read_text())
         unlimited = limit.read_text()
-        limit.write_text(str(used_bytes + _ROOM_BYTES))
+        _set_limit(limit, _needed_bytes(group) + _ROOM_BYTES)
         hog = subprocess.Popen([*join, "python3", "-c", f"x = bytearray({_HOG_BYTES}); input()"], stdin=subprocess.PIPE)
         try:
             _wait_for_kill(group)
@@ -78,6 +77,21 @@ def _out_of_memory(site: Site, *, engine: Engine) -> Ended:
         finally:
             hog.kill()
             hog.communicate()
+
+
+def _set_limit(file: Path, least_bytes: int) -> None:
+    """The lowest limit from `least_bytes` on that the kernel takes: it refuses those that it cannot keep."""
+    for more in range(64):
+        with contextlib.suppress(OSError):
+            file.write_text(str(least_bytes + more * _ROOM_BYTES))
+            return
+    raise AssertionError("the kernel takes no limit of memory")
+
+
+def _needed_bytes(group: Path) -> int:
+    """The memory that cannot be taken from the processes as long as they live, unlike copies of files."""
+    facts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return int(facts["total_rss"]) + int(facts["total_shmem"])
 
 
 def _wait_for_kill(group: Path) -> None:
@@ -155,6 +169,6 @@ def memory_fault(engine: Engine) -> Fault:
         stage="run",
         engine=engine,
         inject=partial(_out_of_memory, engine=engine),
-        message="SIGKILL",
+        message="the kernel killed 1 process for memory",
         within_s=60.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -13,6 +14,8 @@ _HEADING = (
     "|---|---|---|---|---|---|---|---|",
 )
 _SHOWN_CHARACTERS = 150
+_SHOWN_LINES = 2
+_STARTED = re.compile(r"^\d{8}T\d{6}Z")  # the time in the name of what is kept of a failed run
 
 
 def section(attempts: Sequence[Attempt], seed: int, minutes: float) -> str:
@@ -38,17 +41,22 @@ def table(attempts: Sequence[Attempt]) -> str:
 def _row(key: tuple[str, ...], attempts: list[Attempt]) -> str:
     lines = list(dict.fromkeys(attempt.line for attempt in attempts if attempt.line))
     codes = sorted({attempt.code for attempt in attempts if attempt.code is not None}, key=abs)
-    kept = list(dict.fromkeys(name for attempt in attempts for name in attempt.kept))
+    kept = list(dict.fromkeys(_STARTED.sub("TIME", name) for attempt in attempts for name in attempt.kept))
     right = sum(attempt.went_on for attempt in attempts)
     cells = (
         *key,
         str(len(attempts)),
-        "; ".join(f"`{_shortened(line)}`" for line in lines) or "-",
+        _listed([_shortened(line) for line in lines]),
         ", ".join(_code(code) for code in codes),
-        ", ".join(f"`failed/{name}`" for name in kept) or "nothing",
+        _listed([f"failed/{name}" for name in kept]),
         "yes" if right == len(attempts) else f"{right} of {len(attempts)}",
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _listed(texts: list[str]) -> str:
+    more = [] if len(texts) <= _SHOWN_LINES else ["..."]
+    return "; ".join([*(f"`{text}`" for text in texts[:_SHOWN_LINES]), *more]) or "-"
 
 
 def _code(code: int) -> str:
