@@ -163,11 +163,11 @@ class ThisHarness(Sut):
             self._ended.put(None)
 
     def __enter__(self) -> ThisHarness:
-        before = {each.pid for each in psutil.Process().children()}
         self._thread = threading.Thread(target=self._session, daemon=True)
         self._thread.start()
         self._wait()
-        (self._pid,) = {each.pid for each in psutil.Process().children()} - before
+        children = psutil.Process().children()
+        self._pid = next(each.pid for each in children if "submitter.harness.child" in each.cmdline())
         return self
 
     def _session(self) -> None:

@@ -77,6 +77,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "score": (SCORING,),
     "package": (PACKAGING,),
     "package --encrypt": (PACKAGING, ENCRYPTION),
+    "unpack": (),
+    "unpack --identity": (ENCRYPTION,),
     "quantize": (QUANTISING,),
     "quantize --calibration": (CALIBRATION,),
 }

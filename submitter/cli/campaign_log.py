@@ -105,8 +105,11 @@ class LoggedCommand(Command):
 
     def invoke(self, ctx: Any) -> Any:
         given = ctx.params.get("campaign") or ctx.params.get("path")
-        if isinstance(given, Path) and os.path.isfile(given) and os.path.getsize(given) < _MAX_CAMPAIGN_BYTES:
-            _begin(given)
+        if (
+            not ctx.params.get("dry_run") and isinstance(given, Path) and os.path.isfile(given)
+        ):  # a dry run writes nothing
+            if os.path.getsize(given) < _MAX_CAMPAIGN_BYTES:
+                _begin(given)
         return super().invoke(ctx)
 
 

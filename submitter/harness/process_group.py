@@ -146,9 +146,10 @@ def _environment(engine: EngineSettings, scratch: Path) -> dict[str, str]:
     """
     package_root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
+    # What is set by the engine must not come first: setproctitle, which names vLLM's processes, then does nothing.
     return {
-        **_compiled_by_torch(),
         **os.environ,
+        **{name: value for name, value in _compiled_by_torch().items() if name not in os.environ},
         "PYTHONPATH": path,
         "TMPDIR": str(leftovers.temporary_directory(scratch)),
         **engine.env,

@@ -44,7 +44,7 @@ def contents(folder: Path) -> Contents:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "filler"
+        if path.is_file() and path.name not in ("filler", "journal.jsonl")
     }
 
 

@@ -173,7 +173,7 @@ def test_a_check_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert "interrupted" in stderr
     assert not list(temporary.iterdir())
 

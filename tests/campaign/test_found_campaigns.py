@@ -35,13 +35,13 @@ def only(*paths: Path) -> ListedCampaign:
     return listed
 
 
-def test_file_output_folder_and_a_folder_above_give_the_same(whole: Made) -> None:
-    listed = only(whole.file)
-    assert (listed.file, listed.output) == (whole.file, whole.output)
-    assert only(whole.output) == listed
-    assert only(whole.folder) == listed
-    assert only(whole.folder.parent) == listed
-    assert only(whole.file, whole.folder) == listed
+def test_file_output_folder_and_a_folder_above_give_the_same(made: Made) -> None:
+    listed = only(made.file)
+    assert (listed.file, listed.output) == (made.file, made.output)
+    assert only(made.output) == listed
+    assert only(made.folder) == listed
+    assert only(made.folder.parent) == listed
+    assert only(made.file, made.folder) == listed
 
 
 def test_a_planned_campaign_is_found_by_its_file_alone(made: Made) -> None:

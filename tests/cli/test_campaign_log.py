@@ -49,6 +49,7 @@ def test_a_command_its_error_its_hint_and_its_end(submitter: Any, made: Made) ->
 
 def test_results_are_in_it_as_plain_text(submitter: Any, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
     made.run().with_name("TEST07.partial").mkdir()
     done = submitter("clean", "campaign.toml")
     assert "\x1b[" in done.out

@@ -44,7 +44,9 @@ def record_of(tree: Tree, scenario: Scenario, mode: Mode) -> RunRecord:
         loadgen_version="6.0.17",
         packages={"vllm": "0.10"},
         provenance=Provenance(
-            tokenizer_sha256="1" * 64, loadgen_sha256="2" * 64, host={"machine": "3" * 64, "driver": "570.1"}
+            tokenizer_sha256="1" * 64,
+            loadgen_sha256="2" * 64,
+            host={"processor": "Example 9000", "machine": "3" * 64, "driver": "570.1"},
         ),
         started_utc="2026-08-30T09:40:10Z",
         duration_s=677.0,
