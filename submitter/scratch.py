@@ -22,15 +22,26 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         _remove_if_left(left)
     while True:
-        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
-            descriptor = _locked(Path(name))
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        try:
+            descriptor = _locked(folder)
             if descriptor is None:  # another process has taken it for one that is left
                 continue
             try:
-                yield Path(name)
+                yield folder
+                return
             finally:
                 os.close(descriptor)
-        return
+        finally:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:  # in the middle; the command line ignores further signals for as long as it cleans up
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _locked(folder: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,19 @@ def test_what_a_killed_process_leaves_is_removed_and_what_a_living_one_has_is_no
 def test_it_goes_with_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="x"), scratch_folder("submitter-draft-"):
         raise ValueError("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_while_it_is_removed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove, signals = shutil.rmtree, [KeyboardInterrupt()]
+
+    def interrupted(folder: Path, ignore_errors: bool) -> None:
+        if signals:
+            raise signals.pop()
+        remove(folder, ignore_errors=ignore_errors)
+
+    with pytest.raises(KeyboardInterrupt), scratch_folder("submitter-draft-"):
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
     assert list(tmp_path.iterdir()) == []
 
 

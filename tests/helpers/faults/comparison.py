@@ -142,6 +142,8 @@ def _without_figures(content: Any, same_answers: bool) -> Any:
         name = key.rpartition("/")[2]
         if key in _TIMES or (key == "value" and "unit" in content) or (key == "token_count" and not same_answers):
             kept[key] = _FIGURE if value is not None else None
+        elif key == "answers" and not same_answers:  # how many each rank gave
+            kept[key] = sorted(value)
         elif name in _TIMED or key in _HASHES:
             kept[key] = _FIGURE
         else:

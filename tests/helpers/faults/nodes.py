@@ -40,7 +40,7 @@ def _lose(site: Site, *, engine: Engine, how: str) -> Ended:
 
 
 def losses(engine: Engine) -> list[Fault]:
-    """Each way to lose a node. Echo's answers all come from the driver, so a run may end before a lost cable is noticed."""
+    """Each way to lose a node. Echo's answers come from the driver: a run may end before a lost cable is noticed."""
     ways = {"killed": "a node's process is killed"}
     if engine.is_vllm:
         ways |= {"rank": "a node's rank is killed", "cable": "a node's cable is pulled"}
