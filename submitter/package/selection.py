@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from submitter.checker import Finding, Report, Severity
 from submitter.errors import InputError
 from submitter.layout import results_folder
+from submitter.manifest import is_edited
 from submitter.package.hygiene import Contents, contents_of
 from submitter.quoting import printable
 from submitter.record import json_text
@@ -162,7 +163,10 @@ def _manifests(opened: OpenSubmission, name: str, left_out: Collection[str]) -> 
                     "files": {path: sha256 for path, sha256 in manifest.files.items() if not _is_in(path, left_out)},
                 }
             )
-            yield str(submitter.manifest_path), json_text(kept.model_dump(mode="json")).encode()
+            # An edit by hand must still be found by PRV011, and version 1 has nothing that would show it.
+            is_resealed = manifest.version > 1 and not is_edited(submitter.manifest_text)
+            content = kept.sealed() if is_resealed else kept.model_dump(mode="json")
+            yield str(submitter.manifest_path), json_text(content).encode()
 
 
 def _is_in(path: str, left_out: Collection[str]) -> bool:
