@@ -101,16 +101,17 @@ _current: CampaignLog | None = None
 
 
 class LoggedCommand(Command):
-    """A command on a campaign, whose log gets everything that it says."""
+    """A command on a campaign, whose log gets everything that it says. A dry run writes nothing."""
 
     def invoke(self, ctx: Any) -> Any:
         given = ctx.params.get("campaign") or ctx.params.get("path")
-        if (
-            not ctx.params.get("dry_run") and isinstance(given, Path) and os.path.isfile(given)
-        ):  # a dry run writes nothing
-            if os.path.getsize(given) < _MAX_CAMPAIGN_BYTES:
-                _begin(given)
+        if isinstance(given, Path) and not ctx.params.get("dry_run") and _may_be_a_campaign(given):
+            _begin(given)
         return super().invoke(ctx)
+
+
+def _may_be_a_campaign(path: Path) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) < _MAX_CAMPAIGN_BYTES
 
 
 def _begin(campaign: Path) -> None:
