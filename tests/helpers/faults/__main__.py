@@ -100,7 +100,7 @@ class Injector:
                 faults = self._chosen(each, reference.stage_s)
                 with ThreadPoolExecutor(_LANES[each]) as pool:
                     return [done for done in pool.map(partial(self._attempted, reference), faults) if done is not None]
-        except CannotBeMadeHereError as error:
+        except (CannotBeMadeHereError, AssertionError) as error:  # or the undisturbed campaign fails
             self.left_out += [(fault.id, str(error)) for fault in self._chosen(each, none_known)]
             return []
 

@@ -16,6 +16,7 @@ from faults.record import Engine, Fault
 from faults.site import Ended, Site
 
 VICTIMS = ("the command", "the engine's process", "both")
+_ENDED = "SIGKILL"
 _KILLED = -signal.SIGKILL
 
 
@@ -38,6 +39,7 @@ def kills(engine: Engine, count: int, rng: random.Random, stage_s: dict[str, flo
                 stage=stage.name,
                 engine=engine,
                 inject=partial(_kill, stage=stage, victim=victim, after_s=after_s),
+                message=_ENDED if victim == VICTIMS[1] else "",
                 codes=codes,
                 cleans_up=False,
                 keeps_a_reason=False,
