@@ -7,7 +7,12 @@ it into another error. So what shows progress looks whether a signal was lost, a
 from __future__ import annotations
 
 import signal
+import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _CLEAN_UP_S = 10.0
 
@@ -22,6 +27,7 @@ class Interruption:
     def handle(self) -> None:
         """Handle the signals from now on."""
         self.signal = None
+        sys.unraisablehook = _unless_interrupted
         signal.signal(signal.SIGTERM, self)
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell script's background jobs ignore it
             signal.signal(signal.SIGINT, self)
@@ -40,6 +46,12 @@ class Interruption:
     @property
     def exit_code(self) -> int:
         return 128 + (self.signal or signal.SIGINT)
+
+
+def _unless_interrupted(unraisable: UnraisableHookArgs) -> None:
+    """Show what Python ignores, with its traceback, as Python does; but no KeyboardInterrupt, which is raised again."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
 
 
 INTERRUPTION = Interruption()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +15,13 @@ from submitter.cli.interruption import Interruption
 @pytest.fixture
 def interruption() -> Iterator[Interruption]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
     handled = Interruption()
     handled.handle()
-    yield handled
+    try:
+        yield handled
+    finally:
+        sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -26,14 +31,16 @@ class Held:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_signal_that_is_swallowed_is_raised_again(interruption: Interruption) -> None:
+def test_a_signal_that_is_swallowed_is_raised_again(
+    interruption: Interruption, capsys: pytest.CaptureFixture[str]
+) -> None:
     interruption.raise_if_lost()
     held = Held()
     del held  # Python ignores what __del__ raises
     with pytest.raises(KeyboardInterrupt):
         interruption.raise_if_lost()
     assert interruption.exit_code == 143
+    assert capsys.readouterr().err == ""  # neither "Exception ignored" nor a traceback
 
 
 def test_a_second_signal_leaves_the_cleaning_up_alone(interruption: Interruption) -> None:

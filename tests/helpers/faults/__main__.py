@@ -100,7 +100,7 @@ class Injector:
                 faults = self._chosen(each, reference.stage_s)
                 with ThreadPoolExecutor(_LANES[each]) as pool:
                     return [done for done in pool.map(partial(self._attempted, reference), faults) if done is not None]
-        except CannotBeMadeHereError as error:
+        except (CannotBeMadeHereError, AssertionError) as error:  # or the undisturbed campaign fails
             self.left_out += [(fault.id, str(error)) for fault in self._chosen(each, none_known)]
             return []
 
@@ -131,8 +131,11 @@ class Injector:
             return None
         try:
             attempt = reference.attempt(fault)
-        except (CannotBeMadeHereError, AssertionError, OSError) as error:  # one fault less, and not all the others
+        except CannotBeMadeHereError as error:
             self.left_out.append((fault.id, str(error)))
+            return None
+        except Exception as error:  # a mistake of the injector costs this fault, and not the minutes of all the others
+            self.left_out.append((fault.id, f"{type(error).__name__}: {error}"))
             return None
         outcome = "; ".join(attempt.problems) or "as required"
         print(f"{fault.id}: {outcome}  [{attempt.code}] {attempt.line}", file=sys.stderr)

@@ -64,8 +64,8 @@ def _write_vllm(folder: Path) -> None:
     ):
         _replace(file, old, new)
     (folder / "measurements/cpu-smoke/tiny-llama/Offline/user.conf").write_text(
-        "*.*.performance_sample_count_override = 64\n*.Offline.min_query_count = 512\n"
-        "*.Offline.min_duration = 1000\n*.Offline.target_qps = 60\n"
+        "*.*.performance_sample_count_override = 64\n*.Offline.min_query_count = 1024\n"
+        "*.Offline.min_duration = 100\n*.Offline.target_qps = 60\n"
     )
 
 

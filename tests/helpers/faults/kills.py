@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import signal
 import time
@@ -14,19 +15,21 @@ from faults.attempt import STAGES, Stage
 from faults.record import Engine, Fault
 from faults.site import Ended, Site
 
-VICTIMS = ("the command", "its child", "both")
+VICTIMS = ("the command", "the engine's process", "both")
+_ENDED = "SIGKILL"
 _KILLED = -signal.SIGKILL
 
 
 def kills(engine: Engine, count: int, rng: random.Random, stage_s: dict[str, float]) -> list[Fault]:
-    """`count` faults: every stage has its turn, each victim too, at a random moment of the stage."""
+    """`count` faults: every stage has its turn, at a random moment of it. Only a run has a child: its session's."""
     stages = STAGES[engine]
     # Most time goes into the runs, but the short stages are where files are written and renamed.
-    turns = [stage for stage in stages for _ in range(2 if stage.name.startswith("run") else 1)]
+    turns = [stage for stage in stages for _ in range(3 if _is_run(stage) else 1)]
+    victims = itertools.cycle(VICTIMS)
     faults = []
     for number in range(count):
         stage = turns[number % len(turns)]
-        victim = VICTIMS[number // len(turns) % len(VICTIMS)]
+        victim = next(victims) if _is_run(stage) else VICTIMS[0]
         after_s = rng.uniform(0, stage_s[stage.name])
         codes = {VICTIMS[0]: (_KILLED, 0), VICTIMS[1]: (4, 0, _KILLED), VICTIMS[2]: (_KILLED, 0)}[victim]
         faults.append(
@@ -36,6 +39,7 @@ def kills(engine: Engine, count: int, rng: random.Random, stage_s: dict[str, flo
                 stage=stage.name,
                 engine=engine,
                 inject=partial(_kill, stage=stage, victim=victim, after_s=after_s),
+                message=_ENDED if victim == VICTIMS[1] else "",
                 codes=codes,
                 cleans_up=False,
                 keeps_a_reason=False,
@@ -45,25 +49,21 @@ def kills(engine: Engine, count: int, rng: random.Random, stage_s: dict[str, flo
 
 
 def _kill(site: Site, *, stage: Stage, victim: str, after_s: float) -> Ended:
-    """A victim that is not there at that moment leaves the command as the one that is killed."""
+    """Before a session's child has started, and after it has ended, the command is the one that is killed."""
     running = site.start("run-all", site.file)
     if stage.begins:
         running.wait_for(stage.begins)
     time.sleep(after_s)
     command = running.process
-    # Python's tracker of semaphores is no part of the work, and removes those of all the others when they end.
-    children = [child for child in running.children() if "resource_tracker" not in _command_line(child)]
+    child = running.engine() if victim != VICTIMS[0] else None
     running.at_fault()
-    if victim == VICTIMS[0] or victim == VICTIMS[2] or not children:
+    if victim != VICTIMS[1] or child is None:
         command.kill()
-    if victim != VICTIMS[0]:
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+    if child is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     return running.end(30)
 
 
-def _command_line(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return " ".join(process.cmdline())
-    return ""
+def _is_run(stage: Stage) -> bool:
+    return stage.name.startswith("run")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from functools import partial
-
-from two_hosts import title
 
 from faults.record import Engine, Fault
 from faults.site import Ended, Site
@@ -27,9 +23,6 @@ def _lose(site: Site, *, engine: Engine, how: str) -> Ended:
         running.at_fault()
         if how == "cable":
             site.hosts.cable("down")
-        elif how == "rank":
-            (rank,) = [pid for pid in site.hosts.pids(site.hosts.node) if "EngineCore_DP1" in title(pid)]
-            os.kill(rank, signal.SIGKILL)
         else:
             node.process.kill()
         try:
@@ -43,7 +36,7 @@ def losses(engine: Engine) -> list[Fault]:
     """Each way to lose a node. Echo's answers come from the driver: a run may end before a lost cable is noticed."""
     ways = {"killed": "a node's process is killed"}
     if engine.is_vllm:
-        ways |= {"rank": "a node's rank is killed", "cable": "a node's cable is pulled"}
+        ways["cable"] = "a node's cable is pulled"
     return [
         Fault(
             id=f"node-{engine.name.lower().replace('_', '-')}-{how}",

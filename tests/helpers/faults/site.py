@@ -270,13 +270,15 @@ class Site:
         return False
 
     def records(self) -> dict[str, bytes]:
-        """Each finished run's record, by the run's folder below the output."""
-        found = (self.output / "runs").rglob("record.json")
-        return {
+        """Each finished run's record, by the run's folder below the output.
+
+        A run is finished once it has a record, also if its folder has not yet got its name.
+        """
+        found = {
             str(path.parent.relative_to(self.output)): path.read_bytes()
-            for path in found
-            if not path.parent.name.endswith(".partial")
+            for path in (self.output / "runs").rglob("record.json")
         }
+        return {run.removesuffix(".partial"): record for run, record in sorted(found.items())}
 
 
 @contextlib.contextmanager
