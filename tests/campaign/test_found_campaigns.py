@@ -21,7 +21,9 @@ from submitter.errors import InputError
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Tests only read it."""
-    return make_output(tmp_path_factory.mktemp("whole"))
+    folder = tmp_path_factory.mktemp("whole") / "campaign"  # no other test's campaign is in the folder above
+    folder.mkdir()
+    return make_output(folder)
 
 
 @pytest.fixture
