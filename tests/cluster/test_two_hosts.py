@@ -150,7 +150,7 @@ def test_ranks_on_both_hosts_answer_and_a_host_that_dies_ends_the_run(tmp_path: 
             started(hosts, hosts.node, node_log, "node", str(campaign)) as node,
             started(hosts, hosts.driver, driver_log, *server) as again,
         ):
-            assert again.wait(300) == 0, driver_log.read_text()
+            assert again.wait(300) in (0, 1), driver_log.read_text()  # 1: it is too short for its verdict
             assert min(records(tmp_path)["Server performance"]["answers"].values()) > 0
 
             # The node's host vanishes: its cable is pulled.
