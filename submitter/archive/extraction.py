@@ -58,7 +58,7 @@ class Extracted:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is a file that `extract` would unpack, or refuse for another reason than that it is no archive."""
+    """Whether a path is a file that `extract` would unpack, or refuse for another reason than not being an archive."""
     try:
         if not path.is_file():
             return False

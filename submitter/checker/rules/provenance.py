@@ -154,7 +154,7 @@ def _not_the_recorded(result: Result, recorded: str | None, path: PurePosixPath,
 def manifest_unedited(submitter: SubmitterDir, book: Rulebook) -> Iterator[Problem]:
     """The manifest is as it was written.
 
-    It holds a hash over its own content, so an edit by hand is found. It is no signature.
+    It holds a hash over its own content, so an edit by hand is found. It is not a signature.
     """
     if is_manifest_edited(submitter):
         yield Problem("the manifest was changed after it was written", path=str(submitter.manifest_path))
